@@ -1,0 +1,7 @@
+//! placeholder
+/// placeholder
+#[derive(Debug)]
+pub struct AlertBook;
+/// placeholder
+#[derive(Debug)]
+pub struct BookParams;

@@ -1,0 +1,7 @@
+//! What goes out: alerts, their lives, and one page a story.
+
+mod book;
+mod wire;
+
+pub use book::{AlertBook, BookParams};
+pub use wire::{Alert, AlertId, BaselineNote, Dimension, Reason, Severity, Status, Tags};

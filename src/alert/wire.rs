@@ -1,0 +1,236 @@
+//! The alert as outsiders see it: version 1 of the contract, golden-tested.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// The same for the same finding, whenever and wherever it is computed again.
+pub type AlertId = String;
+
+/// One finding about one bot (or about one producer's log).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Stable identity.
+    pub id: AlertId,
+    /// Firing or resolved.
+    pub status: Status,
+    /// 1 when raised, one more each time the alert is published again.
+    pub revision: u32,
+    /// Event time of the newest event behind it.
+    pub ts: Timestamp,
+    /// Whose bot.
+    pub tenant: String,
+    /// The bot; none where it is about a producer's log.
+    pub bot: Option<String>,
+    /// The session in question, where there is one.
+    pub session: Option<String>,
+    /// The producer in question, where there is one.
+    pub producer: Option<String>,
+    /// How bad.
+    pub severity: Severity,
+    /// 0 to 100, comparable between bots and tenants.
+    pub score: f64,
+    /// The fused p-value behind the score; none for a rule.
+    pub p_value: Option<f64>,
+    /// One sentence that an on-call person understands at 3 a.m.
+    pub title: String,
+    /// Why, strongest first.
+    pub reasons: Vec<Reason>,
+    /// Ids of the evidence, the first 20.
+    pub events: Vec<String>,
+    /// How many events there are behind it.
+    pub event_count: u64,
+    /// Alerts of one story share it.
+    pub incident: String,
+    /// Standard classifications.
+    pub tags: Tags,
+    /// The baseline that it was held against.
+    pub baseline: BaselineNote,
+}
+
+/// One reason of an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Which dimension of behavior.
+    pub dimension: Dimension,
+    /// Which detector within it.
+    pub detector: String,
+    /// Its own p-value; none for a rule.
+    pub p_value: Option<f64>,
+    /// What was seen.
+    pub observed: String,
+    /// What was expected.
+    pub expected: String,
+    /// The reason as a sentence.
+    pub text: String,
+}
+
+/// Standard classifications of an alert.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tags {
+    /// MITRE ATT&CK technique ids.
+    pub mitre_attack: Vec<String>,
+    /// OWASP Non-Human Identities Top 10 ids.
+    pub owasp_nhi: Vec<String>,
+}
+
+/// How much is known about the bot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BaselineNote {
+    /// Days of history that count.
+    pub days: f64,
+    /// Events seen of the bot.
+    pub events: u64,
+    /// Whether that is enough to judge.
+    pub mature: bool,
+}
+
+/// Life of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The story goes on.
+    Firing,
+    /// The story is over.
+    Resolved,
+}
+
+/// How bad, outward. [`Severity::Medium`] and above pages somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// For the archive.
+    Info,
+    /// For the console.
+    Low,
+    /// Pages.
+    Medium,
+    /// Pages.
+    High,
+    /// Pages.
+    Critical,
+}
+
+/// A dimension of behavior.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dimension {
+    /// When it ran.
+    Time,
+    /// Where from.
+    Source,
+    /// What it called, in which order.
+    Sequence,
+    /// How much it moved.
+    Volume,
+    /// Which privilege it used.
+    Privilege,
+    /// How often.
+    Rate,
+    /// Where its normal is moving to.
+    Drift,
+    /// How it signed in.
+    Login,
+    /// Which secrets it read.
+    Secret,
+    /// Which roles it was given.
+    Entitlement,
+    /// How it was administered.
+    Control,
+    /// What it did with money.
+    Fraud,
+    /// Whether it is who it says.
+    Identity,
+    /// What it failed to do.
+    Absence,
+    /// Whether it should be alive.
+    Lifecycle,
+    /// Whether its log is whole.
+    Integrity,
+    /// How it differs from its like.
+    Peer,
+}
+
+impl Severity {
+    /// Every severity, from the least.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The severity's name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// Whether it pages somebody.
+    #[must_use]
+    pub fn pages(self) -> bool {
+        self >= Self::Medium
+    }
+}
+
+impl Dimension {
+    /// Every dimension, in the order of the contract.
+    pub const ALL: [Self; 17] = [
+        Self::Time,
+        Self::Source,
+        Self::Sequence,
+        Self::Volume,
+        Self::Privilege,
+        Self::Rate,
+        Self::Drift,
+        Self::Login,
+        Self::Secret,
+        Self::Entitlement,
+        Self::Control,
+        Self::Fraud,
+        Self::Identity,
+        Self::Absence,
+        Self::Lifecycle,
+        Self::Integrity,
+        Self::Peer,
+    ];
+
+    /// The dimension's name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Source => "source",
+            Self::Sequence => "sequence",
+            Self::Volume => "volume",
+            Self::Privilege => "privilege",
+            Self::Rate => "rate",
+            Self::Drift => "drift",
+            Self::Login => "login",
+            Self::Secret => "secret",
+            Self::Entitlement => "entitlement",
+            Self::Control => "control",
+            Self::Fraud => "fraud",
+            Self::Identity => "identity",
+            Self::Absence => "absence",
+            Self::Lifecycle => "lifecycle",
+            Self::Integrity => "integrity",
+            Self::Peer => "peer",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,48 @@
+//! What an operator may set about detection, already checked.
+
+use crate::time::Span;
+
+/// Settings of the engine. The defaults are those of `config/default.toml`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Window over which the baseline forgets, 14 to 30 days.
+    pub baseline_days: u32,
+    /// Days after which a bot is judged; at most `baseline_days`.
+    pub mature_days: u32,
+    /// Silence that ends a session which nobody ended.
+    pub session_timeout: Span,
+    /// How far behind the watermark an event may lie and still count.
+    pub lateness_max: Span,
+    /// How far ahead of the watermark an event may lie without others that confirm it.
+    pub jump_max: Span,
+    /// Bots that are watched at most.
+    pub bots_max: usize,
+    /// Sessions of one bot that may be open at a time.
+    pub sessions_open_max: usize,
+    /// Distinct operations that a bot's graph holds.
+    pub operations_max: usize,
+    /// False pages that are accepted, for each bot-day: sets the significance at which an alert pages.
+    pub page_rate_per_bot_day: f64,
+    /// Quiet time after which an incident is over.
+    pub incident_quiet: Span,
+    /// Zone of bots of which the registry says none.
+    pub default_zone: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            baseline_days: 28,
+            mature_days: 14,
+            session_timeout: Span::from_mins(30),
+            lateness_max: Span::from_hours(2),
+            jump_max: Span::from_hours(24),
+            bots_max: 1_000_000,
+            sessions_open_max: 64,
+            operations_max: 512,
+            page_rate_per_bot_day: 0.002,
+            incident_quiet: Span::from_hours(6),
+            default_zone: "UTC".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Humdrum watches bots.
+
+pub mod alert;
+pub mod config;
+pub mod detect;
+pub mod event;
+pub mod registry;
+pub mod time;

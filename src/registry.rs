@@ -1,0 +1,133 @@
+//! What the organization says about its bots: owner, purpose, time zone, what they are for and whether they should live.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// One bot of the registry; every field but the name is optional.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BotRecord {
+    /// Whose bot.
+    pub tenant: String,
+    /// Its name.
+    pub bot: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The team that runs it.
+    pub team: Option<String>,
+    /// What it is for.
+    pub purpose: Option<String>,
+    /// IANA time zone that its schedule is written in.
+    pub timezone: Option<String>,
+    /// Systems that it works with.
+    pub systems: Vec<String>,
+    /// Roles that it may use.
+    pub roles: Vec<String>,
+    /// Whether it should be at work.
+    pub status: BotStatus,
+    /// Since when it should not.
+    pub retired_at: Option<Timestamp>,
+    /// When its permission to work ends.
+    pub expires_at: Option<Timestamp>,
+    /// `production`, `test` …
+    pub environment: Option<String>,
+}
+
+/// Whether a bot should be at work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BotStatus {
+    /// At work.
+    #[default]
+    Active,
+    /// Switched off, perhaps for a while.
+    Disabled,
+    /// Gone for good.
+    Retired,
+}
+
+/// The registry, by tenant and bot.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    bots: BTreeMap<(String, String), BotRecord>,
+}
+
+/// A line of the registry that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("registry line {line}: {detail}")]
+pub struct RegistryError {
+    /// Line number, from 1.
+    pub line: usize,
+    /// What was wrong.
+    pub detail: String,
+}
+
+impl Registry {
+    /// Reads NDJSON, a bot a line; blank lines are passed over. A bot that stands twice takes its last line.
+    ///
+    /// # Errors
+    /// Every line that is no record, names no bot, or names an unknown time zone.
+    pub fn from_ndjson(text: &str) -> Result<Self, Vec<RegistryError>> {
+        let (mut bots, mut errors) = (BTreeMap::new(), Vec::new());
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            match record(line) {
+                Ok(record) => {
+                    bots.insert((record.tenant.clone(), record.bot.clone()), record);
+                }
+                Err(detail) => errors.push(RegistryError { line: index + 1, detail }),
+            }
+        }
+        if errors.is_empty() { Ok(Self { bots }) } else { Err(errors) }
+    }
+
+    /// The record of a bot.
+    #[must_use]
+    pub fn get(&self, tenant: &str, bot: &str) -> Option<&BotRecord> {
+        self.bots.get(&(tenant.to_owned(), bot.to_owned()))
+    }
+
+    /// How many bots it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bots.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bots.is_empty()
+    }
+}
+
+fn record(line: &str) -> Result<BotRecord, String> {
+    let mut record: BotRecord = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    if record.bot.is_empty() {
+        return Err("no `bot`".to_owned());
+    }
+    if record.tenant.is_empty() {
+        "default".clone_into(&mut record.tenant);
+    }
+    if let Some(name) = &record.timezone {
+        crate::time::Zone::named(name).map_err(|e| e.to_string())?;
+    }
+    Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_read_line_by_line_and_every_fault_is_told() {
+        let good = "{\"bot\":\"a\",\"timezone\":\"Europe/Berlin\",\"status\":\"retired\"}\n\n{\"tenant\":\"t\",\"bot\":\"b\",\"color\":1}\n";
+        let registry = Registry::from_ndjson(good).expect("a registry");
+        assert_eq!(registry.len(), 2);
+        assert_eq!(registry.get("default", "a").map(|r| r.status), Some(BotStatus::Retired));
+        let bad = "{}\n{\"bot\":\"a\",\"timezone\":\"Mars\"}\nnonsense\n";
+        let errors = Registry::from_ndjson(bad).expect_err("faults");
+        assert_eq!(errors.iter().map(|e| e.line).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+}

@@ -1,0 +1,275 @@
+//! Instants, lengths of time and local clocks of the core. All of them come from events: there is no `now` here.
+//!
+//! A [`Timestamp`] counts microseconds since the Unix epoch, which holds ±292,000 years in eight bytes and compares as
+//! an integer. Zones are data: the time-zone database is compiled in, so that the same event has the same local hour on
+//! every machine, whatever is installed there.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// A length of time in microseconds; negative lengths are allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Span(i64);
+
+/// A text that is no RFC 3339 time with an offset, or lies outside 1970 to 2199.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an RFC 3339 time with an offset between 1970 and 2199: `{0}`")]
+pub struct TimestampError(String);
+
+/// The first instant that is refused: 2200-01-01T00:00:00Z.
+const LIMIT_US: i64 = 7_258_118_400_000_000;
+
+impl Timestamp {
+    /// The earliest instant that an event may carry.
+    pub const MIN: Self = Self(0);
+
+    /// From microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole days since the Unix epoch, in UTC.
+    #[must_use]
+    pub const fn day_utc(self) -> i64 {
+        self.0.div_euclid(Span::DAY.0)
+    }
+
+    /// The later of two instants.
+    #[must_use]
+    pub fn later(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+    /// One second.
+    pub const SECOND: Self = Self(1_000_000);
+    /// One minute.
+    pub const MINUTE: Self = Self(60 * Self::SECOND.0);
+    /// One hour.
+    pub const HOUR: Self = Self(60 * Self::MINUTE.0);
+    /// Twenty-four hours.
+    pub const DAY: Self = Self(24 * Self::HOUR.0);
+
+    /// From microseconds.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From whole seconds.
+    #[must_use]
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs * Self::SECOND.0)
+    }
+
+    /// From whole minutes.
+    #[must_use]
+    pub const fn from_mins(mins: i64) -> Self {
+        Self(mins * Self::MINUTE.0)
+    }
+
+    /// From whole hours.
+    #[must_use]
+    pub const fn from_hours(hours: i64) -> Self {
+        Self(hours * Self::HOUR.0)
+    }
+
+    /// From whole days of 24 hours.
+    #[must_use]
+    pub const fn from_days(days: i64) -> Self {
+        Self(days * Self::DAY.0)
+    }
+
+    /// Microseconds.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds, with a fraction.
+    #[must_use]
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// Days of 24 hours, with a fraction.
+    #[must_use]
+    pub fn as_days_f64(self) -> f64 {
+        self.0 as f64 / Self::DAY.0 as f64
+    }
+}
+
+impl Add<Span> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Span> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = Span;
+    fn sub(self, other: Self) -> Span {
+        Span(self.0.saturating_sub(other.0))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let refuse = || TimestampError(text.chars().take(64).collect());
+        let micros = text.parse::<jiff::Timestamp>().map_err(|_| refuse())?.as_microsecond();
+        if (0..LIMIT_US).contains(&micros) { Ok(Self(micros)) } else { Err(refuse()) }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.to_jiff(), f)
+    }
+}
+
+impl Serialize for Timestamp {
+    /// As RFC 3339 for people's formats, as an integer for compact ones.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        } else {
+            i64::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+/// A wall clock on the wall of some place: what the bot's own schedule is written in.
+#[derive(Clone, Debug)]
+pub struct Zone(TimeZone);
+
+/// A name that the time-zone database does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown time zone `{0}`")]
+pub struct ZoneError(String);
+
+/// An instant as the wall clock of a [`Zone`] shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Days since 1970-01-01 by the local calendar.
+    pub day: i32,
+    /// 0 is Monday.
+    pub weekday: u8,
+    /// Minutes since local midnight, 0 to 1439.
+    pub minute: u16,
+}
+
+impl Zone {
+    /// Coordinated universal time.
+    #[must_use]
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
+    /// Looks a zone up by its IANA name.
+    ///
+    /// # Errors
+    /// The name is not in the compiled-in database.
+    pub fn named(name: &str) -> Result<Self, ZoneError> {
+        TimeZone::get(name).map(Self).map_err(|_| ZoneError(name.to_owned()))
+    }
+
+    /// What the wall clock shows at an instant.
+    #[must_use]
+    pub fn local(&self, at: Timestamp) -> Local {
+        let offset_us = i64::from(self.0.to_offset(at.to_jiff()).seconds()) * 1_000_000;
+        let local = at.0 + offset_us;
+        let day = local.div_euclid(Span::DAY.0);
+        // 1970-01-01 was a Thursday.
+        let weekday = (day + 3).rem_euclid(7);
+        let minute = local.rem_euclid(Span::DAY.0) / Span::MINUTE.0;
+        Local { day: day as i32, weekday: weekday as u8, minute: minute as u16 }
+    }
+}
+
+impl Local {
+    /// Hours since Monday's midnight, 0 to 167.
+    #[must_use]
+    pub fn hour_of_week(self) -> usize {
+        usize::from(self.weekday) * 24 + usize::from(self.minute) / 60
+    }
+}
+
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        let name = NAMES[usize::from(self.weekday) % 7];
+        write!(f, "{name} {:02}:{:02}", self.minute / 60, self.minute % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a valid time")
+    }
+
+    #[test]
+    fn offsets_are_applied_and_printed_as_utc() {
+        assert_eq!(at("2026-03-29T01:30:00+02:00"), at("2026-03-28T23:30:00Z"));
+        assert_eq!(at("2026-05-04T06:00:00.123456Z").to_string(), "2026-05-04T06:00:00.123456Z");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in
+            ["", "yesterday", "2026-05-04", "2026-05-04T06:00:00", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z"]
+        {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_wall_clock_keeps_its_hour_over_a_clock_change() {
+        let zone = Zone::named("Europe/Berlin").expect("a zone");
+        let before = zone.local(at("2026-03-28T05:00:00Z"));
+        let after = zone.local(at("2026-03-30T04:00:00Z"));
+        assert_eq!((before.minute, after.minute), (360, 360));
+        assert_eq!((before.weekday, after.weekday), (5, 0));
+        assert_eq!(after.to_string(), "Mon 06:00");
+        assert!(Zone::named("Mars/Olympus").is_err());
+    }
+}
