@@ -164,7 +164,7 @@ mod tests {
         let (p, side) = nights.p_value(100.0, 0.15);
         assert!(p < 1e-5 && side == Side::Low, "{p}");
         assert!(nights.p_value(1100.0, 0.15).0 > 0.2);
-        assert_eq!(LogHistogram::default().p_value(5.0, 0.15).0, 1.0);
+        assert!(LogHistogram::default().p_value(5.0, 0.15).0 > 0.99);
     }
 
     #[test]
