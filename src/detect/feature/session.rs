@@ -225,8 +225,8 @@ mod tests {
 
     #[test]
     fn the_path_follows_event_time_and_not_arrival() {
-        let calls = ["06:00:02", "06:00:00", "06:00:01", "06:00:03"]
-            .map(|time| event(time, &format!(r#""type":"call","operation":"op{}""#, &time[7..]).replace("op", "op-x")));
+        let call = |time: &str| event(time, &format!(r#""type":"call","operation":"op-x{}""#, &time[7..]));
+        let calls = ["06:00:02", "06:00:00", "06:00:01", "06:00:03"].map(call);
         let session = session(&calls);
         let names: Vec<&str> = session.path().iter().map(|&at| session.endpoints[usize::from(at)].as_str()).collect();
         assert_eq!(names, ["op-x0", "op-x1", "op-x2", "op-x3"]);
