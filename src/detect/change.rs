@@ -18,6 +18,8 @@ pub(super) struct ChangeWindows {
     behavior: Option<Timestamp>,
     privilege: Option<Timestamp>,
     manual: Option<Timestamp>,
+    /// Until when people may be at the bot's account for an approved change.
+    maintenance: Option<Timestamp>,
 }
 
 /// What is excused for one session.
@@ -33,6 +35,8 @@ pub(super) struct Excuses {
 
 /// Time in which an announced manual start must follow.
 const MANUAL_START: Span = Span::from_hours(2);
+/// Time for which an approved change explains a person at the bot's account.
+const MAINTENANCE: Span = Span::from_hours(12);
 
 impl ChangeWindows {
     /// Opens the window that an event announces.
@@ -42,6 +46,9 @@ impl ChangeWindows {
             Kind::Grant(_) if event.ticket().is_some() => self.privilege = self.privilege.max(until),
             Kind::Control(control) => {
                 let approved = event.ticket().is_some();
+                if approved {
+                    self.maintenance = self.maintenance.max(Some(event.ts + MAINTENANCE));
+                }
                 match control.action.as_deref() {
                     Some("host_moved") if approved => self.source = self.source.max(until),
                     Some("schedule_changed") if approved => self.time = self.time.max(until),
@@ -71,12 +78,9 @@ impl ChangeWindows {
 }
 
 impl ChangeWindows {
-    /// Whether any announced change is under way: people may be at the bot's account for it.
-    pub(super) fn any_open(&self, at: Timestamp) -> bool {
-        [self.time, self.source, self.behavior, self.privilege, self.manual]
-            .into_iter()
-            .flatten()
-            .any(|until| at <= until)
+    /// Whether an approved change is under way, for which people may be at the bot's account.
+    pub(super) fn maintenance(&self, at: Timestamp) -> bool {
+        self.maintenance.is_some_and(|until| at <= until)
     }
 }
 

@@ -20,7 +20,7 @@ use super::stats::Stats;
 use super::tags::TagTable;
 use super::{judge, score};
 use crate::alert::{Alert, AlertBook};
-use crate::event::{Event, Kind, Outcome, Reject, RejectReason, normalize};
+use crate::event::{Event, Outcome, Reject, RejectReason, normalize};
 use crate::registry::{BotRecord, Registry};
 use crate::stats::fingerprint;
 use crate::time::{Span, Timestamp, Zone};
@@ -171,9 +171,9 @@ impl Engine {
         bot.baseline.roll(day, self.settings.baseline_days);
         self.roll_fleet(event.ts);
         self.apply_rules(at, &event, output);
-        match event.kind {
-            Kind::Grant(_) | Kind::Control(_) => self.bots[at as usize].windows.note(&event, &self.profile.change),
-            _ => self.follow(at, &event, output),
+        self.bots[at as usize].windows.note(&event, &self.profile.change);
+        if !event.by_person() {
+            self.follow(at, &event, output);
         }
     }
 

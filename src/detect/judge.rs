@@ -162,11 +162,13 @@ fn learn(
     let mut each = Trust::even(trust);
     // A manual run says nothing of the schedule.
     each.time = if by_hand { 0.0 } else { trust };
+    let burn_in = engine.profile.calibration.burn_in_share * f64::from(engine.settings.mature_days);
+    let ripe = engine.bots[at as usize].baseline.age_days(engine.settings.baseline_days) >= burn_in;
     let bot = &mut engine.bots[at as usize];
     for (calibrator, (score, excused)) in
         bot.baseline.calibrators.iter_mut().zip(judgment.scores.iter().zip(judgment.excused))
     {
-        if !excused {
+        if ripe && !excused {
             calibrator.learn(score.nats, trust);
         }
     }

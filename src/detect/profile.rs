@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::stats::calibrate::TailPrior;
 use crate::stats::novelty::NoveltyPrior;
 
 /// Every constant of the models.
@@ -108,6 +109,10 @@ pub struct PrivilegeProfile {
 pub struct CalibrationProfile {
     /// Prior tail scale.
     pub prior_scale_nats: f64,
+    /// Weight of the prior.
+    pub prior_sessions: f64,
+    /// Days not counted, as a share of those to maturity.
+    pub burn_in_share: f64,
 }
 
 /// See `[decide]`: multiples of the page rate.
@@ -192,6 +197,12 @@ impl Profile {
     pub fn shipped() -> Self {
         #[expect(clippy::expect_used, reason = "the text is compiled in, and a test parses it")]
         Self::parse(Self::SHIPPED).expect("the shipped profile is valid")
+    }
+
+    /// The prior on scores.
+    #[must_use]
+    pub fn tail_prior(&self) -> TailPrior {
+        TailPrior { scale: self.calibration.prior_scale_nats, sessions: self.calibration.prior_sessions }
     }
 
     /// The prior on unseen values.

@@ -222,6 +222,17 @@ impl Event {
         ticket.filter(|text| !text.trim().is_empty())
     }
 
+    /// Whether a person did this on the bot's account: it is about the bot, and none of the bot's own behavior.
+    #[must_use]
+    pub fn by_person(&self) -> bool {
+        match &self.kind {
+            Kind::Grant(_) | Kind::Control(_) => true,
+            Kind::Login(login) => login.interactive == Some(true),
+            Kind::Transaction(transaction) => transaction.by.as_ref().is_some_and(|by| *by != self.bot),
+            Kind::Run(_) | Kind::Call | Kind::Secret(_) => false,
+        }
+    }
+
     /// The phase of a `run` event.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {

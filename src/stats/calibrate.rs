@@ -1,7 +1,8 @@
 //! Scores to tail probabilities: the rank of a score among its own history, with a fitted tail beyond the record.
 //!
-//! For a score `s` against `n` earlier ones, `p(s) = (N(≥ s) + T(s)) / (n + 1)`, where `T(s)` is 1 up to the record
-//! and `exp(-(s - record) / σ)` beyond it. Up to the record that is the conformal p-value (Vovk, Gammerman, Shafer,
+//! For a score `s` against `n` earlier ones, `p(s) = (N(≥ s) + T(s) + m G(s)) / (n + 1 + m)`, where `T(s)` is 1 up to
+//! the record and `exp(-(s - record) / σ)` beyond it, and `m` pseudo-sessions with the exponential tail `G` stand for
+//! what bots in general are like, so that one of four runs a month can be judged at all. Up to the record that is the conformal p-value (Vovk, Gammerman, Shafer,
 //! *Algorithmic Learning in a Random World*, 2005), valid whatever the scores mean as long as they are exchangeable. Beyond it is peaks over
 //! threshold with an exponential tail (the generalized Pareto with shape 0; Pickands 1975): σ is the mean excess over
 //! the 90 % quantile, shrunk toward a prior scale by four pseudo-observations. A plain rank could never fall under
@@ -20,6 +21,15 @@ const BUCKETS: usize = 32;
 const PRIOR_WEIGHT: f64 = 4.0;
 /// Bounds of the tail scale, in nats: below, rounding decides; above, nothing would ever page.
 const SCALE_NATS: (f64, f64) = (0.35, 2.5);
+
+/// What is known of a score before a bot has shown any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TailPrior {
+    /// Scale of the exponential tail, in nats.
+    pub scale: f64,
+    /// Weight, in sessions.
+    pub sessions: f64,
+}
 
 /// History of one score; 136 bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,14 +53,14 @@ impl Calibrator {
 
     /// Probability of a score at least as large as `score` (in nats, not negative), given the history.
     ///
-    /// `prior_scale` is the tail's scale in nats while the history has none of its own.
     #[must_use]
-    pub fn p_value(&self, score: f64, prior_scale: f64) -> f64 {
+    pub fn p_value(&self, score: f64, prior: TailPrior) -> f64 {
         let bucket = bucket(score);
         let above: f64 = self.buckets[bucket..].iter().map(|&w| f64::from(w)).sum();
         let record = self.level_above_which(1.0);
-        let tail = if score > record { (-(score - record) / self.scale(prior_scale)).exp() } else { 1.0 };
-        ((above + tail) / (self.total() + 1.0)).min(1.0)
+        let tail = if score > record { (-(score - record) / self.scale(prior.scale)).exp() } else { 1.0 };
+        let general = prior.sessions * (-score / prior.scale).exp();
+        ((above + tail + general) / (self.total() + 1.0 + prior.sessions)).min(1.0)
     }
 
     /// Counts a score with a weight of 0 to 1.
@@ -103,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    const PRIOR: f64 = 0.8;
+    const PRIOR: TailPrior = TailPrior { scale: 0.8, sessions: 0.0 };
 
     fn calibrator(scores: &[f64]) -> Calibrator {
         let mut calibrator = Calibrator::default();
@@ -124,7 +134,7 @@ mod tests {
     #[test]
     fn no_history_leaves_the_prior() {
         let p = Calibrator::default().p_value(2.0, PRIOR);
-        assert!((p - (-2.0 / PRIOR).exp()).abs() < 1e-9, "{p}");
+        assert!((p - (-2.0 / PRIOR.scale).exp()).abs() < 1e-9, "{p}");
     }
 
     /// Scores from a stream that stays the same: P(p ≤ α) ≤ 1.2 α.

@@ -1,8 +1,7 @@
 //! Streaming statistics that know nothing of bots: one estimator or test a file, each with its formula, its source,
 //! its bound and the bytes it takes.
 //!
-//! They share one idea of forgetting. Weights are multiplied by [`forget`] once for each day that passed, so that a
-//! day counts as much as all days at least as old as it together would in a window of `baseline_days`.
+//! They share one idea of forgetting: weights are multiplied by [`forget`] once for each day that passed.
 
 pub mod calibrate;
 pub mod combine;
@@ -12,10 +11,10 @@ pub mod week;
 
 /// The factor by which weights shrink over `days`, for a window of `window_days`.
 ///
-/// An exponential with the mean age of a uniform window, which is half the window.
+/// An exponential that leaves a quarter of the weight at the window's end. Values are dropped there whatever their weight.
 #[must_use]
 pub fn forget(days: f64, window_days: f64) -> f64 {
-    (-2.0 * days.max(0.0) / window_days).exp()
+    (-4.0 / 3.0 * days.max(0.0) / window_days).exp()
 }
 
 /// FNV-1a, 64 bits: a fingerprint that is the same on every machine and in every release, since snapshots keep it.

@@ -85,7 +85,7 @@ fn entitlement(event: &Event, privilege: &PrivilegeProfile) -> Option<Breach> {
 /// A person at the bot's account, while no change is announced that would need one.
 fn login(event: &Event, windows: &ChangeWindows) -> Option<Breach> {
     let Kind::Login(login) = &event.kind else { return None };
-    if login.interactive != Some(true) || windows.any_open(event.ts) {
+    if login.interactive != Some(true) || windows.maintenance(event.ts) {
         return None;
     }
     let method = login.method.as_deref().unwrap_or("unknown method");

@@ -112,7 +112,7 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
         rate::score(baseline, context),
     ];
     let excused = context.excuses.by_dimension(session.manual_by.is_some());
-    let prior = context.profile.calibration.prior_scale_nats;
+    let prior = context.profile.tail_prior();
     let mut p = [1.0; SCORED];
     for (at, score) in scores.iter().enumerate() {
         if !excused[at] {
