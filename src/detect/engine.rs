@@ -191,6 +191,8 @@ impl Engine {
                 return;
             }
             None => {
+                // Growth by doubling would start with room for four.
+                bot.sessions.reserve_exact(1);
                 bot.sessions.push(Session::open(key, event));
                 bot.baseline.sessions_today += 1;
                 bot.sessions.len() - 1

@@ -185,6 +185,8 @@ impl CallGraph {
             edge.sessions *= factor32;
         }
         self.edges.retain(|edge| edge.sessions > 0.01 && lives(edge.from) && lives(edge.to));
+        self.edges.shrink_to_fit();
+        self.endpoints.shrink_to_fit();
     }
 
     /// Bytes on the heap.
