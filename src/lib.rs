@@ -5,4 +5,6 @@ pub mod config;
 pub mod detect;
 pub mod event;
 pub mod registry;
+#[cfg(feature = "runtime")]
+pub mod runtime;
 pub mod time;
