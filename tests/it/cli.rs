@@ -170,3 +170,34 @@ fn a_wrong_log_filter_is_a_wrong_configuration() {
     assert_eq!(status, Some(2));
     assert!(err.starts_with("humdrum: HUMDRUM_LOG: "), "{err}");
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = folder();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = humdrum(folder.path())
+        .args(["check", "--print-defaults"])
+        .stdout(Stdio::from(writer))
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .expect("the binary runs");
+    let (status, _, err) = told(&output);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_log_is_written_for_machines_on_demand() {
+    let folder = folder();
+    write(&folder.path().join("e.ndjson"), "nonsense\n");
+    let output = humdrum(folder.path())
+        .args(["replay", "e.ndjson"])
+        .env("HUMDRUM_LOG_FORMAT", "json")
+        .output()
+        .expect("the binary runs");
+    let (_, _, err) = told(&output);
+    let line = err.lines().find(|line| line.starts_with('{')).expect("a line of JSON");
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(line["level"], "WARN");
+}

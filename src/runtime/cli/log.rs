@@ -10,8 +10,9 @@ use tracing_subscriber::EnvFilter;
 use super::failure::Failure;
 use crate::runtime::present;
 
-/// What is logged where `HUMDRUM_LOG` says nothing: what an operator should know, of us and of the NATS client.
-const FILTER_DEFAULT: &str = "info";
+/// What is logged where `HUMDRUM_LOG` says nothing: what an operator should know. The NATS client reports its events to
+/// us and in its own log; once is enough.
+const FILTER_DEFAULT: &str = "info,async_nats=error";
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
