@@ -5,4 +5,5 @@ pub mod config;
 pub mod detect;
 pub mod event;
 pub mod registry;
+pub mod simulate;
 pub mod time;
