@@ -7,4 +7,5 @@ pub mod event;
 pub mod registry;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+pub mod simulate;
 pub mod time;
