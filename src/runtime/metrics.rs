@@ -4,9 +4,7 @@
 //! a fleet of a million bots costs the metrics store no more than one of ten. Children are looked up once, here, since
 //! a look-up by label hashes its labels each time.
 
-use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::alert::{Alert, Dimension, Severity};
 use crate::detect::Stats;

@@ -92,7 +92,9 @@ pub async fn connect(config: &NatsConfig, health: &HealthState) -> Result<Client
     }
     match options(config, health).await?.connect(&servers[..]).await {
         Ok(client) => Ok(client),
-        Err(error) if matches!(error.kind(), ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns) => {
+        Err(error)
+            if matches!(error.kind(), ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns) =>
+        {
             tracing::warn!(url = config.url.join(","), %error, "nats cannot be reached; trying on");
             health.set_error(&error);
             let patient = options(config, health).await?.retry_on_initial_connect();

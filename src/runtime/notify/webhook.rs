@@ -17,10 +17,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::backoff;
 use super::delivery::{Verdict, judge};
 use super::outbox::Outbox;
 use super::signature::{KeyError, SigningKey};
-use super::backoff;
 use crate::alert::{Alert, Severity};
 use crate::config::WebhookConfig;
 use crate::runtime::clock;

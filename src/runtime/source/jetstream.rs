@@ -175,7 +175,18 @@ impl JetStreamSource {
         let (batch, silence) = (config.batch.max(1), Silence::new(config.idle_after));
         let checked = clock::monotonic();
         Ok(Self {
-            context, spec, wanted, batch, stream, consumer, position, delivered, silence, checked, metrics, health,
+            context,
+            spec,
+            wanted,
+            batch,
+            stream,
+            consumer,
+            position,
+            delivered,
+            silence,
+            checked,
+            metrics,
+            health,
         })
     }
 

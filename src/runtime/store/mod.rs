@@ -89,7 +89,8 @@ impl Store {
         builder.recursive(true).mode(0o700).create(dir).map_err(at("create", dir))?;
         let path = dir.join(LOCK_NAME);
         let mut options = OpenOptions::new();
-        let lock = options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at("open", &path))?;
+        let lock =
+            options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at("open", &path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
