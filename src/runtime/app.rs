@@ -36,8 +36,9 @@ use crate::registry::Registry;
 /// snapshot off.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time within the stop after which publishing is given up, so that the rest can still end in order.
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(9);
+/// Time within the stop after which publishing is given up. What remains must hold the webhooks' share and the last
+/// snapshot; less than this would give up on a broker that only restarts.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Pause between attempts to open streams that are not there yet.
 const OPEN_PAUSE: Duration = Duration::from_secs(1);

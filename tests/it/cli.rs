@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{read, write};
+use crate::support::files::{read, write};
 
 const EVENT: &str = r#"{"id":"1","ts":"2026-05-04T06:00:00Z","bot":"b","type":"call","operation":"GET /"}"#;
 
@@ -43,6 +43,8 @@ fn help_goes_to_standard_output_and_wrong_usage_is_status_2() {
         &["check", "--set", "baseline.days"],
         &["check", "--log-format", "xml"],
         &["evaluate", "--alerts", "a"],
+        &["simulate", "--out", "fleet", "--bots", "0"],
+        &["simulate", "--out", "fleet", "--attacks", "NaN"],
         &["evaluate", "--alerts", "a", "--min-severity", "urgent", "fleet"],
     ] {
         let (status, out, err) = run(folder.path(), args);
@@ -200,4 +202,28 @@ fn the_log_is_written_for_machines_on_demand() {
     let line = err.lines().find(|line| line.starts_with('{')).expect("a line of JSON");
     let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
     assert_eq!(line["level"], "WARN");
+}
+
+#[test]
+fn a_simulated_fleet_is_the_same_again_and_can_be_replayed() {
+    let folder = folder();
+    let fleet = |out: &str| {
+        let args = ["simulate", "--out", out, "--bots", "8", "--days", "4", "--test-days", "2", "--seed", "3"];
+        let (status, printed, err) = run(folder.path(), &args);
+        assert_eq!((status, printed.as_str()), (Some(0), ""), "{err}");
+        ["events.ndjson", "bots.ndjson", "labels.ndjson", "benign.ndjson", "meta.json"]
+            .map(|name| read(&folder.path().join(out).join(name)))
+    };
+    let (first, second) = (fleet("first"), fleet("second"));
+    assert!(first == second, "the same arguments give the same fleet");
+    let meta: serde_json::Value = serde_json::from_str(&first[4]).expect("JSON");
+    assert_eq!(meta["events"].as_u64(), Some(first[0].lines().count() as u64));
+    let replay = |alerts: &str| {
+        let args = ["replay", "--registry", "first/bots.ndjson", "--alerts", alerts, "first/events.ndjson"];
+        let (status, _, err) = run(folder.path(), &args);
+        assert_eq!(status, Some(0), "{err}");
+        assert!(err.contains("rejected  0\n"), "{err}");
+        read(&folder.path().join(alerts))
+    };
+    assert!(replay("a.ndjson") == replay("b.ndjson"), "the same input gives the same alerts");
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use humdrum::config::{self, Config, Sources};
 
-use crate::support::{golden, read, repository};
+use crate::support::files::{golden, read, repository};
 
 /// Secrets that the fixtures name.
 fn secret(path: &Path) -> Result<Option<String>, String> {

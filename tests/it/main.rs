@@ -1,6 +1,10 @@
-//! The integration tests, as one binary: linked once, and run side by side.
+//! The integration tests, as one binary, linked once: the command line from outside, settings files, and tests against
+//! real servers: a nats-server of its own for each test, real HTTP endpoints, real files.
 
 mod cli;
 mod config;
 mod http;
+mod live;
+mod notify;
 mod support;
+mod webhook;
