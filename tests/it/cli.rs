@@ -86,6 +86,16 @@ baseline.days: 31 is outside 14 to 30 (given by --set)
 }
 
 #[test]
+fn an_empty_variable_counts_as_not_set() {
+    let folder = folder();
+    let names = ["HUMDRUM_CONFIG", "HUMDRUM_LOG", "HUMDRUM_LOG_FORMAT", "HUMDRUM_REGISTRY", "HUMDRUM_BASELINE_DAYS"];
+    let output = humdrum(folder.path()).arg("check").envs(names.map(|name| (name, ""))).output().expect("it runs");
+    let (status, out, err) = told(&output);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    assert!(out.starts_with("ok\n"), "{out}");
+}
+
+#[test]
 fn the_printed_defaults_are_a_valid_file() {
     let folder = folder();
     let (_, defaults, _) = run(folder.path(), &["check", "--print-defaults"]);

@@ -28,7 +28,7 @@ pub(super) struct RunArgs {
     settings: SettingsArgs,
     /// NATS servers, comma-separated
     #[arg(long, value_name = "URL")]
-    nats: Option<PathBuf>,
+    nats: Option<String>,
     /// Registry of bots (NDJSON)
     #[arg(long, value_name = "FILE")]
     registry: Option<PathBuf>,
@@ -37,19 +37,19 @@ pub(super) struct RunArgs {
     state_dir: Option<PathBuf>,
     /// Address of `/metrics`, `/healthz` and `/readyz`, or `off`
     #[arg(long, value_name = "ADDRESS")]
-    metrics_listen: Option<PathBuf>,
+    metrics_listen: Option<String>,
 }
 
 impl RunArgs {
     fn flags(&self) -> Vec<Flag> {
         [
-            ("--nats", "nats.url", &self.nats),
-            ("--registry", "registry", &self.registry),
-            ("--state-dir", "state.dir", &self.state_dir),
-            ("--metrics-listen", "metrics.listen", &self.metrics_listen),
+            settings::flag("--nats", "nats.url", self.nats.as_ref()),
+            settings::flag("--registry", "registry", self.registry.as_ref()),
+            settings::flag("--state-dir", "state.dir", self.state_dir.as_ref()),
+            settings::flag("--metrics-listen", "metrics.listen", self.metrics_listen.as_ref()),
         ]
         .into_iter()
-        .filter_map(|(name, path, value)| settings::flag(name, path, value.as_deref()))
+        .flatten()
         .collect()
     }
 }

@@ -3,10 +3,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the settings file, secrets and the registry at the start")]
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::failure::Failure;
 use crate::config::{self, Config, Faults, Flag, Sources};
@@ -20,6 +22,8 @@ const REGISTRY_FAULTS_SHOWN_MAX: usize = 10;
 pub(super) struct SettingsArgs {
     /// Settings file (TOML); the environment and the flags win over it
     #[arg(long, value_name = "FILE", env = "HUMDRUM_CONFIG", hide_env_values = true)]
+    // An empty variable counts as not set, where clap's own parser of paths would refuse it.
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     config: Option<PathBuf>,
     /// One setting by its path, such as `baseline.days=21`; may be repeated
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = assignment)]
@@ -43,8 +47,8 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 /// A verb's own flag as the setting that it stands for.
-pub(super) fn flag(name: &str, path: &str, value: Option<&Path>) -> Option<Flag> {
-    let value = value?.to_string_lossy().into_owned();
+pub(super) fn flag<T: AsRef<OsStr>>(name: &str, path: &str, value: Option<&T>) -> Option<Flag> {
+    let value = value?.as_ref().to_string_lossy().into_owned();
     Some(Flag { name: name.to_owned(), path: path.to_owned(), value })
 }
 
@@ -58,7 +62,7 @@ impl SettingsArgs {
             }
             None => None,
         };
-        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let lossy = |text: OsString| text.to_string_lossy().into_owned();
         let environment = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
         let set = self.set.iter().cloned().map(|(path, value)| Flag { name: "--set".to_owned(), path, value });
         let flags = set.chain(flags).collect();

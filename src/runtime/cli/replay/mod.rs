@@ -62,7 +62,7 @@ const PROGRESS_EVERY_LINES: u64 = 4096;
 /// Does the whole replay.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     sensible(args)?;
-    let flags = settings::flag("--registry", "registry", args.registry.as_deref()).into_iter().collect();
+    let flags = settings::flag("--registry", "registry", args.registry.as_ref()).into_iter().collect();
     let config = args.settings.load(flags, Secrets::NotNeeded)?;
     let registry = settings::registry(&config)?;
     let bar = progress(&args.events)?;
