@@ -130,13 +130,12 @@ impl App {
             return flatten(ended);
         }
         self.abort.cancel();
-        match tokio::time::timeout(STOP_TIMEOUT - PUBLISH_TIMEOUT, &mut self.work).await {
-            Ok(ended) => flatten(ended),
-            Err(_) => {
-                self.work.abort();
-                Err(anyhow!("the stop took longer than {} s", STOP_TIMEOUT.as_secs()))
-            }
+        let rest = STOP_TIMEOUT.saturating_sub(PUBLISH_TIMEOUT);
+        if let Ok(ended) = tokio::time::timeout(rest, &mut self.work).await {
+            return flatten(ended);
         }
+        self.work.abort();
+        Err(anyhow!("the stop took longer than {} s", STOP_TIMEOUT.as_secs()))
     }
 }
 
@@ -259,18 +258,25 @@ impl Opening {
 
     /// One attempt; the error says whether another one can help.
     async fn try_open(&self, notifier: &NatsNotifier) -> Result<Source, (anyhow::Error, bool)> {
-        notifier.prepare().await.map_err(|error| (error.retry(), error)).map_err(|(retry, e)| (e.into(), retry))?;
+        if let Err(error) = notifier.prepare().await {
+            let retry = error.retry();
+            return Err((error.into(), retry));
+        }
         let (client, metrics, health) = (self.client.clone(), self.metrics.clone(), self.health.clone());
         match self.events.mode {
-            SourceMode::Jetstream => JetStreamSource::open(client, &self.events, &self.start, metrics, health)
-                .await
-                .map(|source| Source::JetStream(Box::new(source)))
-                .map_err(|error| (error.retry(), error))
-                .map_err(|(retry, error)| (error.into(), retry)),
-            SourceMode::Core => CoreSource::open(client, &self.events, metrics, health)
-                .await
-                .map(|source| Source::Core(Box::new(source)))
-                .map_err(|error| (error.into(), false)),
+            SourceMode::Jetstream => {
+                match JetStreamSource::open(client, &self.events, &self.start, metrics, health).await {
+                    Ok(source) => Ok(Source::JetStream(Box::new(source))),
+                    Err(error) => {
+                        let retry = error.retry();
+                        Err((error.into(), retry))
+                    }
+                }
+            }
+            SourceMode::Core => match CoreSource::open(client, &self.events, metrics, health).await {
+                Ok(source) => Ok(Source::Core(Box::new(source))),
+                Err(error) => Err((error.into(), false)),
+            },
         }
     }
 }

@@ -105,21 +105,59 @@ async fn a_restart_goes_on_behind_the_snapshot() {
 #[tokio::test]
 async fn a_lost_snapshot_reads_everything_again() {
     let server = NatsServer::start().await;
-    let context = server.jetstream().await;
     let mut config = config(server.url());
-    for _ in 0..2 {
+    for round in 0..2 {
         let dir = tempfile::tempdir().expect("a directory");
         config.state = Some(state(dir.path()));
         let running = Running::start(config.clone()).await;
         running.ready().await;
-        if running.events("accepted") == 0
-            && context.get_stream("HUMDRUM_EVENTS").await.is_ok_and(|stream| stream.cached_info().state.messages == 0)
-        {
-            publish(&context, 0..7).await;
+        if round == 0 {
+            publish(&server.jetstream().await, 0..7).await;
         }
         running.accepted(7).await;
         running.app.stop().await.expect("stops");
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_lost_its_tail_is_read_from_its_beginning() {
+    let server = NatsServer::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut config = config(server.url());
+    config.state = Some(state(dir.path()));
+    let first = Running::start(config.clone()).await;
+    first.ready().await;
+    publish(&server.jetstream().await, 0..4).await;
+    first.accepted(4).await;
+    first.app.stop().await.expect("stops");
+    {
+        let mut store = Store::open(dir.path(), 2).expect("opens");
+        let mut checkpoint = store.load().expect("loads").expect("a snapshot");
+        checkpoint.position.as_mut().expect("a position").sequence = 1000;
+        store.save(&checkpoint).expect("saves");
+    }
+    let second = Running::start(config).await;
+    second.accepted(4).await;
+    second.app.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn what_another_process_takes_away_is_read_again() {
+    let server = NatsServer::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut config = config(server.url());
+    config.state = Some(state(dir.path()));
+    let running = Running::start(config).await;
+    running.ready().await;
+    let context = server.jetstream().await;
+    let thief: PullConsumer = context.get_consumer_from_stream("humdrum", "HUMDRUM_EVENTS").await.expect("exists");
+    let mut taken = thief.batch().max_messages(3).expires(Duration::from_secs(10)).messages().await.expect("pulls");
+    server.client().await.flush().await.expect("the pull has arrived");
+    publish(&context, 0..30).await;
+    assert!(taken.next().await.is_some_and(|message| message.is_ok()));
+    running.accepted(30).await;
+    assert!(figure(&running.registry, "humdrum_source_reopened_total", &[]) >= 1.0);
+    running.app.stop().await.expect("stops");
 }
 
 #[tokio::test]
@@ -298,7 +336,7 @@ async fn what_cannot_work_is_said_and_ends_the_work() {
     let guarded = NatsServer::start_with(&["-js", "--user", "humdrum", "--pass", "right"]).await;
     let error = App::start(config(guarded.url()), &Registry::new()).await.expect_err("no password");
     assert!(error.to_string().contains("refused the connection"), "{error}");
-    missing.nats.url = vec!["nats://".to_owned()];
+    missing.nats.url = vec!["nats://127.0.0.1:port".to_owned()];
     let error = App::start(missing, &Registry::new()).await.expect_err("no address");
     assert!(error.to_string().contains("is no server address"), "{error}");
 }

@@ -13,7 +13,7 @@ pub fn pause(attempt: u32, min: Duration, max: Duration, rng: &mut impl Rng) -> 
     let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
     let whole = min.saturating_mul(factor).min(max);
     let half = whole / 2;
-    half + (whole - half).mul_f64(rng.gen_range(0.0..=1.0))
+    half + whole.saturating_sub(half).mul_f64(rng.gen_range(0.0..=1.0))
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@
 //!
 //! Without JetStream, messages are published and flushed, and what the server loses is lost.
 
+use std::error::Error as _;
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::{self, Context, ErrorCode};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
 use rand::SeedableRng;
@@ -35,19 +36,21 @@ use crate::runtime::nats::streams::{self, StreamError, StreamSpec};
 const WINDOW: usize = 256;
 
 /// How long the alert stream remembers ids: the longest outage after which a replay raises nothing twice.
-const ALERT_DUPLICATE_WINDOW: Duration = Duration::from_hours(24);
+const ALERT_DUPLICATE_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// How long alerts are kept, a quarter for the review that comes after.
-const ALERT_AGE_MAX: Duration = Duration::from_hours(90 * 24);
+const ALERT_AGE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Name of the stream of dead letters.
 pub const REJECTED_STREAM: &str = "HUMDRUM_REJECTED";
 /// How long dead letters are kept: long enough to mend a producer, short enough that garbage does not pile up.
-const REJECTED_AGE_MAX: Duration = Duration::from_hours(14 * 24);
+const REJECTED_AGE_MAX: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How long the stream of dead letters remembers ids. Replays reach back no further than a snapshot; a day of ids of
 /// a flood of garbage would fill the server's memory.
-const REJECTED_DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
+const REJECTED_DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
 /// Room for headers in a message that would otherwise be at the server's limit.
 const HEADER_BYTES: usize = 4096;
-/// Pauses between attempts to publish.
+/// Time for the last flush. It comes at the end of the stop, when everything that matters has been acknowledged.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pauses between attempts to publish: the first, and the longest.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// An event that was refused, with what is needed to mend its producer.
@@ -145,7 +148,9 @@ impl NatsNotifier {
         for window in alerts.chunks(WINDOW) {
             let outgoing = window.iter().filter_map(|alert| self.alert(alert.as_ref())).collect();
             self.publish(outgoing, stop).await?;
-            window.iter().for_each(|alert| self.metrics.alert(alert.as_ref()));
+            for alert in window {
+                self.metrics.alert(alert.as_ref());
+            }
         }
         Ok(())
     }
@@ -162,10 +167,12 @@ impl NatsNotifier {
         Ok(())
     }
 
-    /// Waits until everything written has left.
+    /// Waits until everything written has left, for a moment: without a connection it never does.
     pub async fn flush(&self) {
-        if let Err(error) = self.client.flush().await {
-            tracing::warn!(%error, "nats cannot be flushed");
+        match tokio::time::timeout(FLUSH_TIMEOUT, self.client.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "nats cannot be flushed"),
+            Err(_) => tracing::warn!("nats cannot be flushed in time"),
         }
     }
 
@@ -276,9 +283,11 @@ impl NatsNotifier {
     }
 }
 
-/// Whether no further attempt can succeed.
+/// Whether no further attempt can succeed: the message is larger than the server or the stream allows.
 fn hopeless(error: &PublishError) -> bool {
+    let refused = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     error.kind() == PublishErrorKind::MaxPayloadExceeded
+        || refused.is_some_and(|error| error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
 /// A header value must hold no line break; others read better without control characters and a bound.

@@ -110,10 +110,11 @@ impl Webhooks {
             receivers.push(Receiver { name: config.name.clone(), min_severity: config.min_severity, outbox });
         }
         for item in owed {
-            match receivers.iter().find(|receiver| receiver.name == item.webhook) {
-                Some(receiver) => receiver.outbox.push(Arc::new(item.alert)),
-                None => tracing::warn!(webhook = item.webhook, alert = item.alert.id, "webhook is gone; alert dropped"),
-            }
+            let Some(receiver) = receivers.iter().find(|receiver| receiver.name == item.webhook) else {
+                tracing::warn!(webhook = item.webhook, alert = item.alert.id, "webhook is gone; alert dropped");
+                continue;
+            };
+            receiver.outbox.push(Arc::new(item.alert));
         }
         let (mut tasks, closing) = (JoinSet::new(), CancellationToken::new());
         for endpoint in endpoints {

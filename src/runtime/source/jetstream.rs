@@ -47,9 +47,9 @@ const PULL_BYTES: usize = 64 * 1024 * 1024;
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Time after which the server would deliver an unacknowledged message again, without a state directory. It must
 /// outlast a stalled publish; what is lost on the way is found by number long before.
-const ACK_WAIT: Duration = Duration::from_mins(10);
+const ACK_WAIT: Duration = Duration::from_secs(600);
 /// How long the event stream keeps events when we make it: the longest baseline and a week to notice a lost snapshot.
-const EVENT_AGE_MAX: Duration = Duration::from_hours(37 * 24);
+const EVENT_AGE_MAX: Duration = Duration::from_secs(37 * 24 * 3600);
 /// How long the event stream remembers message ids when we make it. The ids are the producers' own and shared by all
 /// bots of the stream, so that one bot could hide another's event for as long; the engine drops duplicates by bot.
 const EVENT_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);

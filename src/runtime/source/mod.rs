@@ -124,9 +124,8 @@ where
                         return Poll::Ready(());
                     }
                 }
-                Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending if items.is_empty() => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(()),
+                Poll::Ready(None) | Poll::Pending => return Poll::Ready(()),
             }
         }
         Poll::Ready(())

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use prometheus::Registry;
+use prometheus::proto::MetricFamily;
 
 /// Waits until the condition holds; a test that waits longer than this has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -27,7 +28,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: i
 /// Value of a counter or gauge with these labels; 0 where there is none.
 pub(crate) fn figure(registry: &Registry, name: &str, labels: &[(&str, &str)]) -> f64 {
     let families = registry.gather();
-    let metrics = families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
+    let metrics = families.iter().filter(|family| family.name() == name).flat_map(MetricFamily::get_metric);
     metrics
         .filter(|metric| {
             let has = |(name, value): &(&str, &str)| {
