@@ -8,4 +8,5 @@ pub mod registry;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 pub mod simulate;
+pub mod stats;
 pub mod time;

@@ -1,7 +1,271 @@
-//! placeholder
-/// placeholder
-#[derive(Debug)]
-pub struct AlertBook;
-/// placeholder
-#[derive(Debug)]
-pub struct BookParams;
+//! One page a story: findings about one bot that come in one stretch are one alert, which grows, is published again
+//! when it gets worse, and resolves when the bot has been quiet long enough.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::wire::{Alert, BaselineNote, Reason, Severity, Status, Tags};
+use crate::time::{Span, Timestamp};
+
+/// Evidence ids that an alert carries.
+const EVENTS_MAX: usize = 20;
+/// Reasons that an alert carries; the weakest go.
+const REASONS_MAX: usize = 12;
+
+/// Something found about one bot or one producer's log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Whose bot.
+    pub tenant: String,
+    /// The bot, unless it is about a log.
+    pub bot: Option<String>,
+    /// The session in question.
+    pub session: Option<String>,
+    /// The log in question.
+    pub producer: Option<String>,
+    /// Event time of the newest event behind it.
+    pub ts: Timestamp,
+    /// How bad.
+    pub severity: Severity,
+    /// 0 to 100.
+    pub score: f64,
+    /// The fused p-value; none for a rule.
+    pub p_value: Option<f64>,
+    /// One sentence.
+    pub title: String,
+    /// Strongest first.
+    pub reasons: Vec<Reason>,
+    /// Ids of the evidence.
+    pub events: Vec<String>,
+    /// How many events there are behind it.
+    pub event_count: u64,
+    /// Standard classifications.
+    pub tags: Tags,
+    /// The baseline that it was held against.
+    pub baseline: BaselineNote,
+}
+
+/// The open incidents.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AlertBook {
+    open: BTreeMap<Subject, Incident>,
+    deadlines: BTreeSet<(Timestamp, Subject)>,
+}
+
+/// Whom a story is about: tenant, bot, producer.
+type Subject = (String, Option<String>, Option<String>);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Incident {
+    alert: Alert,
+    deadline: Timestamp,
+    /// Events of the session that was counted last, since it may be reported again as it grows.
+    last_session: Option<String>,
+    last_count: u64,
+}
+
+impl AlertBook {
+    /// How many incidents are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Takes a finding in; the alert to publish, if it opens a story or makes one worse.
+    pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Option<Alert> {
+        let subject = (finding.tenant.clone(), finding.bot.clone(), finding.producer.clone());
+        let deadline = watermark.later(finding.ts) + quiet;
+        self.deadlines.insert((deadline, subject.clone()));
+        let Some(incident) = self.open.get_mut(&subject) else {
+            let incident = Incident::open(finding, deadline);
+            let alert = incident.alert.clone();
+            self.open.insert(subject, incident);
+            return Some(alert);
+        };
+        incident.deadline = incident.deadline.later(deadline);
+        incident.grow(finding).then(|| incident.alert.clone())
+    }
+
+    /// Resolves what has been quiet until the watermark.
+    pub fn advance(&mut self, watermark: Timestamp) -> Vec<Alert> {
+        let mut resolved = Vec::new();
+        while self.deadlines.first().is_some_and(|(deadline, _)| *deadline <= watermark) {
+            let Some((_, subject)) = self.deadlines.pop_first() else { break };
+            if self.open.get(&subject).is_some_and(|incident| incident.deadline <= watermark)
+                && let Some(mut incident) = self.open.remove(&subject)
+            {
+                incident.alert.status = Status::Resolved;
+                incident.alert.revision += 1;
+                resolved.push(incident.alert);
+            }
+        }
+        resolved
+    }
+}
+
+impl Incident {
+    fn open(finding: Finding, deadline: Timestamp) -> Self {
+        let id = identity(&finding);
+        let (last_session, last_count) = (finding.session.clone(), finding.event_count);
+        let mut alert = Alert {
+            incident: format!("inc-{}", &id[..16]),
+            id,
+            status: Status::Firing,
+            revision: 1,
+            ts: finding.ts,
+            tenant: finding.tenant,
+            bot: finding.bot,
+            session: finding.session,
+            producer: finding.producer,
+            severity: finding.severity,
+            score: finding.score,
+            p_value: finding.p_value,
+            title: finding.title,
+            reasons: finding.reasons,
+            events: finding.events,
+            event_count: finding.event_count,
+            tags: finding.tags,
+            baseline: finding.baseline,
+        };
+        alert.events.truncate(EVENTS_MAX);
+        alert.reasons.truncate(REASONS_MAX);
+        Self { alert, deadline, last_session, last_count }
+    }
+
+    /// Adds a finding; whether the story got worse.
+    fn grow(&mut self, finding: Finding) -> bool {
+        let alert = &mut self.alert;
+        alert.ts = alert.ts.later(finding.ts);
+        let again = finding.session.is_some() && finding.session == self.last_session;
+        alert.event_count += finding.event_count - if again { self.last_count.min(finding.event_count) } else { 0 };
+        self.last_session = finding.session.clone();
+        self.last_count = finding.event_count;
+        for id in finding.events {
+            if alert.events.len() < EVENTS_MAX && !alert.events.contains(&id) {
+                alert.events.push(id);
+            }
+        }
+        for reason in finding.reasons {
+            merge_reason(&mut alert.reasons, reason);
+        }
+        merge_tags(&mut alert.tags.mitre_attack, finding.tags.mitre_attack);
+        merge_tags(&mut alert.tags.owasp_nhi, finding.tags.owasp_nhi);
+        let stronger = finding.score > alert.score;
+        if stronger {
+            alert.score = finding.score;
+            alert.p_value = finding.p_value;
+        }
+        if finding.severity <= alert.severity {
+            return false;
+        }
+        alert.severity = finding.severity;
+        alert.title = finding.title;
+        alert.session = finding.session;
+        alert.revision += 1;
+        true
+    }
+}
+
+/// Whoever computes the same finding again gives it the same id: subject, trigger and time, nothing of the machine.
+fn identity(finding: &Finding) -> String {
+    let trigger = finding.events.first().map_or("", String::as_str);
+    let mut hasher = blake3::Hasher::new();
+    let parts = [Some(&finding.tenant), finding.bot.as_ref(), finding.producer.as_ref(), finding.session.as_ref()];
+    for part in parts {
+        hasher.update(part.map_or("", String::as_str).as_bytes()).update(&[0]);
+    }
+    hasher.update(trigger.as_bytes()).update(&[0]).update(&finding.ts.as_micros().to_le_bytes());
+    for reason in &finding.reasons {
+        hasher.update(reason.detector.as_bytes()).update(&[0]);
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// The same detector speaks once; its stronger word stays. Strongest first.
+fn merge_reason(reasons: &mut Vec<Reason>, reason: Reason) {
+    let rank = |reason: &Reason| reason.p_value.unwrap_or(0.0);
+    match reasons.iter_mut().find(|r| r.dimension == reason.dimension && r.detector == reason.detector) {
+        Some(known) if rank(&reason) < rank(known) => *known = reason,
+        Some(_) => {}
+        None => reasons.push(reason),
+    }
+    reasons.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
+    reasons.truncate(REASONS_MAX);
+}
+
+fn merge_tags(tags: &mut Vec<String>, more: Vec<String>) {
+    for tag in more {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Dimension;
+
+    const QUIET: Span = Span::from_hours(6);
+
+    fn at(minute: i64) -> Timestamp {
+        "2026-05-04T06:00:00Z".parse::<Timestamp>().expect("a time") + Span::from_mins(minute)
+    }
+
+    fn finding(minute: i64, severity: Severity, detector: &str) -> Finding {
+        let reason = Reason {
+            dimension: Dimension::Source,
+            detector: detector.to_owned(),
+            p_value: Some(1e-4),
+            observed: String::new(),
+            expected: String::new(),
+            text: String::new(),
+        };
+        Finding {
+            tenant: "t".to_owned(),
+            bot: Some("b".to_owned()),
+            session: Some(format!("s{minute}")),
+            producer: None,
+            ts: at(minute),
+            severity,
+            score: 50.0,
+            p_value: Some(1e-4),
+            title: detector.to_owned(),
+            reasons: vec![reason],
+            events: vec![format!("e{minute}")],
+            event_count: 1,
+            tags: Tags::default(),
+            baseline: BaselineNote::default(),
+        }
+    }
+
+    #[test]
+    fn one_story_is_one_page_until_it_is_worse() {
+        let mut book = AlertBook::default();
+        let first = book.raise(finding(0, Severity::Medium, "a"), at(0), QUIET).expect("opens");
+        assert_eq!(book.raise(finding(10, Severity::Medium, "b"), at(10), QUIET), None);
+        let worse = book.raise(finding(20, Severity::High, "c"), at(20), QUIET).expect("is worse");
+        assert_eq!((&worse.id, worse.revision, worse.event_count), (&first.id, 2, 3));
+        assert_eq!((worse.title.as_str(), worse.reasons.len(), worse.ts), ("c", 3, at(20)));
+        assert!(book.advance(at(20 + 359)).is_empty());
+        let resolved = book.advance(at(20 + 360));
+        assert_eq!((resolved[0].status, resolved[0].revision), (Status::Resolved, 3));
+        assert!(book.is_empty());
+        let next = book.raise(finding(600, Severity::Medium, "a"), at(600), QUIET).expect("a new story");
+        assert_ne!(next.id, first.id);
+    }
+
+    #[test]
+    fn the_id_is_the_finding_and_nothing_else() {
+        let raise = |finding| AlertBook::default().raise(finding, at(999), QUIET).expect("opens").id;
+        assert_eq!(raise(finding(0, Severity::Medium, "a")), raise(finding(0, Severity::High, "a")));
+        assert_ne!(raise(finding(0, Severity::Medium, "a")), raise(finding(1, Severity::Medium, "a")));
+    }
+}

@@ -3,5 +3,5 @@
 mod book;
 mod wire;
 
-pub use book::{AlertBook, BookParams};
+pub use book::{AlertBook, Finding};
 pub use wire::{Alert, AlertId, BaselineNote, Dimension, Reason, Severity, Status, Tags};

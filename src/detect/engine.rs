@@ -1,10 +1,34 @@
 //! The engine: events and watermarks in, alerts out. No I/O, no clock, no randomness.
+//!
+//! One engine owns its bots without locks. All that depends on time happens when the watermark moves: sessions that
+//! silence ended, incidents that are over. The order of those timers is their time, then the bot, then the session, so
+//! that the same input gives the same output byte for byte.
 
-use crate::alert::Alert;
-use crate::detect::Settings;
-use crate::event::{Event, Reject};
-use crate::registry::Registry;
-use crate::time::{Span, Timestamp};
+use std::collections::BTreeSet;
+
+use hashbrown::HashTable;
+
+use super::baseline::Baseline;
+use super::bot::BotState;
+use super::feature::Session;
+use super::fleet::Fleet;
+use super::frontier::Frontier;
+use super::policy;
+use super::profile::Profile;
+use super::settings::Settings;
+use super::stats::Stats;
+use super::tags::TagTable;
+use super::{judge, score};
+use crate::alert::{Alert, AlertBook};
+use crate::event::{Event, Kind, Outcome, Reject, RejectReason, normalize};
+use crate::registry::{BotRecord, Registry};
+use crate::stats::fingerprint;
+use crate::time::{Span, Timestamp, Zone};
+
+/// P-value of a single call under which the running session is judged at once.
+const CALL_P_ALARM: f64 = 1e-4;
+/// P-value of a single call under which its volume is learned lightly.
+const CALL_P_ODD: f64 = 0.01;
 
 /// What one step of the engine gave.
 #[derive(Debug, Default)]
@@ -15,96 +39,312 @@ pub struct Output {
     pub rejected: Vec<(Event, Reject)>,
 }
 
-/// Figures of the engine for metrics; the counters only grow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Events that changed state.
-    pub accepted: u64,
-    /// Events whose id had been seen.
-    pub duplicate: u64,
-    /// Events too far behind the watermark; counted, not learned.
-    pub late: u64,
-    /// Events refused after decoding.
-    pub rejected: u64,
-    /// Sessions judged.
-    pub sessions: u64,
-    /// Times that a bound cut something: operations, open sessions, bots.
-    pub limited: u64,
-    /// Bots with too little history to judge.
-    pub bots_learning: u64,
-    /// Bots that are judged.
-    pub bots_mature: u64,
-    /// Bots that have been silent for longer than the baseline's window.
-    pub bots_stale: u64,
-    /// Sessions open now.
-    pub sessions_open: u64,
-    /// Incidents open now.
-    pub incidents_open: u64,
-    /// Estimated bytes of all baselines.
-    pub baseline_bytes: u64,
-}
-
-/// A snapshot that cannot be restored.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("engine state cannot be read: {0}")]
-pub struct RestoreError(String);
-
 /// The detection engine.
 #[derive(Debug)]
 pub struct Engine {
-    settings: Settings,
-    registry: Registry,
-    watermark: Option<Timestamp>,
-    stats: Stats,
+    pub(super) settings: Settings,
+    pub(super) profile: Profile,
+    pub(super) tags: TagTable,
+    pub(super) registry: Registry,
+    pub(super) zones: Vec<(String, Zone)>,
+    pub(super) frontier: Frontier,
+    pub(super) bots: Vec<BotState>,
+    pub(super) index: HashTable<u32>,
+    pub(super) timers: BTreeSet<(Timestamp, u32, u64)>,
+    pub(super) fleet: Fleet,
+    pub(super) fleet_day: i64,
+    pub(super) book: AlertBook,
+    pub(super) stats: Stats,
 }
 
 impl Engine {
-    /// An engine that knows nothing yet.
+    /// An engine that knows nothing yet, with the shipped profile.
     #[must_use]
     pub fn new(settings: Settings, registry: Registry) -> Self {
-        Self { settings, registry, watermark: None, stats: Stats::default() }
+        let profile = Profile::shipped();
+        let default_zone = Zone::named(&settings.default_zone).unwrap_or_else(|_| Zone::utc());
+        Self {
+            zones: vec![(settings.default_zone.clone(), default_zone)],
+            settings,
+            profile,
+            tags: TagTable::shipped(),
+            registry,
+            frontier: Frontier::default(),
+            bots: Vec::new(),
+            index: HashTable::new(),
+            timers: BTreeSet::new(),
+            fleet: Fleet::default(),
+            fleet_day: 0,
+            book: AlertBook::default(),
+            stats: Stats::default(),
+        }
     }
 
     /// Takes one event in: scores it, then learns from it.
-    pub fn observe(&mut self, event: Event, _output: &mut Output) {
-        let _ = (&self.settings, &self.registry);
-        self.stats.accepted += 1;
-        self.watermark = Some(self.watermark.map_or(event.ts, |w| w.later(event.ts)));
+    pub fn observe(&mut self, event: Event, output: &mut Output) {
+        let passage = self.frontier.admit(event, self.settings.jump_max);
+        for event in passage.refused {
+            self.refuse(event, RejectReason::Future, output);
+        }
+        for event in passage.events {
+            self.take(event, output);
+        }
     }
 
     /// Moves event time on without an event: the source has been idle for `span` since its last event.
-    pub fn idle(&mut self, span: Span, _output: &mut Output) {
-        self.watermark = self.watermark.map(|w| w + span);
+    pub fn idle(&mut self, span: Span, output: &mut Output) {
+        for event in self.frontier.release() {
+            self.take(event, output);
+        }
+        if let Some(watermark) = self.frontier.watermark() {
+            self.frontier.advance(watermark + span);
+            self.fire(output);
+        }
     }
 
     /// The input is at its end: judges what is still open, as if the source fell silent.
     pub fn finish(&mut self, output: &mut Output) {
-        self.idle(self.settings.session_timeout, output);
+        self.idle(self.settings.session_timeout + Span::MINUTE, output);
     }
 
     /// Event time so far.
     #[must_use]
     pub fn watermark(&self) -> Option<Timestamp> {
-        self.watermark
+        self.frontier.watermark()
     }
 
-    /// Figures for metrics.
+    /// Figures for metrics. It walks over all bots: ask once a scrape, not once an event.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stats.clone()
+        let mut stats = self.stats.clone();
+        let window = Span::from_days(i64::from(self.settings.baseline_days));
+        let stale = self.watermark().map(|watermark| watermark - window);
+        for bot in &self.bots {
+            if stale.is_some_and(|stale| bot.newest < stale) {
+                stats.bots_stale += 1;
+            } else if self.mature(&bot.baseline) {
+                stats.bots_mature += 1;
+            } else {
+                stats.bots_learning += 1;
+            }
+            stats.sessions_open += bot.sessions.len() as u64;
+            stats.baseline_bytes += bot.bytes() as u64;
+        }
+        stats.baseline_bytes += self.fleet.heap_bytes() as u64;
+        stats.incidents_open = self.book.len() as u64;
+        stats
     }
 
-    /// The whole state, to be kept by the shell.
-    #[must_use]
-    pub fn snapshot(&self) -> Vec<u8> {
-        Vec::new()
+    /// Whether enough is known of a bot to judge it.
+    pub(super) fn mature(&self, baseline: &Baseline) -> bool {
+        baseline.age_days(self.settings.baseline_days) >= f64::from(self.settings.mature_days)
     }
 
-    /// An engine that goes on where the snapshot was taken.
-    ///
-    /// # Errors
-    /// The bytes are not a state of this version.
-    pub fn restore(_bytes: &[u8], settings: Settings, registry: Registry) -> Result<Self, RestoreError> {
-        Ok(Self::new(settings, registry))
+    /// The registry's record of a bot.
+    pub(super) fn record(&self, at: u32) -> Option<&BotRecord> {
+        let bot = &self.bots[at as usize];
+        self.registry.get(&bot.tenant, &bot.bot)
     }
+
+    fn take(&mut self, event: Event, output: &mut Output) {
+        self.fire(output);
+        let Some(at) = self.locate(&event) else {
+            self.stats.limited += 1;
+            self.refuse(event, RejectReason::BotLimit, output);
+            return;
+        };
+        let (lateness, ids_max) = (self.settings.lateness_max, self.profile.bounds.ids_max);
+        let watermark = self.frontier.watermark().unwrap_or(event.ts);
+        let bot = &mut self.bots[at as usize];
+        if !bot.first_sight(fingerprint(&[&event.id]), watermark, lateness, ids_max) {
+            self.stats.duplicate += 1;
+            return;
+        }
+        if event.ts + lateness < watermark {
+            self.stats.late += 1;
+            return;
+        }
+        self.stats.accepted += 1;
+        bot.newest = bot.newest.later(event.ts);
+        bot.baseline.events += 1;
+        let day = self.zones[usize::from(bot.zone)].1.local(event.ts).day;
+        bot.baseline.roll(day, self.settings.baseline_days);
+        self.roll_fleet(event.ts);
+        self.apply_rules(at, &event, output);
+        match event.kind {
+            Kind::Grant(_) | Kind::Control(_) => self.bots[at as usize].windows.note(&event, &self.profile.change),
+            _ => self.follow(at, &event, output),
+        }
+    }
+
+    /// Puts an event into its session and judges the session so far, if the event is worth it.
+    fn follow(&mut self, at: u32, event: &Event, output: &mut Output) {
+        let bot = &mut self.bots[at as usize];
+        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).max(1));
+        if bot.was_judged(key) {
+            return;
+        }
+        let slot = match bot.sessions.iter().position(|session| session.key == key) {
+            Some(slot) => slot,
+            None if bot.sessions.len() >= self.settings.sessions_open_max => {
+                self.stats.limited += 1;
+                return;
+            }
+            None => {
+                bot.sessions.push(Session::open(key, event));
+                bot.baseline.sessions_today += 1;
+                bot.sessions.len() - 1
+            }
+        };
+        let session = &mut bot.sessions[slot];
+        let (limited_before, calls_before) = (session.limited, session.calls);
+        let attach = session.attach(event, &self.profile.bounds);
+        self.stats.limited += u64::from(session.limited - limited_before);
+        let deadline = session.deadline(self.settings.session_timeout);
+        if attach.first || deadline < session.due {
+            session.due = deadline;
+            self.timers.insert((deadline, at, key));
+        }
+        let mut alarm = attach.first || (attach.fresh && is_news(&bot.baseline, event));
+        if session.calls > calls_before {
+            alarm |= count_volume(bot, slot, event, &self.profile);
+        }
+        if session_doubled(&bot.sessions[slot]) {
+            alarm = true;
+        }
+        if alarm && self.mature(&self.bots[at as usize].baseline) {
+            judge::running(self, at, slot, output);
+        }
+    }
+
+    /// Does what is due at the watermark.
+    fn fire(&mut self, output: &mut Output) {
+        let Some(watermark) = self.frontier.watermark() else { return };
+        while self.timers.first().is_some_and(|(due, ..)| *due <= watermark) {
+            let Some((due, at, key)) = self.timers.pop_first() else { break };
+            let bot = &mut self.bots[at as usize];
+            let Some(slot) = bot.sessions.iter().position(|session| session.key == key) else { continue };
+            let deadline = bot.sessions[slot].deadline(self.settings.session_timeout);
+            if due < deadline {
+                // The session went on. Its timer goes to where it belongs even if that is past, since the order of
+                // deadlines is the order of verdicts, however the timers came to be.
+                bot.sessions[slot].due = deadline;
+                self.timers.insert((deadline, at, key));
+                continue;
+            }
+            let session = bot.sessions.swap_remove(slot);
+            if bot.sessions.is_empty() {
+                bot.sessions = Vec::new();
+            }
+            bot.note_judged(key);
+            self.stats.sessions += 1;
+            judge::closed(self, at, &session, output);
+        }
+        output.alerts.extend(self.book.advance(watermark));
+    }
+
+    fn apply_rules(&mut self, at: u32, event: &Event, output: &mut Output) {
+        let bot = &self.bots[at as usize];
+        let breaches = policy::check(event, self.record(at), &bot.windows, &self.profile.privilege);
+        for breach in breaches {
+            judge::rule(self, at, event, breach, output);
+        }
+    }
+
+    fn roll_fleet(&mut self, ts: Timestamp) {
+        let day = ts.day_utc();
+        if day > self.fleet_day {
+            self.fleet_day = day;
+            self.fleet.forget(day - i64::from(self.settings.baseline_days));
+        }
+    }
+
+    fn refuse(&mut self, event: Event, reason: RejectReason, output: &mut Output) {
+        self.stats.rejected += 1;
+        let reject = Reject::new(reason, format!("event `{}` of `{}` at {}", event.id, event.bot, event.ts));
+        output.rejected.push((event, reject));
+    }
+
+    /// The bot of an event, made if it is new; `None` when there are too many.
+    fn locate(&mut self, event: &Event) -> Option<u32> {
+        let hash = fingerprint(&[&event.tenant, &event.bot]);
+        let bots = &self.bots;
+        let same = |&at: &u32| bots[at as usize].bot == event.bot && bots[at as usize].tenant == event.tenant;
+        if let Some(&at) = self.index.find(hash, same) {
+            return Some(at);
+        }
+        if self.bots.len() >= self.settings.bots_max {
+            return None;
+        }
+        let record = self.registry.get(&event.tenant, &event.bot);
+        let zone =
+            record.and_then(|record| record.timezone.clone()).unwrap_or_else(|| self.settings.default_zone.clone());
+        let zone = self.zone_number(&zone);
+        let at = self.bots.len() as u32;
+        self.bots.push(BotState::new(event.tenant.clone(), event.bot.clone(), zone, self.settings.operations_max));
+        self.enter(at);
+        Some(at)
+    }
+
+    /// Enters a bot into the index.
+    pub(super) fn enter(&mut self, at: u32) {
+        let bots = &self.bots;
+        let print = |&at: &u32| fingerprint(&[&bots[at as usize].tenant, &bots[at as usize].bot]);
+        self.index.insert_unique(print(&at), at, print);
+    }
+
+    /// The number of a zone, which the registry has checked; unknown ones are the default.
+    pub(super) fn zone_number(&mut self, name: &str) -> u16 {
+        if let Some(at) = self.zones.iter().position(|(known, _)| known == name) {
+            return at as u16;
+        }
+        match Zone::named(name) {
+            Ok(zone) => {
+                self.zones.push((name.to_owned(), zone));
+                (self.zones.len() - 1) as u16
+            }
+            Err(_) => 0,
+        }
+    }
+}
+
+/// Counts what an event moved; whether that alone is odd enough to judge the session now.
+fn count_volume(bot: &mut BotState, slot: usize, event: &Event, profile: &Profile) -> bool {
+    if event.outcome == Outcome::Error {
+        return false;
+    }
+    let (read, written) = (event.records_read.unwrap_or(0) as f64, event.records_written.unwrap_or(0) as f64);
+    let bytes = event.bytes.unwrap_or(0) as f64;
+    bot.baseline.volumes.count([read, written, bytes, 1.0], event.ts.as_micros().div_euclid(Span::HOUR.as_micros()));
+    let moved = if read + written > 0.0 { read + written } else { bytes };
+    let Some(name) = normalize::endpoint(event) else { return false };
+    let Some(number) = bot.baseline.graph.number(&name) else { return false };
+    let p = score::p_call(&bot.baseline, number, moved, profile.volume.spread_floor);
+    let trust = if p.is_some_and(|p| p < CALL_P_ODD) { profile.learn.trust_page } else { 1.0 };
+    bot.baseline.graph.learn_moved(number, moved, trust);
+    let session = &mut bot.sessions[slot];
+    let Some(p) = p.filter(|p| session.extreme_call.is_none_or(|(least, ..)| *p < least)) else { return false };
+    let Some(endpoint) = session.endpoints.iter().position(|known| *known == name) else { return false };
+    session.extreme_call = Some((p, endpoint as u16, moved));
+    p < CALL_P_ALARM
+}
+
+/// Whether the number of calls has just reached a power of two, where the running volume is looked at again.
+fn session_doubled(session: &Session) -> bool {
+    session.calls >= 8 && session.calls.is_power_of_two()
+}
+
+/// Whether an event shows a value that the baseline does not know.
+fn is_news(baseline: &Baseline, event: &Event) -> bool {
+    let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
+    let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
+    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.devices.knows(device));
+    let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
+    let endpoint = normalize::endpoint(event);
+    let number = endpoint.as_ref().map(|name| baseline.graph.number(name));
+    let new_pair = match (&event.role, number) {
+        (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, role),
+        _ => false,
+    };
+    unknown_host || unknown_network || unknown_device || unknown_role || number == Some(None) || new_pair
 }

@@ -1,7 +1,28 @@
 //! From events to findings: the engine and everything that it is made of.
+//!
+//! The way of an event: [`frontier`] (is its time believable) → duplicate and lateness → [`policy`] (rules) →
+//! [`feature`] (its session) → [`score`] against the [`baseline`] → [`decide`] → [`explain`] → the alert book. The
+//! baseline learns from a session only after it was judged, and as much as the verdict allows.
 
+mod baseline;
+mod bot;
+mod change;
+mod decide;
 mod engine;
+mod explain;
+mod feature;
+mod fleet;
+mod frontier;
+mod judge;
+mod policy;
+pub mod profile;
+mod score;
 mod settings;
+mod state;
+mod stats;
+mod tags;
 
-pub use engine::{Engine, Output, RestoreError, Stats};
+pub use engine::{Engine, Output};
 pub use settings::Settings;
+pub use state::RestoreError;
+pub use stats::Stats;

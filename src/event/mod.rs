@@ -4,6 +4,7 @@
 //! bytes; nothing is trimmed or folded, since two spellings of one name are two names to the systems behind them.
 
 pub mod decode;
+pub mod normalize;
 mod reject;
 pub mod subject;
 mod wire;

@@ -108,11 +108,15 @@ fn the_subject_speaks_for_the_identity() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode(&bytes, &Envelope::default(), &Limits::default());
+        prop_assert!(decode(&bytes, &Envelope::default(), &Limits::default()).is_err());
     }
 
     #[test]
     fn no_json_makes_it_panic(json in "\\{(\"(ts|bot|type|geo|seq|run)\":(\"\\PC{0,8}\"|-?[0-9]{1,25}|null|\\{\\}|\\[\\]),?){0,5}\\}") {
-        let _ = decode(json.as_bytes(), &Envelope::default(), &Limits::default());
+        if let Ok(event) = decode(json.as_bytes(), &Envelope::default(), &Limits::default()) {
+            let again = encode(&event);
+            let again = decode(again.as_bytes(), &Envelope::default(), &Limits::default());
+            prop_assert_eq!(again, Ok(event));
+        }
     }
 }

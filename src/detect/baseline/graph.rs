@@ -1,0 +1,264 @@
+//! The call graph: which endpoints a bot touches, which one follows which, with which roles and how much each moves.
+//!
+//! Endpoints and edges are counted by sessions that show them, not by calls: the way out of a loop is one call in a
+//! thousand and still part of every run. Endpoints keep their number for life, since edges name it; an endpoint that
+//! expires takes its edges along and leaves its number to the next. Bounded by `operations_max` and `edges_max`.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::Trust;
+use crate::detect::feature::Session;
+use crate::detect::profile::Profile;
+use crate::event::Text;
+use crate::stats::fingerprint;
+use crate::stats::log_histogram::LogHistogram;
+
+/// Number of the virtual endpoint before the first call.
+pub(in crate::detect) const START: u16 = u16::MAX;
+/// Number of the virtual endpoint after the last call.
+pub(in crate::detect) const END: u16 = u16::MAX - 1;
+/// Roles remembered for one endpoint; more are not told apart.
+const ROLES_MAX: usize = 16;
+
+/// Endpoints and edges of one bot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::detect) struct CallGraph {
+    endpoints: Vec<Endpoint>,
+    /// Sorted by `from`, `to`.
+    edges: Vec<Edge>,
+    /// Sessions with at least one call, weighted by age and trust.
+    sessions: f32,
+    /// Days with at least one call, weighted by age.
+    days: f32,
+    last_day: i32,
+    /// Most endpoints that it may hold; set by the engine.
+    pub endpoints_max: u16,
+}
+
+/// One endpoint; an empty name marks a number that is free.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::detect) struct Endpoint {
+    pub name: Text,
+    /// Sessions that touched it, weighted by age and trust.
+    pub sessions: f32,
+    /// Days on which it was touched, weighted by age and trust.
+    pub days: f32,
+    pub seen_days: u16,
+    pub last_day: i32,
+    /// What one call of it moves: records, or bytes where none are counted.
+    pub moved: LogHistogram,
+    roles: SmallVec<[RoleUse; 2]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct RoleUse {
+    role: u32,
+    weight: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Edge {
+    from: u16,
+    to: u16,
+    sessions: f32,
+}
+
+/// Trust in sessions below which an endpoint still counts as never touched.
+const KNOWN_MIN: f32 = 0.5;
+
+impl CallGraph {
+    /// The number of an endpoint that is trusted.
+    pub(in crate::detect) fn number(&self, name: &str) -> Option<u16> {
+        let at = self.endpoints.iter().position(|endpoint| endpoint.name == name)?;
+        (self.endpoints[at].days >= KNOWN_MIN).then_some(at as u16)
+    }
+
+    /// An endpoint by number.
+    pub(in crate::detect) fn endpoint(&self, number: u16) -> Option<&Endpoint> {
+        self.endpoints.get(usize::from(number)).filter(|endpoint| !endpoint.name.is_empty())
+    }
+
+    /// How many endpoints are known.
+    pub(in crate::detect) fn len(&self) -> usize {
+        self.endpoints.iter().filter(|endpoint| endpoint.days >= KNOWN_MIN).count()
+    }
+
+    /// Surprise of an endpoint never touched, in nats: by days, as for all novelty.
+    pub(in crate::detect) fn new_endpoint_surprise(&self, profile: &Profile, today: i32) -> f64 {
+        let once = self.endpoints.iter().filter(|e| !e.name.is_empty() && e.seen_days == 1 && e.last_day < today);
+        let once: f64 = once.map(|e| f64::from(e.days.min(1.0))).sum();
+        let prior = profile.novelty_prior();
+        -((once + prior.a) / (f64::from(self.days) + prior.a + prior.b)).min(1.0).ln()
+    }
+
+    /// Surprise of a step from one known endpoint to another, in nats.
+    pub(in crate::detect) fn edge_surprise(&self, from: u16, to: u16, profile: &Profile) -> f64 {
+        let sequence = &profile.sequence;
+        let seen = self.edge(from, to).map_or(0.0, |edge| f64::from(edge.sessions));
+        let out = if from == START {
+            f64::from(self.sessions)
+        } else {
+            self.endpoint(from).map_or(0.0, |e| f64::from(e.sessions))
+        };
+        let share = (seen + sequence.edge_prior_sessions) / (out + sequence.backoff_sessions);
+        -share.min(1.0).ln()
+    }
+
+    /// The most usual step from an endpoint.
+    pub(in crate::detect) fn usual_next(&self, from: u16) -> Option<u16> {
+        let edges = self.edges.iter().filter(|edge| edge.from == from);
+        edges.max_by(|a, b| a.sessions.total_cmp(&b.sessions).then(b.to.cmp(&a.to))).map(|edge| edge.to)
+    }
+
+    /// Whether a role was used on an endpoint.
+    pub(in crate::detect) fn knows_role(&self, number: u16, role: &str) -> bool {
+        let print = fingerprint(&[role]) as u32;
+        self.endpoint(number).is_some_and(|e| e.roles.iter().any(|used| used.role == print && used.weight >= KNOWN_MIN))
+    }
+
+    /// Learns a judged session. Says how many bounds cut something.
+    pub(in crate::detect) fn learn(&mut self, session: &Session, day: i32, trust: Trust, profile: &Profile) -> u64 {
+        if session.endpoints.is_empty() {
+            return 0;
+        }
+        if day > self.last_day || self.days <= 0.0 {
+            self.days += 1.0;
+            self.last_day = self.last_day.max(day);
+        }
+        self.sessions += trust.sequence as f32;
+        let mut limited = 0;
+        let numbers: Vec<Option<u16>> =
+            session.endpoints.iter().map(|name| self.touch(name, day, trust.sequence)).collect();
+        limited += numbers.iter().filter(|number| number.is_none()).count() as u64;
+        for (role, at) in &session.roles {
+            if let Some(number) = at.and_then(|at| numbers[usize::from(at)]) {
+                self.learn_role(number, role, trust.privilege);
+            }
+        }
+        let path = session.path();
+        let mut edges: Vec<(u16, u16)> = Vec::with_capacity(path.len() + 1);
+        let mut from = START;
+        for to in path.iter().filter_map(|&at| numbers[usize::from(at)]) {
+            edges.push((from, to));
+            from = to;
+        }
+        edges.push((from, END));
+        edges.sort_unstable();
+        edges.dedup();
+        for (from, to) in edges {
+            limited += u64::from(!self.learn_edge(from, to, trust.sequence, profile.sequence.edges_max));
+        }
+        limited
+    }
+
+    /// Learns what one call of a known endpoint moved.
+    pub(in crate::detect) fn learn_moved(&mut self, number: u16, moved: f64, trust: f64) {
+        if let Some(endpoint) = self.endpoints.get_mut(usize::from(number)) {
+            endpoint.moved.learn(moved, trust);
+        }
+    }
+
+    /// Shrinks the weights; endpoints unseen since `oldest_day` go with their edges.
+    pub(in crate::detect) fn forget(&mut self, factor: f64, oldest_day: i32) {
+        let factor32 = factor as f32;
+        self.sessions *= factor32;
+        self.days *= factor32;
+        for endpoint in self.endpoints.iter_mut().filter(|endpoint| !endpoint.name.is_empty()) {
+            if endpoint.last_day < oldest_day {
+                *endpoint = Endpoint::free();
+                continue;
+            }
+            endpoint.sessions *= factor32;
+            endpoint.days *= factor32;
+            endpoint.moved.forget(factor);
+            for used in &mut endpoint.roles {
+                used.weight *= factor32;
+            }
+        }
+        while self.endpoints.last().is_some_and(|endpoint| endpoint.name.is_empty()) {
+            self.endpoints.pop();
+        }
+        let endpoints = &self.endpoints;
+        let lives = |n: u16| n >= END || endpoints.get(usize::from(n)).is_some_and(|e| !e.name.is_empty());
+        for edge in &mut self.edges {
+            edge.sessions *= factor32;
+        }
+        self.edges.retain(|edge| edge.sessions > 0.01 && lives(edge.from) && lives(edge.to));
+    }
+
+    /// Bytes on the heap.
+    pub(in crate::detect) fn heap_bytes(&self) -> usize {
+        let spilled = |text: &Text| if text.is_heap_allocated() { text.len() } else { 0 };
+        let within: usize = self.endpoints.iter().map(|e| spilled(&e.name) + e.moved.heap_bytes()).sum();
+        self.endpoints.capacity() * size_of::<Endpoint>() + self.edges.capacity() * size_of::<Edge>() + within
+    }
+
+    fn touch(&mut self, name: &Text, day: i32, trust: f64) -> Option<u16> {
+        let at = match self.endpoints.iter().position(|endpoint| endpoint.name == *name) {
+            Some(at) => at,
+            None => self.make_room()?,
+        };
+        let endpoint = &mut self.endpoints[at];
+        if endpoint.name.is_empty() {
+            endpoint.name.clone_from(name);
+        }
+        endpoint.sessions += trust as f32;
+        if day > endpoint.last_day {
+            endpoint.days += trust as f32;
+            endpoint.seen_days = endpoint.seen_days.saturating_add(1);
+            endpoint.last_day = day;
+        } else if f64::from(endpoint.days) < trust {
+            endpoint.days = trust as f32;
+        }
+        Some(at as u16)
+    }
+
+    fn make_room(&mut self) -> Option<usize> {
+        if let Some(at) = self.endpoints.iter().position(|endpoint| endpoint.name.is_empty()) {
+            return Some(at);
+        }
+        if self.endpoints.len() >= usize::from(self.endpoints_max) {
+            return None;
+        }
+        self.endpoints.push(Endpoint::free());
+        Some(self.endpoints.len() - 1)
+    }
+
+    fn edge(&self, from: u16, to: u16) -> Option<&Edge> {
+        self.edges.binary_search_by_key(&(from, to), |edge| (edge.from, edge.to)).ok().map(|at| &self.edges[at])
+    }
+
+    fn learn_edge(&mut self, from: u16, to: u16, trust: f64, edges_max: usize) -> bool {
+        match self.edges.binary_search_by_key(&(from, to), |edge| (edge.from, edge.to)) {
+            Ok(at) => self.edges[at].sessions += trust as f32,
+            Err(_) if self.edges.len() >= edges_max => return false,
+            Err(at) => self.edges.insert(at, Edge { from, to, sessions: trust as f32 }),
+        }
+        true
+    }
+
+    fn learn_role(&mut self, number: u16, role: &str, trust: f64) {
+        let print = fingerprint(&[role]) as u32;
+        let roles = &mut self.endpoints[usize::from(number)].roles;
+        if let Some(used) = roles.iter_mut().find(|used| used.role == print) {
+            used.weight += trust as f32;
+        } else if roles.len() < ROLES_MAX {
+            roles.push(RoleUse { role: print, weight: trust as f32 });
+        }
+    }
+}
+
+impl Endpoint {
+    fn free() -> Self {
+        Self {
+            name: Text::const_new(""),
+            sessions: 0.0,
+            days: 0.0,
+            seen_days: 0,
+            last_day: i32::MIN,
+            moved: LogHistogram::default(),
+            roles: SmallVec::new(),
+        }
+    }
+}

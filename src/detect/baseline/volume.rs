@@ -1,0 +1,124 @@
+//! How much a bot moves: by session, hour and day, each quantity on its own log histogram.
+
+use serde::{Deserialize, Serialize};
+
+use crate::detect::feature::Session;
+use crate::stats::log_histogram::LogHistogram;
+
+/// A quantity that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::detect) enum Measure {
+    Read,
+    Written,
+    Bytes,
+    Calls,
+}
+
+/// Every quantity, by index.
+pub(in crate::detect) const MEASURES: [Measure; 4] = [Measure::Read, Measure::Written, Measure::Bytes, Measure::Calls];
+
+/// One number for each quantity.
+pub(in crate::detect) type Totals = [f64; MEASURES.len()];
+
+/// Histories of volume.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::detect) struct Volumes {
+    pub session: [LogHistogram; MEASURES.len()],
+    pub hour: [LogHistogram; MEASURES.len()],
+    pub day: [LogHistogram; MEASURES.len()],
+    /// What was moved in the present hour, and which one that is.
+    pub this_hour: Totals,
+    pub hour_number: i64,
+    /// What was moved today.
+    pub this_day: Totals,
+    /// Least trust in a session of today.
+    pub trust_today: Option<f64>,
+    pub trust_hour: Option<f64>,
+}
+
+impl Measure {
+    /// The quantity with its unit, as a sentence has it.
+    pub(in crate::detect) fn noun(self) -> &'static str {
+        match self {
+            Self::Read => "records read",
+            Self::Written => "records written",
+            Self::Bytes => "bytes moved",
+            Self::Calls => "calls made",
+        }
+    }
+
+    /// The detector's name for the quantity.
+    pub(in crate::detect) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "records_read",
+            Self::Written => "records_written",
+            Self::Bytes => "bytes",
+            Self::Calls => "calls",
+        }
+    }
+}
+
+/// What a session moved.
+pub(in crate::detect) fn totals(session: &Session) -> Totals {
+    [session.read as f64, session.written as f64, session.bytes as f64, session.calls as f64]
+}
+
+impl Volumes {
+    /// Counts what one event moved into the running hour and day.
+    pub(in crate::detect) fn count(&mut self, moved: Totals, hour: i64) {
+        if hour > self.hour_number {
+            self.close_hour();
+            self.hour_number = hour;
+        }
+        for (at, amount) in moved.into_iter().enumerate() {
+            self.this_hour[at] += amount;
+            self.this_day[at] += amount;
+        }
+    }
+
+    /// Learns a judged session.
+    pub(in crate::detect) fn learn(&mut self, session: &Session, trust: f64) {
+        for (history, total) in self.session.iter_mut().zip(totals(session)) {
+            history.learn(total, trust);
+        }
+        self.trust_today = Some(self.trust_today.map_or(trust, |least| least.min(trust)));
+        self.trust_hour = Some(self.trust_hour.map_or(trust, |least| least.min(trust)));
+    }
+
+    /// Learns the running hour, as far as its sessions are trusted.
+    fn close_hour(&mut self) {
+        if self.this_hour[3] > 0.0 {
+            let trust = self.trust_hour.unwrap_or(1.0);
+            for (history, total) in self.hour.iter_mut().zip(self.this_hour) {
+                history.learn(total, trust);
+            }
+        }
+        self.this_hour = Totals::default();
+        self.trust_hour = None;
+    }
+
+    /// Learns the running day, as far as its sessions are trusted.
+    pub(in crate::detect) fn close_day(&mut self) {
+        self.close_hour();
+        if self.this_day[3] > 0.0 {
+            let trust = self.trust_today.unwrap_or(1.0);
+            for (history, total) in self.day.iter_mut().zip(self.this_day) {
+                history.learn(total, trust);
+            }
+        }
+        self.this_day = Totals::default();
+        self.trust_today = None;
+    }
+
+    /// Shrinks all histories.
+    pub(in crate::detect) fn forget(&mut self, factor: f64) {
+        for history in self.session.iter_mut().chain(&mut self.hour).chain(&mut self.day) {
+            history.forget(factor);
+        }
+    }
+
+    /// Bytes on the heap.
+    pub(in crate::detect) fn heap_bytes(&self) -> usize {
+        self.session.iter().chain(&self.hour).chain(&self.day).map(LogHistogram::heap_bytes).sum()
+    }
+}

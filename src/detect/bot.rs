@@ -1,0 +1,200 @@
+//! All that is kept for one bot: who it is, what is normal, which sessions are open, which events were seen.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::baseline::Baseline;
+use super::change::ChangeWindows;
+use super::feature::Session;
+use crate::event::Text;
+use crate::time::{Span, Timestamp};
+
+/// Judged sessions whose stragglers are recognized. Fewer would open a second session for a late event.
+const RECENT_MAX: usize = 32;
+/// Novelties remembered as told.
+const TOLD_MAX: usize = 16;
+/// Days for which a novelty that was told is not told again.
+const TOLD_DAYS: i32 = 7;
+
+/// State of one bot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct BotState {
+    pub tenant: Text,
+    pub bot: Text,
+    /// Number of the zone in the engine's list.
+    #[serde(skip)]
+    pub zone: u16,
+    pub newest: Timestamp,
+    pub baseline: Baseline,
+    pub sessions: Vec<Session>,
+    pub windows: ChangeWindows,
+    ids: IdWindow,
+    recent: SmallVec<[u64; 4]>,
+    told: SmallVec<[Told; 1]>,
+}
+
+/// A novelty that was reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    key: u64,
+    last_day: i32,
+    days: u16,
+}
+
+/// How well known the novelties of a finding are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// At least one was never told.
+    New,
+    /// All were told within the last days.
+    Told,
+    /// All have been there for so many days that they are the new normal.
+    Adopted,
+}
+
+impl BotState {
+    /// A bot that was never seen.
+    pub(super) fn new(tenant: Text, bot: Text, zone: u16, endpoints_max: usize) -> Self {
+        let mut baseline = Baseline::default();
+        baseline.graph.endpoints_max = endpoints_max.min(usize::from(u16::MAX) - 8) as u16;
+        Self {
+            tenant,
+            bot,
+            zone,
+            newest: Timestamp::MIN,
+            baseline,
+            sessions: Vec::new(),
+            windows: ChangeWindows::default(),
+            ids: IdWindow::default(),
+            recent: SmallVec::new(),
+            told: SmallVec::new(),
+        }
+    }
+
+    /// Notes an event id; whether it is the first time within the window.
+    pub(super) fn first_sight(&mut self, id: u64, at: Timestamp, window: Span, ids_max: usize) -> bool {
+        self.ids.insert(id, at, window, ids_max)
+    }
+
+    /// Whether a session was judged already.
+    pub(super) fn was_judged(&self, key: u64) -> bool {
+        key != 0 && self.recent.contains(&key)
+    }
+
+    /// Notes that a session was judged.
+    pub(super) fn note_judged(&mut self, key: u64) {
+        if key != 0 {
+            if self.recent.len() >= RECENT_MAX {
+                self.recent.remove(0);
+            }
+            self.recent.push(key);
+        }
+    }
+
+    /// Whether novelties were told before, noting that they are there today.
+    pub(super) fn tell(&mut self, keys: &[u64], today: i32, adopt_days: u16) -> Known {
+        self.told.retain(|told| today - told.last_day <= TOLD_DAYS);
+        let mut least = Known::Adopted;
+        for &key in keys {
+            let known = if let Some(told) = self.told.iter_mut().find(|told| told.key == key) {
+                if today > told.last_day {
+                    told.days = told.days.saturating_add(1);
+                    told.last_day = today;
+                }
+                if told.days >= adopt_days { Known::Adopted } else { Known::Told }
+            } else {
+                if self.told.len() >= TOLD_MAX {
+                    self.told.remove(0);
+                }
+                self.told.push(Told { key, last_day: today, days: 1 });
+                Known::New
+            };
+            least = match (least, known) {
+                (Known::New, _) | (_, Known::New) => Known::New,
+                (Known::Told, _) | (_, Known::Told) => Known::Told,
+                _ => Known::Adopted,
+            };
+        }
+        if keys.is_empty() { Known::New } else { least }
+    }
+
+    /// Bytes that it takes, about: what is on the heap and the struct itself.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.baseline.heap_bytes()
+            + self.ids.heap_bytes()
+            + self.sessions.capacity() * size_of::<Session>()
+    }
+}
+
+/// Event ids seen within a stretch of time, in two generations: each insertion is looked up in both, and the older
+/// one goes when the younger is full of time. Bounded; past the bound the older generation goes early.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct IdWindow {
+    /// Sorted, so that a look-up is a binary search and a snapshot is the same bytes.
+    young: Vec<u64>,
+    old: Vec<u64>,
+    since: Timestamp,
+}
+
+impl IdWindow {
+    fn insert(&mut self, id: u64, at: Timestamp, window: Span, ids_max: usize) -> bool {
+        if at > self.since + window || self.young.len() >= ids_max / 2 {
+            self.old = std::mem::take(&mut self.young);
+            // Ids of long ago cannot come again within the lateness that is accepted.
+            if at > self.since + window + window {
+                self.old = Vec::new();
+            }
+            self.old.shrink_to_fit();
+            self.since = at;
+        }
+        if self.old.binary_search(&id).is_ok() {
+            return false;
+        }
+        match self.young.binary_search(&id) {
+            Ok(_) => false,
+            Err(place) => {
+                self.young.insert(place, id);
+                true
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        (self.young.capacity() + self.old.capacity()) * size_of::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_micros(0) + Span::from_mins(minute)
+    }
+
+    #[test]
+    fn an_id_is_new_once_within_the_window() {
+        let mut ids = IdWindow::default();
+        let window = Span::from_mins(120);
+        assert!(ids.insert(7, at(1000), window, 100));
+        assert!(!ids.insert(7, at(1100), window, 100));
+        assert!(!ids.insert(7, at(1121), window, 100), "the generations overlap");
+        assert!(ids.insert(8, at(1121), window, 100));
+        assert!(ids.insert(7, at(1600), window, 100), "long ago is forgotten");
+        for id in 100..400 {
+            assert!(ids.insert(id, at(1601), window, 100));
+        }
+        assert!(ids.young.len() + ids.old.len() <= 100);
+    }
+
+    #[test]
+    fn a_novelty_is_told_once_and_adopted_after_days() {
+        let mut bot = BotState::new("t".into(), "b".into(), 0, 10);
+        assert_eq!(bot.tell(&[1], 10, 3), Known::New);
+        assert_eq!(bot.tell(&[1], 10, 3), Known::Told);
+        assert_eq!(bot.tell(&[1, 2], 11, 3), Known::New);
+        assert_eq!(bot.tell(&[1], 12, 3), Known::Adopted);
+        assert_eq!(bot.tell(&[1], 30, 3), Known::New);
+    }
+}

@@ -1,0 +1,97 @@
+//! Announced changes: a ticket, or an operator who starts a bot by hand in office hours, makes a bounded window in
+//! which the kind of novelty that it announced is learned and reported at `info`, not paged.
+//!
+//! Blind spot: whoever can write a ticket into the log can open a window; that is why windows are narrow by dimension.
+
+use serde::{Deserialize, Serialize};
+
+use super::baseline::SCORED;
+use super::profile::ChangeProfile;
+use crate::event::{Event, Kind};
+use crate::time::{Local, Span, Timestamp};
+
+/// Until when each kind of novelty is announced.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct ChangeWindows {
+    time: Option<Timestamp>,
+    source: Option<Timestamp>,
+    behavior: Option<Timestamp>,
+    privilege: Option<Timestamp>,
+    manual: Option<Timestamp>,
+}
+
+/// What is excused for one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Excuses {
+    /// Dimensions that a ticketed change announces, in the order of the calibrators.
+    announced: [bool; SCORED],
+    /// Whether an operator announced a start by hand.
+    announced_start: bool,
+    /// Whether the session began in office hours.
+    office: bool,
+}
+
+/// Time in which an announced manual start must follow.
+const MANUAL_START: Span = Span::from_hours(2);
+
+impl ChangeWindows {
+    /// Opens the window that an event announces.
+    pub(super) fn note(&mut self, event: &Event, profile: &ChangeProfile) {
+        let until = Some(event.ts + Span::from_days(i64::from(profile.window_days)));
+        match &event.kind {
+            Kind::Grant(_) if event.ticket().is_some() => self.privilege = self.privilege.max(until),
+            Kind::Control(control) => {
+                let approved = event.ticket().is_some();
+                match control.action.as_deref() {
+                    Some("host_moved") if approved => self.source = self.source.max(until),
+                    Some("schedule_changed") if approved => self.time = self.time.max(until),
+                    Some("bot_modified" | "deployment" | "deployed") if approved => {
+                        self.behavior = self.behavior.max(until);
+                    }
+                    Some("bot_started_manually") => self.manual = self.manual.max(Some(event.ts + MANUAL_START)),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is announced at the start of a session.
+    pub(super) fn excuses(&self, at: Timestamp, start: Local, profile: &ChangeProfile) -> Excuses {
+        let open = |until: Option<Timestamp>| until.is_some_and(|until| at <= until);
+        let [first, last] = profile.office_hours;
+        let office = start.weekday < 5 && (first..last).contains(&(start.minute / 60));
+        let (time, behavior) = (open(self.time), open(self.behavior));
+        Excuses {
+            announced: [time, open(self.source), behavior, behavior, open(self.privilege), time],
+            announced_start: open(self.manual),
+            office,
+        }
+    }
+}
+
+impl ChangeWindows {
+    /// Whether any announced change is under way: people may be at the bot's account for it.
+    pub(super) fn any_open(&self, at: Timestamp) -> bool {
+        [self.time, self.source, self.behavior, self.privilege, self.manual]
+            .into_iter()
+            .flatten()
+            .any(|until| at <= until)
+    }
+}
+
+impl Excuses {
+    /// Excuses of the calibrated dimensions, in their order, for a session that an operator may have started.
+    pub(super) fn by_dimension(self, manual: bool) -> [bool; SCORED] {
+        let by_hand = self.office && (manual || self.announced_start);
+        let mut excused = self.announced;
+        for at in [TIME, RATE] {
+            excused[at] |= by_hand;
+        }
+        excused
+    }
+}
+
+/// Places of the dimensions that a start by hand excuses.
+const TIME: usize = 0;
+const RATE: usize = 5;

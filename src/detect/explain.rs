@@ -1,0 +1,275 @@
+//! Causes into words: what was observed, what was expected, and one sentence for whoever was woken.
+
+use super::baseline::{Baseline, END, Measure, SCORED, START};
+use super::feature::Session;
+use super::score::{DIMENSIONS, Judgment, Scope, Why};
+use crate::alert::Reason;
+use crate::stats::fingerprint;
+use crate::stats::log_histogram::Side;
+use crate::time::Local;
+
+/// P-value up to which a dimension is named as a reason beside the strongest one.
+const REASON_P_MAX: f64 = 0.02;
+
+/// What a judgment says.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Account {
+    /// Strongest first.
+    pub reasons: Vec<Reason>,
+    /// The strongest reasons as one sentence without the subject.
+    pub phrase: String,
+    /// Identities of the novelties, so that the same one is not told twice.
+    pub keys: Vec<u64>,
+}
+
+/// What the words are about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject<'a> {
+    pub baseline: &'a Baseline,
+    pub session: &'a Session,
+    pub start: Local,
+    /// Name of the other bot that a host belongs to.
+    pub owner: Option<&'a str>,
+}
+
+/// One reason in words.
+struct Words {
+    detector: &'static str,
+    observed: String,
+    expected: String,
+    phrase: String,
+    key: u64,
+}
+
+/// Explains a judgment.
+pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
+    let mut order: Vec<usize> = (0..SCORED).filter(|&at| judgment.scores[at].why != Why::Usual).collect();
+    order.sort_by(|&a, &b| judgment.p[a].total_cmp(&judgment.p[b]).then(a.cmp(&b)));
+    let (mut reasons, mut phrases, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    for (rank, &at) in order.iter().enumerate() {
+        if rank > 0 && judgment.p[at] > REASON_P_MAX {
+            break;
+        }
+        let Some(words) = subject.words(judgment.scores[at].why) else { continue };
+        keys.push(words.key);
+        reasons.push(Reason {
+            dimension: DIMENSIONS[at],
+            detector: words.detector.to_owned(),
+            p_value: Some(judgment.p[at]),
+            text: format!("{}; expected {}.", capitalize(&words.phrase), words.expected),
+            observed: words.observed,
+            expected: words.expected,
+        });
+        phrases.push(words.phrase);
+    }
+    let phrase = match phrases.as_slice() {
+        [] => "behaved unlike itself".to_owned(),
+        [one] => one.clone(),
+        [one, two, ..] => format!("{one} and {two}"),
+    };
+    Account { reasons, phrase, keys }
+}
+
+impl Subject<'_> {
+    fn words(&self, why: Why) -> Option<Words> {
+        Some(match why {
+            Why::Usual => return None,
+            Why::OddTime => self.odd_time(),
+            Why::NewHost { host, .. } => self.new_host(host),
+            Why::RareHost { host } => {
+                let name = &self.session.hosts[host];
+                plain(
+                    "rare_host",
+                    "host",
+                    name,
+                    usual_names(&self.baseline.hosts),
+                    format!("ran from `{name}`, which it rarely uses"),
+                )
+            }
+            Why::NewNetwork { network } => {
+                let name = &self.session.networks[network];
+                let phrase = format!("came from network {name}, where it was never seen");
+                plain("new_network", "network", name, usual_names(&self.baseline.networks), phrase)
+            }
+            Why::NewDevice { device } => {
+                let name = &self.session.devices[device];
+                let phrase = format!("ran on device `{name}`, never seen before");
+                plain("new_device", "device", name, usual_names(&self.baseline.devices), phrase)
+            }
+            Why::NewEndpoint { endpoint, more } => self.new_endpoint(endpoint, more),
+            Why::OddStep { from, to, more } => self.odd_step(from, to, more),
+            Why::Volume { scope, measure, side, amount } => self.volume(scope, measure, side, amount),
+            Why::CallVolume { endpoint, amount } => self.call_volume(endpoint, amount),
+            Why::NewRole { role, admin } => self.new_role(role, admin),
+            Why::NewPair { role } => self.new_pair(role),
+            Why::TooOften { sessions } => self.too_often(sessions),
+        })
+    }
+
+    fn odd_time(&self) -> Words {
+        let week = &self.baseline.week;
+        let share = week.weekday_share(self.start.weekday);
+        let expected = match week.usual_minute() {
+            Some(minute) if week.busy_hours() <= 12 => {
+                let day = if share < 0.02 { ", on other weekdays" } else { "" };
+                format!("a start around {:02}:{:02}{day}", minute / 60, minute % 60)
+            }
+            _ => format!("a start in one of its {} usual hours of the week", week.busy_hours()),
+        };
+        Words {
+            detector: "week_density",
+            observed: format!("{} local time", self.start),
+            expected,
+            phrase: format!("ran at {}, outside its hours", self.start),
+            key: fingerprint(&["time", &(self.start.minute / 60).to_string(), &self.start.weekday.to_string()]),
+        }
+    }
+
+    fn new_host(&self, host: usize) -> Words {
+        let name = &self.session.hosts[host];
+        let (detector, phrase) = match self.owner {
+            Some(owner) => ("foreign_host", format!("ran from `{name}`, a host of the bot `{owner}`")),
+            None => ("new_host", format!("ran from host `{name}`, never seen before")),
+        };
+        plain(detector, "host", name, usual_names(&self.baseline.hosts), phrase)
+    }
+
+    fn new_endpoint(&self, endpoint: u16, more: u16) -> Words {
+        let name = &self.session.endpoints[usize::from(endpoint)];
+        let others = if more > 0 { format!(" and {more} more new ones") } else { String::new() };
+        let expected = format!("one of its {} known operations", self.baseline.graph.len());
+        plain("new_operation", "endpoint", name, expected, format!("called `{name}`{others} for the first time"))
+    }
+
+    fn odd_step(&self, from: u16, to: u16, more: u16) -> Words {
+        let of_session = |at: u16| match at {
+            START => "the start".to_owned(),
+            END => "the end".to_owned(),
+            at => format!("`{}`", self.session.endpoints[usize::from(at)]),
+        };
+        let number = |at: u16| {
+            if at >= END { Some(at) } else { self.baseline.graph.number(&self.session.endpoints[usize::from(at)]) }
+        };
+        let usual = number(from).and_then(|from| self.baseline.graph.usual_next(from)).map(|next| match next {
+            END => "the end".to_owned(),
+            next => self
+                .baseline
+                .graph
+                .endpoint(next)
+                .map_or_else(|| "another step".to_owned(), |e| format!("`{}`", e.name)),
+        });
+        let (from, to) = (of_session(from), of_session(to));
+        let others = if more > 0 { format!(", with {more} more odd steps") } else { String::new() };
+        Words {
+            detector: "call_order",
+            observed: format!("{from} → {to}{others}"),
+            expected: format!("{from} → {}", usual.unwrap_or_else(|| "another step".to_owned())),
+            key: fingerprint(&["step", &from, &to]),
+            phrase: format!("went from {from} to {to}, an order that it never used{others}"),
+        }
+    }
+
+    fn volume(&self, scope: Scope, measure: Measure, side: Side, amount: f64) -> Words {
+        let volumes = &self.baseline.volumes;
+        let at = measure as usize;
+        let (history, span) = match scope {
+            Scope::Session => (&volumes.session[at], "in one session"),
+            Scope::Hour => (&volumes.hour[at], "within an hour"),
+            Scope::Day => (&volumes.day[at], "in one day"),
+        };
+        let usual = history.quantile(0.5).unwrap_or(0.0);
+        let range = (history.quantile(0.05).unwrap_or(0.0), history.quantile(0.95).unwrap_or(0.0));
+        let times = match side {
+            Side::High if usual >= 1.0 => format!("{} times the usual", ratio(amount / usual)),
+            Side::High => "where it usually has none".to_owned(),
+            Side::Low => "far less than usual".to_owned(),
+        };
+        let level = (amount.ln_1p() / 0.7).round();
+        Words {
+            detector: measure.name(),
+            observed: format!("{} {} {span}", count(amount), measure.noun()),
+            expected: format!("about {}, from {} to {}", count(usual), count(range.0), count(range.1)),
+            phrase: format!("had {} {} {span}, {times}", count(amount), measure.noun()),
+            key: fingerprint(&["volume", measure.name(), span, &level.to_string()]),
+        }
+    }
+
+    fn call_volume(&self, endpoint: u16, amount: f64) -> Words {
+        let name = &self.session.endpoints[usize::from(endpoint)];
+        let number = self.baseline.graph.number(name);
+        let history = number.and_then(|number| self.baseline.graph.endpoint(number));
+        let usual = history.and_then(|e| e.moved.quantile(0.5)).unwrap_or(0.0);
+        let level = (amount.ln_1p() / 0.7).round();
+        Words {
+            detector: "call_volume",
+            observed: format!("{} in one call of `{name}`", count(amount)),
+            expected: format!("about {}", count(usual)),
+            phrase: format!("moved {} in one call of `{name}`, usually {}", count(amount), count(usual)),
+            key: fingerprint(&["call", name, &level.to_string()]),
+        }
+    }
+
+    fn new_role(&self, role: usize, admin: bool) -> Words {
+        let name = &self.session.roles[role].0;
+        let kind = if admin { "the administrative role" } else { "the role" };
+        let phrase = format!("used {kind} `{name}` for the first time");
+        plain("new_role", "role", name, usual_names(&self.baseline.roles), phrase)
+    }
+
+    fn new_pair(&self, role: usize) -> Words {
+        let (name, at) = &self.session.roles[role];
+        let endpoint = at.map_or("an operation", |at| self.session.endpoints[usize::from(at)].as_str());
+        Words {
+            detector: "role_use",
+            observed: format!("`{name}` on `{endpoint}`"),
+            expected: "the role on the operations that it was used for".to_owned(),
+            phrase: format!("used the role `{name}` on `{endpoint}`, which it does not do"),
+            key: fingerprint(&["pair", name, endpoint]),
+        }
+    }
+
+    fn too_often(&self, sessions: u32) -> Words {
+        let mean = self.baseline.daily_sessions().map_or(0.0, |(mean, _)| mean);
+        Words {
+            detector: "sessions_per_day",
+            observed: format!("{sessions} sessions today"),
+            expected: format!("about {mean:.1} a day"),
+            phrase: format!("ran {sessions} times in a day instead of about {mean:.0}"),
+            key: fingerprint(&["rate"]),
+        }
+    }
+}
+
+fn plain(detector: &'static str, kind: &str, name: &str, expected: String, phrase: String) -> Words {
+    Words { detector, observed: name.to_owned(), expected, phrase, key: fingerprint(&[kind, name]) }
+}
+
+fn usual_names(values: &crate::stats::novelty::Novelty) -> String {
+    let mut known: Vec<_> = values.values().filter(|value| values.knows(&value.name)).collect();
+    known.sort_by(|a, b| b.days.total_cmp(&a.days).then_with(|| a.name.cmp(&b.name)));
+    match known.as_slice() {
+        [] => "none so far".to_owned(),
+        [one] => format!("`{}`", one.name),
+        [one, two] => format!("`{}` or `{}`", one.name, two.name),
+        [one, two, rest @ ..] => format!("`{}`, `{}` or {} others", one.name, two.name, rest.len()),
+    }
+}
+
+/// A quantity for people: exact while small, rounded with its magnitude when large.
+fn count(x: f64) -> String {
+    match x {
+        x if x >= 1e9 => format!("{:.1} G", x / 1e9),
+        x if x >= 1e6 => format!("{:.1} M", x / 1e6),
+        x if x >= 1e4 => format!("{:.1} k", x / 1e3),
+        x => format!("{x:.0}"),
+    }
+}
+
+fn ratio(x: f64) -> String {
+    if x >= 10.0 { format!("{x:.0}") } else { format!("{x:.1}") }
+}
+
+fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,255 @@
+//! One execution of a bot while it goes on: where from, what in which order, how much, with which roles.
+//!
+//! Events of a session arrive late and out of order, so that nothing here depends on the order of arrival except the
+//! list of evidence: steps carry their event time and are sorted when the session is judged. A session ends by its `run`
+//! end event (judged a little later, when stragglers have had their time) or by silence. Events without a session id
+//! share one implicit session, cut by silence and after an hour.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::detect::profile::BoundsProfile;
+use crate::event::{Event, Kind, Outcome, Phase, Text, normalize};
+use crate::time::{Span, Timestamp};
+
+/// Evidence ids that an alert carries.
+const EVIDENCE_MAX: usize = 20;
+/// Time for stragglers after the end of a session. Longer delays what only a whole session shows, shorter misses steps.
+const GRACE: Span = Span::from_mins(5);
+/// Length after which an implicit session is cut.
+const IMPLICIT_MAX: Span = Span::HOUR;
+
+/// An open session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::detect) struct Session {
+    /// Fingerprint of the id; 0 for the implicit session.
+    pub key: u64,
+    pub id: Option<Text>,
+    pub opened: Timestamp,
+    pub newest: Timestamp,
+    pub ended: bool,
+    pub events: u64,
+    pub evidence: SmallVec<[Text; 4]>,
+    pub steps: Vec<Step>,
+    /// Endpoints by number, as the steps name them.
+    pub endpoints: Vec<Text>,
+    pub hosts: SmallVec<[Text; 1]>,
+    pub networks: SmallVec<[Text; 1]>,
+    pub devices: SmallVec<[Text; 1]>,
+    /// Role with the number of the endpoint that it was used on.
+    pub roles: SmallVec<[(Text, Option<u16>); 2]>,
+    pub read: u64,
+    pub written: u64,
+    pub bytes: u64,
+    pub calls: u64,
+    /// Least p-value of a single call, with its step's endpoint and quantity.
+    pub extreme_call: Option<(f64, u16, f64)>,
+    pub manual_by: Option<Text>,
+    /// Earliest timer that is set for it; its deadline is never earlier.
+    pub due: Timestamp,
+    /// Least expected rate that was reported already; further reports must be ten times rarer.
+    pub reported: Option<f64>,
+    /// Bounds that cut something.
+    pub limited: u32,
+}
+
+/// One call in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::detect) struct Step {
+    pub ts: Timestamp,
+    pub endpoint: u16,
+}
+
+/// What an event added that was not there before in the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::detect) struct Attach {
+    /// The session's first event.
+    pub first: bool,
+    /// A host, network, device, endpoint or role that the session had not shown.
+    pub fresh: bool,
+}
+
+impl Session {
+    /// A session that an event opens.
+    pub(in crate::detect) fn open(key: u64, event: &Event) -> Self {
+        Self {
+            key,
+            id: event.session.clone(),
+            opened: event.ts,
+            newest: event.ts,
+            ended: false,
+            events: 0,
+            evidence: SmallVec::new(),
+            steps: Vec::new(),
+            endpoints: Vec::new(),
+            hosts: SmallVec::new(),
+            networks: SmallVec::new(),
+            devices: SmallVec::new(),
+            roles: SmallVec::new(),
+            read: 0,
+            written: 0,
+            bytes: 0,
+            calls: 0,
+            extreme_call: None,
+            manual_by: None,
+            due: event.ts,
+            reported: None,
+            limited: 0,
+        }
+    }
+
+    /// Takes an event in and says what was new about it.
+    pub(in crate::detect) fn attach(&mut self, event: &Event, bounds: &BoundsProfile) -> Attach {
+        let mut attach = Attach { first: self.events == 0, fresh: false };
+        self.opened = self.opened.min(event.ts);
+        self.newest = self.newest.later(event.ts);
+        self.events += 1;
+        if self.evidence.len() < EVIDENCE_MAX {
+            self.evidence.push(event.id.clone());
+        }
+        if let Kind::Run(run) = &event.kind {
+            self.ended |= run.phase == Some(Phase::End);
+            if run.trigger.as_deref() == Some("manual") {
+                self.manual_by = Some(run.by.clone().unwrap_or_default());
+            }
+        }
+        let network = event.ip.map(normalize::network);
+        let max = bounds.session_values_max;
+        for (list, value) in
+            [(&mut self.hosts, &event.host), (&mut self.networks, &network), (&mut self.devices, &event.device)]
+        {
+            if let Some(value) = value {
+                attach.fresh |= insert(list, value, max, &mut self.limited);
+            }
+        }
+        // A failed call moved nothing, and its repetition is a retry, not another step.
+        let endpoint = if event.outcome == Outcome::Error { None } else { self.step(event, bounds, &mut attach) };
+        if let Some(role) = &event.role
+            && !self.roles.iter().any(|(name, at)| name == role && *at == endpoint)
+        {
+            if self.roles.len() < 2 * max {
+                self.roles.push((role.clone(), endpoint));
+                attach.fresh = true;
+            } else {
+                self.limited += 1;
+            }
+        }
+        attach
+    }
+
+    /// The watermark at which the session is over, as far as is known.
+    pub(in crate::detect) fn deadline(&self, timeout: Span) -> Timestamp {
+        let silent = self.newest + timeout;
+        let mut deadline = if self.ended { silent.min(self.newest + GRACE) } else { silent };
+        if self.key == 0 {
+            deadline = deadline.min(self.opened + IMPLICIT_MAX);
+        }
+        deadline
+    }
+
+    /// The steps by event time, repetitions of one endpoint folded.
+    pub(in crate::detect) fn path(&self) -> Vec<u16> {
+        let mut steps = self.steps.clone();
+        steps.sort_by_key(|step| step.ts);
+        let mut path: Vec<u16> = steps.iter().map(|step| step.endpoint).collect();
+        path.dedup();
+        path
+    }
+
+    fn step(&mut self, event: &Event, bounds: &BoundsProfile, attach: &mut Attach) -> Option<u16> {
+        let name = normalize::endpoint(event)?;
+        self.calls += 1;
+        self.read = self.read.saturating_add(event.records_read.unwrap_or(0));
+        self.written = self.written.saturating_add(event.records_written.unwrap_or(0));
+        self.bytes = self.bytes.saturating_add(event.bytes.unwrap_or(0));
+        let number = match self.endpoints.iter().position(|known| *known == name) {
+            Some(number) => number,
+            None if self.endpoints.len() < bounds.calls_max.min(usize::from(u16::MAX)) => {
+                self.endpoints.push(name);
+                attach.fresh = true;
+                self.endpoints.len() - 1
+            }
+            None => {
+                self.limited += 1;
+                return None;
+            }
+        };
+        let step = Step { ts: event.ts, endpoint: number as u16 };
+        // A loop over one endpoint is one step of the path; only its bounds in time matter for the order.
+        let repeats =
+            self.steps.len() >= 2 && self.steps[self.steps.len() - 2..].iter().all(|s| s.endpoint == step.endpoint);
+        if repeats && self.steps.last().is_some_and(|last| last.ts <= step.ts) {
+            if let Some(last) = self.steps.last_mut() {
+                *last = step;
+            }
+        } else if self.steps.len() < bounds.calls_max {
+            self.steps.push(step);
+        } else {
+            self.limited += 1;
+        }
+        Some(number as u16)
+    }
+}
+
+fn insert(list: &mut SmallVec<[Text; 1]>, value: &Text, max: usize, limited: &mut u32) -> bool {
+    if list.contains(value) {
+        return false;
+    }
+    if list.len() >= max {
+        *limited += 1;
+        return false;
+    }
+    list.push(value.clone());
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::profile::Profile;
+    use crate::event::decode::{Envelope, Limits, decode};
+
+    fn event(time: &str, rest: &str) -> Event {
+        let json = format!(r#"{{"ts":"2026-05-04T{time}Z","bot":"b","session":"s",{rest}}}"#);
+        decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json)
+    }
+
+    fn session(events: &[Event]) -> Session {
+        let bounds = Profile::parse(Profile::SHIPPED).expect("the shipped profile").bounds;
+        let mut session = Session::open(1, &events[0]);
+        for event in events {
+            session.attach(event, &bounds);
+        }
+        session
+    }
+
+    #[test]
+    fn the_path_follows_event_time_and_not_arrival() {
+        let call = |time: &str| event(time, &format!(r#""type":"call","operation":"op-x{}""#, &time[7..]));
+        let calls = ["06:00:02", "06:00:00", "06:00:01", "06:00:03"].map(call);
+        let session = session(&calls);
+        let names: Vec<&str> = session.path().iter().map(|&at| session.endpoints[usize::from(at)].as_str()).collect();
+        assert_eq!(names, ["op-x0", "op-x1", "op-x2", "op-x3"]);
+        assert_eq!(session.opened, calls[1].ts);
+    }
+
+    #[test]
+    fn retries_of_failed_calls_are_no_steps() {
+        let calls = [
+            event("06:00:00", r#""type":"call","operation":"a","bytes":5,"outcome":"error""#),
+            event("06:00:01", r#""type":"call","operation":"a","bytes":5"#),
+            event("06:00:02", r#""type":"call","operation":"a","bytes":5"#),
+        ];
+        let session = session(&calls);
+        assert_eq!((session.path().len(), session.calls, session.bytes, session.events), (1, 2, 10, 3));
+    }
+
+    #[test]
+    fn a_session_ends_by_its_end_or_by_silence() {
+        let timeout = Span::from_mins(30);
+        let open = session(&[event("06:00:00", r#""type":"call""#)]);
+        assert_eq!(open.deadline(timeout), open.newest + timeout);
+        let ended = session(&[event("06:00:00", r#""type":"run","run":{"phase":"end"}"#)]);
+        assert_eq!(ended.deadline(timeout), ended.newest + GRACE);
+    }
+}

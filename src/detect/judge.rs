@@ -1,0 +1,191 @@
+//! The verdict on a session, a running one or a closed one, and on a broken rule: what is told, and what is learned.
+
+use super::baseline::{SCORED, Trust};
+use super::bot::Known;
+use super::decide;
+use super::engine::{Engine, Output};
+use super::explain::{self, Subject};
+use super::feature::Session;
+use super::policy::Breach;
+use super::score::{self, Context, Judgment, Why};
+use crate::alert::{BaselineNote, Finding, Severity};
+use crate::event::Event;
+use crate::time::{Local, Timestamp};
+
+/// A running session is told again only when it has become that many times less expected.
+const AGAIN: f64 = 20.0;
+
+/// Judges a session that still runs; what it misses may still come.
+pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Output) {
+    let session = std::mem::take(&mut engine.bots[at as usize].sessions);
+    let (judgment, start) = assess(engine, at, &session[slot], false);
+    let mut sessions = session;
+    if let Some(severity) = verdict(engine, &judgment)
+        && severity.pages()
+        && sessions[slot].reported.is_none_or(|before| judgment.daily_rate * AGAIN < before)
+    {
+        sessions[slot].reported = Some(judgment.daily_rate);
+        tell(engine, at, &sessions[slot], start, &judgment, severity, output);
+    }
+    engine.bots[at as usize].sessions = sessions;
+}
+
+/// Judges a session that is over, and learns from it.
+pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &mut Output) {
+    let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let (judgment, start) = assess(engine, at, session, true);
+    let severity = if mature { verdict(engine, &judgment) } else { None };
+    let mut known = Known::New;
+    if let Some(severity) = severity {
+        known = tell(engine, at, session, start, &judgment, severity, output);
+    }
+    learn(engine, at, session, start, &judgment, severity, known);
+}
+
+/// Tells of a broken rule.
+pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, output: &mut Output) {
+    let today = engine.bots[at as usize].baseline.today;
+    let known = engine.bots[at as usize].tell(&[breach.key], today, u16::MAX);
+    let severity = if known == Known::New { breach.severity } else { Severity::Low };
+    let bot = &engine.bots[at as usize];
+    let reasons = vec![breach.reason];
+    let finding = Finding {
+        tenant: bot.tenant.to_string(),
+        bot: Some(bot.bot.to_string()),
+        session: event.session.as_ref().map(ToString::to_string),
+        producer: None,
+        ts: event.ts,
+        severity,
+        score: breach.score,
+        p_value: None,
+        title: format!("Bot `{}` {}", bot.bot, breach.phrase),
+        tags: engine.tags.of(&reasons),
+        reasons,
+        events: vec![event.id.to_string()],
+        event_count: 1,
+        baseline: note(engine, at),
+    };
+    raise(engine, finding, event.ts, output);
+}
+
+fn assess(engine: &Engine, at: u32, session: &Session, closed: bool) -> (Judgment, Local) {
+    let bot = &engine.bots[at as usize];
+    let start = engine.zones[usize::from(bot.zone)].1.local(session.opened);
+    let context = Context {
+        profile: &engine.profile,
+        fleet: &engine.fleet,
+        bot: at,
+        tenant: &bot.tenant,
+        start,
+        closed,
+        excuses: bot.windows.excuses(session.opened, start, &engine.profile.change),
+    };
+    (score::judge(&bot.baseline, session, &context), start)
+}
+
+fn verdict(engine: &Engine, judgment: &Judgment) -> Option<Severity> {
+    decide::severity(judgment.daily_rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide)
+}
+
+/// Publishes what a judgment says, unless the same novelty was told before.
+fn tell(
+    engine: &mut Engine,
+    at: u32,
+    session: &Session,
+    start: Local,
+    judgment: &Judgment,
+    severity: Severity,
+    output: &mut Output,
+) -> Known {
+    let owner = match judgment.scores[1].why {
+        Why::NewHost { owner: Some(owner), .. } => Some(engine.bots[owner as usize].bot.to_string()),
+        _ => None,
+    };
+    let bot = &engine.bots[at as usize];
+    let subject = Subject { baseline: &bot.baseline, session, start, owner: owner.as_deref() };
+    let account = explain::explain(judgment, &subject);
+    let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
+    let known = if severity.pages() { engine.bots[at as usize].tell(&account.keys, today, adopt) } else { Known::New };
+    // A session that was told while it ran goes on adding to its own story at full weight.
+    let severity =
+        if known == Known::New || session.reported.is_some() { severity } else { severity.min(Severity::Low) };
+    let bot = &engine.bots[at as usize];
+    let finding = Finding {
+        tenant: bot.tenant.to_string(),
+        bot: Some(bot.bot.to_string()),
+        session: session.id.as_ref().map(ToString::to_string),
+        producer: None,
+        ts: session.newest,
+        severity,
+        score: decide::score(judgment.daily_rate),
+        p_value: Some(judgment.fused),
+        title: format!("Bot `{}` {}", bot.bot, account.phrase),
+        tags: engine.tags.of(&account.reasons),
+        reasons: account.reasons,
+        events: session.evidence.iter().map(ToString::to_string).collect(),
+        event_count: session.events,
+        baseline: note(engine, at),
+    };
+    raise(engine, finding, session.newest, output);
+    known
+}
+
+fn raise(engine: &mut Engine, finding: Finding, ts: Timestamp, output: &mut Output) {
+    let watermark = engine.frontier.watermark().unwrap_or(ts);
+    output.alerts.extend(engine.book.raise(finding, watermark, engine.settings.incident_quiet));
+}
+
+fn note(engine: &Engine, at: u32) -> BaselineNote {
+    let baseline = &engine.bots[at as usize].baseline;
+    let days = baseline.age_days(engine.settings.baseline_days);
+    BaselineNote { days, events: baseline.events, mature: engine.mature(baseline) }
+}
+
+/// Learns a judged session: what looked wrong lightly, what an announced change or many days explain in full.
+fn learn(
+    engine: &mut Engine,
+    at: u32,
+    session: &Session,
+    start: Local,
+    judgment: &Judgment,
+    severity: Option<Severity>,
+    known: Known,
+) {
+    let profile = &engine.profile.learn;
+    let trust = match (severity, known) {
+        (None, _) | (_, Known::Adopted) => 1.0,
+        (Some(Severity::Info), _) => profile.trust_info,
+        (Some(Severity::Low), _) => profile.trust_low,
+        (Some(_), _) => profile.trust_page,
+    };
+    let by_hand = session.manual_by.is_some();
+    let mut each = Trust::even(trust);
+    // A manual run says nothing of the schedule.
+    each.time = if by_hand { 0.0 } else { trust };
+    let bot = &mut engine.bots[at as usize];
+    for (calibrator, (score, excused)) in
+        bot.baseline.calibrators.iter_mut().zip(judgment.scores.iter().zip(judgment.excused))
+    {
+        if !excused {
+            calibrator.learn(score.nats, trust);
+        }
+    }
+    for (at, excused) in judgment.excused.iter().enumerate().take(SCORED) {
+        if *excused {
+            match at {
+                1 => each.source = 1.0,
+                2 => each.sequence = 1.0,
+                3 => each.volume = 1.0,
+                4 => each.privilege = 1.0,
+                _ => {}
+            }
+        }
+    }
+    engine.stats.limited += bot.baseline.learn(session, start, each, &engine.profile);
+    if trust >= 0.5 {
+        let day = session.newest.day_utc();
+        for host in &session.hosts {
+            engine.fleet.learn(&bot.tenant, host, at, day);
+        }
+    }
+}

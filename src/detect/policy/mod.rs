@@ -1,0 +1,173 @@
+//! What is wrong whatever the statistics say: bots that should be dead, administration without a ticket, people at a
+//! bot's account. A rule has no p-value; its score is fixed by what it touches.
+
+use super::change::ChangeWindows;
+use super::profile::PrivilegeProfile;
+use crate::alert::{Dimension, Reason, Severity};
+use crate::event::{Event, Kind};
+use crate::registry::{BotRecord, BotStatus};
+
+/// What a rule found.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Breach {
+    pub severity: Severity,
+    pub score: f64,
+    /// The sentence without the subject.
+    pub phrase: String,
+    pub reason: Reason,
+    /// Identity of the breach, so that the same one is told once.
+    pub key: u64,
+}
+
+/// Holds an event against all rules.
+pub(super) fn check(
+    event: &Event,
+    record: Option<&BotRecord>,
+    windows: &ChangeWindows,
+    privilege: &PrivilegeProfile,
+) -> Vec<Breach> {
+    let rules = [lifecycle(event, record), control(event), entitlement(event, privilege), login(event, windows)];
+    rules.into_iter().flatten().collect()
+}
+
+/// A bot at work that the registry says is not.
+fn lifecycle(event: &Event, record: Option<&BotRecord>) -> Option<Breach> {
+    let record = record?;
+    if matches!(event.kind, Kind::Grant(_) | Kind::Control(_)) {
+        return None;
+    }
+    let since = record.retired_at.filter(|at| event.ts >= *at);
+    let (state, detector) = match record.status {
+        BotStatus::Retired if record.retired_at.is_none() || since.is_some() => ("retired", "retired_bot"),
+        BotStatus::Disabled if record.retired_at.is_none() || since.is_some() => ("disabled", "disabled_bot"),
+        _ if record.expires_at.is_some_and(|at| event.ts >= at) => ("expired", "expired_bot"),
+        _ => return None,
+    };
+    let when = since.or(record.expires_at).map_or_else(String::new, |at| format!(" since {at}"));
+    let phrase = format!("is at work although the registry calls it {state}{when}");
+    Some(breach(Severity::High, 92.0, Dimension::Lifecycle, detector, event.type_name(), "no activity", phrase))
+}
+
+/// Administration that no ticket approves.
+fn control(event: &Event) -> Option<Breach> {
+    let Kind::Control(control) = &event.kind else { return None };
+    if event.ticket().is_some() {
+        return None;
+    }
+    let action = control.action.as_deref()?;
+    let (severity, score, what) = match action {
+        "credentials_exported" => (Severity::Critical, 97.0, "had its credentials exported"),
+        "logging_disabled" => (Severity::High, 94.0, "had its logging disabled"),
+        "bot_modified" => (Severity::High, 88.0, "was modified"),
+        "schedule_changed" => (Severity::Medium, 80.0, "had its schedule changed"),
+        "host_moved" => (Severity::Medium, 75.0, "was moved to another host"),
+        _ => return None,
+    };
+    let factor = if control.mfa == Some(false) { " and without a second factor" } else { "" };
+    let phrase = format!("{what} by {} without a ticket{factor}", who(control.by.as_deref()));
+    Some(breach(severity, score, Dimension::Control, action, action, "an approved change", phrase))
+}
+
+/// A role given that no ticket approves.
+fn entitlement(event: &Event, privilege: &PrivilegeProfile) -> Option<Breach> {
+    let Kind::Grant(grant) = &event.kind else { return None };
+    if event.ticket().is_some() || grant.change.as_deref() == Some("removed") {
+        return None;
+    }
+    let role = grant.role.as_deref().unwrap_or("?");
+    let lower = role.to_lowercase();
+    let admin = privilege.admin_words.iter().any(|word| lower.contains(word.as_str()));
+    let (severity, score) = if admin { (Severity::High, 93.0) } else { (Severity::Medium, 82.0) };
+    let phrase = format!("was given the role `{role}` by {} without a ticket", who(grant.by.as_deref()));
+    Some(breach(severity, score, Dimension::Entitlement, "grant_without_ticket", role, "a ticket", phrase))
+}
+
+/// A person at the bot's account, while no change is announced that would need one.
+fn login(event: &Event, windows: &ChangeWindows) -> Option<Breach> {
+    let Kind::Login(login) = &event.kind else { return None };
+    if login.interactive != Some(true) || windows.any_open(event.ts) {
+        return None;
+    }
+    let method = login.method.as_deref().unwrap_or("unknown method");
+    let phrase = format!("was signed in to by a person ({method}) with no announced maintenance");
+    Some(breach(Severity::High, 86.0, Dimension::Login, "interactive_login", method, "machine logins only", phrase))
+}
+
+fn who(by: Option<&str>) -> String {
+    by.map_or_else(|| "an unnamed person".to_owned(), |by| format!("`{by}`"))
+}
+
+fn breach(
+    severity: Severity,
+    score: f64,
+    dimension: Dimension,
+    detector: &str,
+    observed: &str,
+    expected: &str,
+    phrase: String,
+) -> Breach {
+    let key = crate::stats::fingerprint(&["rule", detector, observed]);
+    let reason = Reason {
+        dimension,
+        detector: detector.to_owned(),
+        p_value: None,
+        observed: observed.to_owned(),
+        expected: expected.to_owned(),
+        text: format!("The bot {phrase}."),
+    };
+    Breach { severity, score, phrase, reason, key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::profile::Profile;
+    use crate::event::decode::{Envelope, Limits, decode};
+
+    fn found(json: &str, record: Option<&BotRecord>) -> Option<(String, Severity)> {
+        let json = format!(r#"{{"ts":"2026-05-04T06:00:00Z","bot":"b",{json}}}"#);
+        let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
+        let profile = Profile::parse(Profile::SHIPPED).expect("the shipped profile");
+        let mut breaches = check(&event, record, &ChangeWindows::default(), &profile.privilege);
+        assert!(breaches.len() <= 1, "{breaches:?}");
+        breaches.pop().map(|breach| (breach.reason.detector, breach.severity))
+    }
+
+    #[test]
+    fn rules_speak_of_what_no_ticket_approves() {
+        let cases: [(&str, Option<(&str, Severity)>); 8] = [
+            (
+                r#""type":"control","control":{"action":"logging_disabled","by":"eve"}"#,
+                Some(("logging_disabled", Severity::High)),
+            ),
+            (r#""type":"control","control":{"action":"logging_disabled","by":"eve","ticket":"CHG-1"}"#, None),
+            (r#""type":"control","control":{"action":"bot_started_manually","by":"ann"}"#, None),
+            (
+                r#""type":"grant","grant":{"role":"Reader","change":"added"}"#,
+                Some(("grant_without_ticket", Severity::Medium)),
+            ),
+            (
+                r#""type":"grant","grant":{"role":"DomainAdmin","change":"added","ticket":" "}"#,
+                Some(("grant_without_ticket", Severity::High)),
+            ),
+            (r#""type":"grant","grant":{"role":"DomainAdmin","change":"removed"}"#, None),
+            (r#""type":"login","login":{"interactive":true}"#, Some(("interactive_login", Severity::High))),
+            (r#""type":"login","login":{"interactive":false}"#, None),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(found(json, None), expected.map(|(name, severity)| (name.to_owned(), severity)), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_bot_that_should_rest_is_found_from_the_day_on() {
+        let record = |retired_at: &str| BotRecord {
+            status: BotStatus::Retired,
+            retired_at: retired_at.parse().ok(),
+            ..BotRecord::default()
+        };
+        assert!(found(r#""type":"call""#, Some(&record("2026-05-01T00:00:00Z"))).is_some());
+        assert!(found(r#""type":"call""#, Some(&record("2026-06-01T00:00:00Z"))).is_none());
+        assert!(found(r#""type":"call""#, Some(&BotRecord::default())).is_none());
+    }
+}

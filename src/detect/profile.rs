@@ -1,0 +1,215 @@
+//! The detection profile as the scorers use it; `models/profile.toml` documents each constant.
+
+use serde::Deserialize;
+
+use crate::stats::novelty::NoveltyPrior;
+
+/// Every constant of the models.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Version of the file; 1.
+    pub version: u32,
+    /// Unseen values.
+    pub novelty: NoveltyProfile,
+    /// Times of day and week.
+    pub time: TimeProfile,
+    /// Order of calls.
+    pub sequence: SequenceProfile,
+    /// Volumes.
+    pub volume: VolumeProfile,
+    /// Sessions a day.
+    pub rate: RateProfile,
+    /// Roles.
+    pub privilege: PrivilegeProfile,
+    /// Scores to probabilities.
+    pub calibration: CalibrationProfile,
+    /// Probabilities to severities.
+    pub decide: DecideProfile,
+    /// Verdicts to trust.
+    pub learn: LearnProfile,
+    /// Announced changes.
+    pub change: ChangeProfile,
+    /// Bounds on memory.
+    pub bounds: BoundsProfile,
+}
+
+/// See `[novelty]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoveltyProfile {
+    /// Days with an unseen value.
+    pub prior_new_days: f64,
+    /// Days without.
+    pub prior_old_days: f64,
+    /// Values kept.
+    pub values_max: usize,
+    /// Nats for another bot's host.
+    pub foreign_host_nats: f64,
+}
+
+/// See `[time]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeProfile {
+    /// Weight of the uniform floor.
+    pub floor_starts: f64,
+}
+
+/// See `[sequence]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SequenceProfile {
+    /// Weight of an unseen edge.
+    pub edge_prior_sessions: f64,
+    /// Weight of the back-off.
+    pub backoff_sessions: f64,
+    /// Share of the second step.
+    pub second_share: f64,
+    /// Share of the third step.
+    pub third_share: f64,
+    /// Edges kept.
+    pub edges_max: usize,
+}
+
+/// See `[volume]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeProfile {
+    /// Least spread, log scale.
+    pub spread_floor: f64,
+    /// Exponent of the low side.
+    pub low_side_exponent: f64,
+}
+
+/// See `[rate]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateProfile {
+    /// Least variance over mean.
+    pub dispersion_min: f64,
+}
+
+/// See `[privilege]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivilegeProfile {
+    /// Nats for administering roles.
+    pub admin_role_nats: f64,
+    /// Words that say so.
+    pub admin_words: Vec<String>,
+    /// Nats for a new pair of role and operation.
+    pub new_pair_nats: f64,
+}
+
+/// See `[calibration]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationProfile {
+    /// Prior tail scale.
+    pub prior_scale_nats: f64,
+}
+
+/// See `[decide]`: multiples of the page rate.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecideProfile {
+    /// For the archive.
+    pub info: f64,
+    /// For the console.
+    pub low: f64,
+    /// Pages.
+    pub medium: f64,
+    /// Pages.
+    pub high: f64,
+    /// Pages.
+    pub critical: f64,
+}
+
+/// See `[learn]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LearnProfile {
+    /// Trust after `info`.
+    pub trust_info: f64,
+    /// Trust after `low`.
+    pub trust_low: f64,
+    /// Trust after a page.
+    pub trust_page: f64,
+    /// Days to adopt.
+    pub adopt_days: u16,
+}
+
+/// See `[change]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeProfile {
+    /// Days that a ticket excuses.
+    pub window_days: u32,
+    /// First and last hour of the office.
+    pub office_hours: [u16; 2],
+}
+
+/// See `[bounds]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundsProfile {
+    /// Calls of one session.
+    pub calls_max: usize,
+    /// Distinct values of one session.
+    pub session_values_max: usize,
+    /// Ids of one bot.
+    pub ids_max: usize,
+}
+
+/// A profile that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("detection profile: {0}")]
+pub struct ProfileError(String);
+
+impl Profile {
+    /// The text of the shipped profile.
+    pub const SHIPPED: &'static str = include_str!("../../models/profile.toml");
+
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// The text is no TOML of this shape, or has another version.
+    pub fn parse(text: &str) -> Result<Self, ProfileError> {
+        let profile: Self = toml::from_str(text).map_err(|e| ProfileError(e.to_string()))?;
+        if profile.version == 1 {
+            Ok(profile)
+        } else {
+            Err(ProfileError(format!("version {}, not 1", profile.version)))
+        }
+    }
+
+    /// The shipped profile.
+    ///
+    /// # Panics
+    /// Never: the text is compiled in, and a test parses it.
+    #[must_use]
+    pub fn shipped() -> Self {
+        #[expect(clippy::expect_used, reason = "the text is compiled in, and a test parses it")]
+        Self::parse(Self::SHIPPED).expect("the shipped profile is valid")
+    }
+
+    /// The prior on unseen values.
+    #[must_use]
+    pub fn novelty_prior(&self) -> NoveltyPrior {
+        NoveltyPrior { a: self.novelty.prior_new_days, b: self.novelty.prior_old_days }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_profile_is_read_and_others_are_refused() {
+        let profile = Profile::parse(Profile::SHIPPED).expect("the shipped profile");
+        assert!(profile.decide.critical < profile.decide.high && profile.decide.high < profile.decide.medium);
+        assert!(Profile::parse(&Profile::SHIPPED.replace("version = 1", "version = 2")).is_err());
+        assert!(Profile::parse("version = 1").is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! With which privilege: a role never exercised, or one used on an operation that it was never used for.
+
+use super::{Context, Score, Why};
+use crate::detect::baseline::Baseline;
+use crate::detect::feature::Session;
+use crate::detect::profile::PrivilegeProfile;
+
+pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+    let (prior, profile) = (context.profile.novelty_prior(), &context.profile.privilege);
+    let mut worst = Score::USUAL;
+    for (at, (role, endpoint)) in session.roles.iter().enumerate() {
+        let nats = baseline.roles.surprise(role, prior, baseline.today);
+        if !baseline.roles.knows(role) {
+            let admin = administers(role, profile);
+            let extra = if admin { profile.admin_role_nats } else { 0.0 };
+            worst = worst.max(Score::new(nats + extra, Why::NewRole { role: at, admin }));
+            continue;
+        }
+        let number = endpoint.and_then(|at| baseline.graph.number(&session.endpoints[usize::from(at)]));
+        let new_pair = number.is_some_and(|number| !baseline.graph.knows_role(number, role));
+        let extra = if new_pair { profile.new_pair_nats } else { 0.0 };
+        worst = worst.max(Score::new(nats + extra, Why::NewPair { role: at }));
+    }
+    worst
+}
+
+fn administers(role: &str, profile: &PrivilegeProfile) -> bool {
+    let role = role.to_lowercase();
+    profile.admin_words.iter().any(|word| role.contains(word.as_str()))
+}

@@ -1,0 +1,88 @@
+//! The engine's whole state as bytes, and back.
+//!
+//! Only what cannot be computed again is kept: the index, the timers and the zones come from the bots and the registry.
+//! The bytes carry no version of their own; the file format around them does.
+
+use serde::{Deserialize, Serialize};
+
+use super::bot::BotState;
+use super::engine::Engine;
+use super::fleet::Fleet;
+use super::frontier::Frontier;
+use super::settings::Settings;
+use super::stats::Stats;
+use crate::alert::AlertBook;
+use crate::registry::Registry;
+
+/// A snapshot that cannot be restored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("engine state cannot be read: {0}")]
+pub struct RestoreError(String);
+
+#[derive(Serialize)]
+struct StateRef<'a> {
+    frontier: &'a Frontier,
+    bots: &'a [BotState],
+    fleet: &'a Fleet,
+    fleet_day: i64,
+    book: &'a AlertBook,
+    stats: &'a Stats,
+}
+
+#[derive(Deserialize)]
+struct State {
+    frontier: Frontier,
+    bots: Vec<BotState>,
+    fleet: Fleet,
+    fleet_day: i64,
+    book: AlertBook,
+    stats: Stats,
+}
+
+impl Engine {
+    /// The whole state, to be kept by the shell. The same state gives the same bytes.
+    ///
+    /// # Panics
+    /// Never: writing to memory fails for sequences of unknown length only, and the state has none.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        let state = StateRef {
+            frontier: &self.frontier,
+            bots: &self.bots,
+            fleet: &self.fleet,
+            fleet_day: self.fleet_day,
+            book: &self.book,
+            stats: &self.stats,
+        };
+        #[expect(
+            clippy::expect_used,
+            reason = "writing to memory fails for unsized sequences only; a test covers all types"
+        )]
+        postcard::to_stdvec(&state).expect("the state has sized sequences only")
+    }
+
+    /// An engine that goes on where the snapshot was taken.
+    ///
+    /// # Errors
+    /// The bytes are not a state of this version.
+    pub fn restore(bytes: &[u8], settings: Settings, registry: Registry) -> Result<Self, RestoreError> {
+        let state: State = postcard::from_bytes(bytes).map_err(|e| RestoreError(e.to_string()))?;
+        let mut engine = Self::new(settings, registry);
+        engine.frontier = state.frontier;
+        engine.fleet = state.fleet;
+        engine.fleet_day = state.fleet_day;
+        engine.book = state.book;
+        engine.stats = state.stats;
+        for (at, mut bot) in state.bots.into_iter().enumerate() {
+            let record = engine.registry.get(&bot.tenant, &bot.bot);
+            let zone = record.and_then(|r| r.timezone.clone()).unwrap_or_else(|| engine.settings.default_zone.clone());
+            bot.zone = engine.zone_number(&zone);
+            for session in &bot.sessions {
+                engine.timers.insert((session.due, at as u32, session.key));
+            }
+            engine.bots.push(bot);
+            engine.enter(at as u32);
+        }
+        Ok(engine)
+    }
+}

@@ -1,0 +1,32 @@
+//! Figures of the engine, for metrics.
+
+use serde::{Deserialize, Serialize};
+
+/// Figures of the engine for metrics; the counters only grow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Events that changed state.
+    pub accepted: u64,
+    /// Events whose id had been seen.
+    pub duplicate: u64,
+    /// Events too far behind the watermark; counted, not learned.
+    pub late: u64,
+    /// Events refused after decoding.
+    pub rejected: u64,
+    /// Sessions judged.
+    pub sessions: u64,
+    /// Times that a bound cut something: operations, open sessions, bots.
+    pub limited: u64,
+    /// Bots with too little history to judge.
+    pub bots_learning: u64,
+    /// Bots that are judged.
+    pub bots_mature: u64,
+    /// Bots that have been silent for longer than the baseline's window.
+    pub bots_stale: u64,
+    /// Sessions open now.
+    pub sessions_open: u64,
+    /// Incidents open now.
+    pub incidents_open: u64,
+    /// Estimated bytes of all baselines.
+    pub baseline_bytes: u64,
+}

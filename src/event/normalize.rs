@@ -1,0 +1,106 @@
+//! Names as the models compare them: identifiers inside an operation become `{id}`, so that `GET /invoices/4711` and
+//! `GET /invoices/4712` are one endpoint. Only whole segments that cannot be a word are folded: digits, UUIDs, long
+//! hexadecimal runs. Addresses are folded to the network that they are routed in.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use super::{Event, Kind, Text};
+
+/// Hexadecimal characters from which a segment counts as an identifier. Shorter ones may be words (`added`, `face`).
+const HEX_MIN: usize = 12;
+
+/// The endpoint that an event touches: system and operation, or what stands for them.
+#[must_use]
+pub fn endpoint(event: &Event) -> Option<Text> {
+    let operation: Cow<'_, str> = match (&event.operation, &event.kind) {
+        (Some(operation), _) => fold_identifiers(operation),
+        (None, Kind::Secret(_)) => "read secret".into(),
+        (None, Kind::Login(_)) => "sign in".into(),
+        (None, Kind::Transaction(transaction)) => {
+            format!("transaction {}", transaction.kind.as_deref().unwrap_or("?")).into()
+        }
+        (None, Kind::Call) => "call".into(),
+        (None, Kind::Run(_) | Kind::Grant(_) | Kind::Control(_)) => return None,
+    };
+    Some(match &event.system {
+        None => Text::from(operation.as_ref()),
+        Some(system) => {
+            let mut name = Text::with_capacity(system.len() + 1 + operation.len());
+            name.push_str(system);
+            name.push(' ');
+            name.push_str(&operation);
+            name
+        }
+    })
+}
+
+/// The network of an address: /24 for IPv4, /48 for IPv6, as sites are usually numbered.
+#[must_use]
+pub fn network(ip: IpAddr) -> Text {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            compact_str::format_compact!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, c, ..] = ip.segments();
+            compact_str::format_compact!("{a:x}:{b:x}:{c:x}::/48")
+        }
+    }
+}
+
+/// Replaces identifiers within a path by `{id}`.
+#[must_use]
+pub fn fold_identifiers(operation: &str) -> Cow<'_, str> {
+    if !operation.bytes().any(|b| b.is_ascii_digit()) {
+        return Cow::Borrowed(operation);
+    }
+    let separator = |c: char| matches!(c, '/' | '?' | '&' | '=' | ' ' | ',');
+    if !operation.split(separator).any(is_identifier) {
+        return Cow::Borrowed(operation);
+    }
+    let mut folded = String::with_capacity(operation.len());
+    for part in operation.split_inclusive(separator) {
+        let name = part.trim_end_matches(separator);
+        folded.push_str(if is_identifier(name) { "{id}" } else { name });
+        folded.push_str(&part[name.len()..]);
+    }
+    Cow::Owned(folded)
+}
+
+fn is_identifier(segment: &str) -> bool {
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    if digits == 0 {
+        return false;
+    }
+    let hex = segment.bytes().filter(u8::is_ascii_hexdigit).count();
+    let dashes = segment.bytes().filter(|&b| b == b'-').count();
+    digits == segment.len() || (hex + dashes == segment.len() && hex >= HEX_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_folded_and_words_are_not() {
+        let cases = [
+            ("GET /invoices/4711", "GET /invoices/{id}"),
+            ("GET /invoices/4711/lines?page=2", "GET /invoices/{id}/lines?page={id}"),
+            ("GET /u/3f2504e0-4f89-11d3-9a0c-0305e82c3301/x", "GET /u/{id}/x"),
+            ("GET /api/v2/users", "GET /api/v2/users"),
+            ("GET /invoices/{id}", "GET /invoices/{id}"),
+            ("SELECT s3_face FROM t", "SELECT s3_face FROM t"),
+        ];
+        for (raw, folded) in cases {
+            assert_eq!(fold_identifiers(raw), folded);
+        }
+    }
+
+    #[test]
+    fn addresses_are_folded_to_networks() {
+        assert_eq!(network(IpAddr::from([10, 1, 2, 3])), "10.1.2.0/24");
+        assert_eq!(network("2001:db8:7::1".parse().expect("an address")), "2001:db8:7::/48");
+    }
+}

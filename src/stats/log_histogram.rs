@@ -1,0 +1,188 @@
+//! How large a quantity usually is: a histogram of `ln(1 + x)` with a tail on both sides.
+//!
+//! Volumes of bots spread over orders of magnitude and vary by ratios, so that the logarithm is their scale. Bins are
+//! an eighth of a nat wide (a relative error of 6.5 %), held sparsely: a bot that moves the same amount each night
+//! takes two or three of them. P-values are conformal ranks with an exponential tail beyond the extremes, as in
+//! [`calibrate`](super::calibrate); the tail's scale is the bot's own spread (half the width between the 16 % and 84 %
+//! quantiles, a robust standard deviation), never less than a floor, so that a constant quantity does not make 5 %
+//! more a wonder. At most 64 bins; beyond, the two closest ones are merged, which only widens the spread.
+
+use serde::{Deserialize, Serialize};
+
+/// Bins a nat. More make it sharper and larger.
+const BINS_PER_NAT: f64 = 8.0;
+/// Bins kept at most.
+const BINS_MAX: usize = 64;
+
+/// History of one quantity; about 8 bytes a bin.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogHistogram {
+    /// Sorted by index.
+    bins: Vec<Bin>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Bin {
+    index: u16,
+    weight: f32,
+}
+
+/// Which side of the usual a quantity lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// More than usual.
+    High,
+    /// Less than usual.
+    Low,
+}
+
+impl LogHistogram {
+    /// Weight of the history.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.bins.iter().map(|bin| f64::from(bin.weight)).sum()
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.bins.capacity() * size_of::<Bin>()
+    }
+
+    /// The quantity below which a share `q` of the history lies; `None` without any.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let goal = q * self.total();
+        let mut sum = 0.0;
+        for bin in &self.bins {
+            sum += f64::from(bin.weight);
+            if sum >= goal {
+                return Some((f64::from(bin.index) / BINS_PER_NAT).exp_m1());
+            }
+        }
+        self.bins.last().map(|bin| (f64::from(bin.index) / BINS_PER_NAT).exp_m1())
+    }
+
+    /// Probability of something at least as far out on that side.
+    #[must_use]
+    pub fn p_side(&self, x: f64, side: Side, spread_floor: f64) -> f64 {
+        let index = index(x);
+        let beyond = |bin: &&Bin| match side {
+            Side::High => bin.index >= index,
+            Side::Low => bin.index <= index,
+        };
+        let above: f64 = self.bins.iter().filter(beyond).map(|bin| f64::from(bin.weight)).sum();
+        let past = match (self.record(side), side) {
+            (None, _) => 0.0,
+            (Some(record), Side::High) => f64::from(index) - f64::from(record),
+            (Some(record), Side::Low) => f64::from(record) - f64::from(index),
+        };
+        let tail = (-(past.max(0.0) / BINS_PER_NAT) / self.spread(spread_floor)).exp();
+        ((above + tail) / (self.total() + 1.0)).min(1.0)
+    }
+
+    /// Two-sided probability, with the side.
+    #[must_use]
+    pub fn p_value(&self, x: f64, spread_floor: f64) -> (f64, Side) {
+        let high = self.p_side(x, Side::High, spread_floor);
+        let low = self.p_side(x, Side::Low, spread_floor);
+        if high <= low { ((2.0 * high).min(1.0), Side::High) } else { ((2.0 * low).min(1.0), Side::Low) }
+    }
+
+    /// Counts a quantity with a weight of 0 to 1.
+    pub fn learn(&mut self, x: f64, weight: f64) {
+        let index = index(x);
+        match self.bins.binary_search_by_key(&index, |bin| bin.index) {
+            Ok(at) => self.bins[at].weight += weight as f32,
+            Err(at) => {
+                self.bins.insert(at, Bin { index, weight: weight as f32 });
+                if self.bins.len() > BINS_MAX {
+                    self.merge_closest();
+                }
+            }
+        }
+    }
+
+    /// Shrinks the history; what weighs next to nothing goes.
+    pub fn forget(&mut self, factor: f64) {
+        for bin in &mut self.bins {
+            bin.weight *= factor as f32;
+        }
+        self.bins.retain(|bin| bin.weight > 1e-3);
+    }
+
+    /// The outermost bin on a side, passing over up to a weight of one half: an outlier learned lightly is no record.
+    fn record(&self, side: Side) -> Option<u16> {
+        let goal = 0.5_f64.min(self.total() * 0.5);
+        let mut sum = 0.0;
+        let mut step = |bin: &&Bin| {
+            sum += f64::from(bin.weight);
+            sum >= goal
+        };
+        match side {
+            Side::High => self.bins.iter().rev().find(&mut step).map(|bin| bin.index),
+            Side::Low => self.bins.iter().find(&mut step).map(|bin| bin.index),
+        }
+    }
+
+    fn spread(&self, floor: f64) -> f64 {
+        let log = |q| self.quantile(q).map_or(0.0, f64::ln_1p);
+        (0.5 * (log(0.84) - log(0.16))).max(floor)
+    }
+
+    fn merge_closest(&mut self) {
+        let gap = |pair: &[Bin]| pair[1].index - pair[0].index;
+        let Some(at) = (0..self.bins.len() - 1).min_by_key(|&i| gap(&self.bins[i..i + 2])) else { return };
+        let right = self.bins.remove(at + 1);
+        self.bins[at].weight += right.weight;
+    }
+}
+
+fn index(x: f64) -> u16 {
+    (x.max(0.0).ln_1p() * BINS_PER_NAT).round() as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn histogram(values: impl IntoIterator<Item = f64>) -> LogHistogram {
+        let mut histogram = LogHistogram::default();
+        for value in values {
+            histogram.learn(value, 1.0);
+        }
+        histogram
+    }
+
+    #[test]
+    fn ten_times_the_usual_is_far_out_and_the_usual_is_not() {
+        let nights = histogram((0..20).map(|i| 1000.0 + f64::from(i) * 10.0));
+        let (p, side) = nights.p_value(10_000.0, 0.15);
+        assert!(p < 1e-5 && side == Side::High, "{p}");
+        let (p, side) = nights.p_value(100.0, 0.15);
+        assert!(p < 1e-5 && side == Side::Low, "{p}");
+        assert!(nights.p_value(1100.0, 0.15).0 > 0.2);
+        assert!(LogHistogram::default().p_value(5.0, 0.15).0 > 0.99);
+    }
+
+    #[test]
+    fn one_outlier_that_was_learned_lightly_sets_no_record() {
+        let mut nights = histogram([1000.0; 20]);
+        nights.learn(50_000.0, 0.1);
+        assert!(nights.p_value(50_000.0, 0.15).0 < 0.02);
+    }
+
+    proptest! {
+        #[test]
+        fn p_is_a_probability_and_falls_outward(values in proptest::collection::vec(0.0..1e9_f64, 0..200), x in 0.0..1e12_f64) {
+            let histogram = histogram(values);
+            let near = histogram.p_side(x, Side::High, 0.15);
+            let far = histogram.p_side(x * 2.0, Side::High, 0.15);
+            prop_assert!(0.0 <= far && far <= near && near <= 1.0);
+            prop_assert!(histogram.bins.len() <= BINS_MAX);
+            prop_assert!(histogram.bins.windows(2).all(|pair| pair[0].index < pair[1].index));
+        }
+    }
+}

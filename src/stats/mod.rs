@@ -1,0 +1,33 @@
+//! Streaming statistics that know nothing of bots: one estimator or test a file, each with its formula, its source,
+//! its bound and the bytes it takes.
+//!
+//! They share one idea of forgetting. Weights are multiplied by [`forget`] once for each day that passed, so that a
+//! day counts as much as all days at least as old as it together would in a window of `baseline_days`.
+
+pub mod calibrate;
+pub mod combine;
+pub mod log_histogram;
+pub mod novelty;
+pub mod week;
+
+/// The factor by which weights shrink over `days`, for a window of `window_days`.
+///
+/// An exponential with the mean age of a uniform window, which is half the window.
+#[must_use]
+pub fn forget(days: f64, window_days: f64) -> f64 {
+    (-2.0 * days.max(0.0) / window_days).exp()
+}
+
+/// FNV-1a, 64 bits: a fingerprint that is the same on every machine and in every release, since snapshots keep it.
+///
+/// It stands for texts within one bot only, where a collision can hide nothing but the bot's own events.
+#[must_use]
+pub fn fingerprint(parts: &[&str]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in part.bytes().chain(std::iter::once(0xff)) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
+}
