@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod config;
 pub mod detect;
+pub mod evaluate;
 pub mod event;
 pub mod registry;
 #[cfg(feature = "runtime")]

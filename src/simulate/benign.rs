@@ -5,7 +5,7 @@ use rand::Rng as _;
 use smallvec::smallvec;
 
 use super::chance::{between, count, pick};
-use super::money::{WAIT_DAYS, account};
+use super::money::{Purse, WAIT_DAYS, account};
 use super::plan::{BotKind, Host, address};
 use super::schedule::{Days, Schedule};
 use super::session::{Act, Mark};
@@ -103,10 +103,18 @@ fn deployment(w: &mut Writer<'_>) -> Option<()> {
         kind: w.plan.kind,
         systems: &w.plan.systems,
         pace_secs: w.plan.pace_secs,
-        role: w.plan.workflow.steps().next().map(|step| step.role.clone()),
+        role: w.plan.role.clone(),
     };
-    let verb = *pick(&mut w.rng, &[Verb::Check, Verb::Get, Verb::Update, Verb::Create]);
-    let step = author.step(&mut w.rng, verb);
+    // A release uses what the bot is entitled to already; a new role would be a grant.
+    let mut step = None;
+    for _ in 0..30 {
+        let verb = *pick(&mut w.rng, &[Verb::Check, Verb::Get, Verb::Update, Verb::Create]);
+        let drawn = author.step(&mut w.rng, verb);
+        if step.is_none() && w.plan.roles.contains(&drawn.role) {
+            step = Some(drawn);
+        }
+    }
+    let step = step?;
     change(w, at + Span::from_mins(5), ChangeKind::Step(step), mark);
     Some(())
 }
@@ -212,7 +220,7 @@ fn new_payees(w: &mut Writer<'_>) -> Option<()> {
         .map(|_| {
             let name = format_compact!("Supplier {:05}", w.rng.gen_range(10_000..99_999));
             let account = account(&mut w.rng, w.plan.country);
-            purse.payee_created(name, account, w.plan.operator.into(), Some(purse.approvers[1]))
+            Purse::payee_created(name, account, w.plan.operator.into(), Some(purse.approvers[1]))
         })
         .collect();
     w.alter(planned.day, nth, Act::Money(moves, 40.0), mark);

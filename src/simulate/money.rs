@@ -112,7 +112,7 @@ impl Purse {
             if at < change.usable_from {
                 return None;
             }
-            account = change.account.clone();
+            account.clone_from(&change.account);
         }
         let amount = lognormal(rng, payee.amount, 0.35);
         Some(self.payment(rng, payee.name.clone(), account, amount))
@@ -148,7 +148,7 @@ impl Purse {
     }
 
     /// The setting up of a payee; `by` a person with an approver, or by the bot alone.
-    pub(crate) fn payee_created(&self, name: Text, account: Text, by: Text, approver: Option<&str>) -> Transaction {
+    pub(crate) fn payee_created(name: Text, account: Text, by: Text, approver: Option<&str>) -> Transaction {
         Transaction {
             kind: Some("payee_created".into()),
             counterparty: Some(name),

@@ -107,6 +107,8 @@ pub(crate) struct Plan {
     pub(crate) retired_at: Option<Timestamp>,
     pub(crate) roles: Vec<Text>,
     pub(crate) pace_secs: f64,
+    /// The one role for all that the bot does; none where each system has its own.
+    pub(crate) role: Option<Text>,
 }
 
 const PLACES: [(&str, &str, f64, f64); 4] = [
@@ -135,21 +137,21 @@ impl Plan {
         let systems = systems(&mut rng, kind);
         let role = happens(&mut rng, 0.35).then(|| format_compact!("svc_{}", name.replace('-', "_")));
         let pace_secs = pace(&mut rng, kind);
-        let author = Author { seed, tenant: tenant_index, kind, systems: &systems, pace_secs, role };
+        let author = Author { seed, tenant: tenant_index, kind, systems: &systems, pace_secs, role: role.clone() };
         let workflow = author.workflow(&mut rng);
         let mut roles: Vec<Text> = workflow.steps().map(|step| step.role.clone()).collect();
         roles.sort();
         roles.dedup();
         let schedule = Schedule::new(&mut rng, kind);
         let purse = (kind == BotKind::Finance).then(|| Purse::new(&mut rng, window, country, &name));
-        let retired_at = happens(&mut rng, 0.04).then(|| {
+        let retired_at = happens(&mut rng, 0.03).then(|| {
             let day = i64::from(spec.days_baseline) * 2 / 3;
             window.start + crate::time::Span::from_hours(rng.gen_range(0..=day.max(1)) * 24 + 18)
         });
         let weekend = if happens(&mut rng, 0.5) { 1.0 } else { between(&mut rng, 0.2, 0.8) };
         let weekday_load = std::array::from_fn(|day| if day < 5 { between(&mut rng, 0.8, 1.25) } else { weekend });
         let group = index / (BOTS_PER_LOG * spec.tenants.max(1));
-        let producer = if mix(seed, &[Purpose::Tenant as u64, tenant_index as u64, group as u64]) % 3 == 0 {
+        let producer = if mix(seed, &[Purpose::Tenant as u64, tenant_index as u64, group as u64]).is_multiple_of(3) {
             format_compact!("{name}-log")
         } else {
             format_compact!("audit-{tenant}-{group:02}")
@@ -185,6 +187,7 @@ impl Plan {
             retired_at,
             roles,
             pace_secs,
+            role,
             tenant,
             name,
         }
@@ -212,7 +215,8 @@ impl Plan {
     /// The privileged role on one of the bot's systems, which it never uses.
     pub(crate) fn admin_role(&self, rng: &mut Rng) -> Text {
         let system = SYSTEMS[*pick(rng, &self.systems)].name;
-        role(system, *pick(rng, &["admin", "administrator", "superuser", "owner"]))
+        let what = *pick(rng, &["admin", "administrator", "superuser", "owner"]);
+        role(system, what)
     }
 
     /// The machine for a session.
@@ -255,14 +259,16 @@ impl Premises {
                 Host { name: format_compact!("{stem}-{}", network.1), ip: address(network.0, network.1, 9), geo };
             return Self { hosts: vec![(host, 1.0)], autoscaled, network };
         }
-        let n = if happens(rng, 0.5) { 1 } else { count(rng, 2, 6) };
+        // A bot that seldom runs would not get to know many machines within months.
+        let most = if matches!(kind, BotKind::Weekly | BotKind::MonthEnd) { 2 } else { 6 };
+        let n = if happens(rng, 0.5) { 1 } else { count(rng, 2, most) };
         let first = rng.gen_range(10..180_u8);
         let even = happens(rng, 0.4);
         let hosts = (0..n as u8)
             .map(|nth| {
                 let name = format_compact!("{stem}-{}-{:02}", network.1, nth + 1);
                 let host = Host { name, ip: address(network.0, network.1, first + nth * 3), geo: geo.clone() };
-                (host, if even { 1.0 } else { 0.5_f64.powi(i32::from(nth)) })
+                (host, if even { 1.0 } else { 1.0 / f64::from(nth + 1) })
             })
             .collect();
         Self { hosts, autoscaled, network }
@@ -299,7 +305,8 @@ fn systems(rng: &mut Rng, kind: BotKind) -> Vec<usize> {
 /// Seconds between two calls, usually.
 fn pace(rng: &mut Rng, kind: BotKind) -> f64 {
     match kind {
-        BotKind::Nightly | BotKind::MonthEnd => between(rng, 3.0, 25.0),
+        BotKind::Nightly => between(rng, 3.0, 22.0),
+        BotKind::MonthEnd => between(rng, 1.0, 7.0),
         BotKind::Daily | BotKind::Finance | BotKind::Weekly => between(rng, 0.8, 9.0),
         _ => between(rng, 0.3, 5.0),
     }

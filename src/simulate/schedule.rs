@@ -44,7 +44,7 @@ impl Schedule {
                 let from_hour = if happens(rng, 0.2) { 0.0 } else { between(rng, 6.0, 9.0) };
                 let to_hour = if from_hour < 1.0 { 24.0 } else { between(rng, 16.0, 21.0) };
                 let weekend = if happens(rng, 0.5) { 0.0 } else { between(rng, 0.1, 0.6) };
-                Self::Demand { from_hour, to_hour, sessions: between(rng, 12.0, 40.0), weekend, trigger: "queue" }
+                Self::Demand { from_hour, to_hour, sessions: between(rng, 14.0, 58.0), weekend, trigger: "queue" }
             }
             BotKind::Nightly => {
                 let start = between(rng, 21.5, 28.0) % 24.0;
@@ -54,7 +54,7 @@ impl Schedule {
             BotKind::Identity => {
                 let (from_hour, to_hour) = (between(rng, 7.0, 9.0), between(rng, 16.5, 19.0));
                 let weekend = if happens(rng, 0.7) { 0.0 } else { 0.1 };
-                Self::Demand { from_hour, to_hour, sessions: between(rng, 3.0, 11.0), weekend, trigger: "api" }
+                Self::Demand { from_hour, to_hour, sessions: between(rng, 3.0, 14.0), weekend, trigger: "api" }
             }
             BotKind::Weekly => fixed(spread(rng, 4.0, 20.0, &[1], 60.0), Days::Weekday(rng.gen_range(0..6))),
             BotKind::MonthEnd => {

@@ -1,11 +1,10 @@
 //! The events of one session: the workflow written out as cues, bent by whatever goes on that day, and performed.
 
-use std::borrow::Cow;
-
 use compact_str::format_compact;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::chance::{Rng, between, count, happens, lognormal, pick, shuffle};
+use super::money::Purse;
 use super::plan::{Host, Plan};
 use super::spec::seconds;
 use super::story::{ChangeKind, Story};
@@ -82,17 +81,27 @@ struct Cue<'a> {
     role: Option<&'a Text>,
     host: Option<&'a Host>,
     pause_secs: Option<f64>,
+    denied: bool,
 }
 
 enum What<'a> {
     Call(&'a Step),
-    Pay(Cow<'a, Transaction>),
+    Pay(Box<Transaction>),
     Read(&'a (Text, Text)),
 }
 
 impl<'a> Cue<'a> {
     fn new(what: What<'a>) -> Self {
-        Self { what, wrong: false, change: Mark::None, factor: 1.0, role: None, host: None, pause_secs: None }
+        Self {
+            what,
+            wrong: false,
+            change: Mark::None,
+            factor: 1.0,
+            role: None,
+            host: None,
+            pause_secs: None,
+            denied: false,
+        }
     }
 
     fn wrong(what: What<'a>) -> Self {
@@ -154,8 +163,8 @@ fn script<'a>(plan: &'a Plan, story: &'a Story, planned: &'a Planned, rng: &mut 
         let approver = purse.approvers[0];
         for payee in purse.payees.iter().filter(|payee| planned.first && payee.created_day == planned.day) {
             let (name, account) = (payee.name.clone(), payee.account.clone());
-            let created = purse.payee_created(name, account, Text::from(plan.operator), Some(approver));
-            cues.push(Cue::new(What::Pay(Cow::Owned(created))));
+            let created = Purse::payee_created(name, account, Text::from(plan.operator), Some(approver));
+            cues.push(Cue::new(What::Pay(Box::new(created))));
         }
     }
     let body = cues.len();
@@ -169,7 +178,7 @@ fn script<'a>(plan: &'a Plan, story: &'a Story, planned: &'a Planned, rng: &mut 
         }
         if let Some(purse) = &plan.purse {
             let paid = purse.ordinary(rng, planned.day, planned.start, &story.accounts);
-            cues.extend(paid.map(|paid| Cue::new(What::Pay(Cow::Owned(paid)))));
+            cues.extend(paid.map(|paid| Cue::new(What::Pay(Box::new(paid)))));
         }
         let beyond = more > 1.0 && nth as f64 >= usual;
         cues[before..].iter_mut().for_each(|cue| cue.wrong |= beyond);
@@ -208,7 +217,7 @@ fn apply<'a>(what: &'a ChangeKind, mark: Mark, since: Span, end: usize, cues: &m
         }
         ChangeKind::Role { instead_of, role } => {
             for cue in cues.iter_mut() {
-                if matches!(cue.what, What::Call(step) if step.role == *instead_of && step.effect == Effect::Write) {
+                if matches!(cue.what, What::Call(step) if step.role == *instead_of) {
                     (cue.role, cue.change) = (Some(role), mark);
                 }
             }
@@ -229,7 +238,8 @@ fn bend<'a>(act: &'a Act, body: usize, rng: &mut Rng, cues: &mut Vec<Cue<'a>>) {
         }
         Act::Extra(steps) => {
             let at = rng.gen_range(body..=cues.len());
-            let extra: Vec<_> = steps.iter().map(|step| Cue::wrong(What::Call(step))).collect();
+            let denied = happens(rng, 0.25);
+            let extra: Vec<_> = steps.iter().map(|step| Cue { denied, ..Cue::wrong(What::Call(step)) }).collect();
             cues.splice(at..at, extra);
         }
         Act::Travel(host) => {
@@ -240,7 +250,9 @@ fn bend<'a>(act: &'a Act, body: usize, rng: &mut Rng, cues: &mut Vec<Cue<'a>>) {
             }
         }
         Act::Disorder => {
-            cues.iter_mut().for_each(|cue| cue.wrong = true);
+            for cue in cues.iter_mut() {
+                cue.wrong = true;
+            }
             if happens(rng, 0.5) {
                 cues.reverse();
             } else {
@@ -255,9 +267,9 @@ fn bend<'a>(act: &'a Act, body: usize, rng: &mut Rng, cues: &mut Vec<Cue<'a>>) {
         }
         Act::Money(moves, apart_secs) => {
             let at = rng.gen_range(body..=cues.len());
-            let wrong = |paid: &'a Transaction| Cue {
+            let wrong = |paid: &Transaction| Cue {
                 pause_secs: Some(*apart_secs),
-                ..Cue::wrong(What::Pay(Cow::Borrowed(paid)))
+                ..Cue::wrong(What::Pay(Box::new(paid.clone())))
             };
             let moves: Vec<_> = moves.iter().map(wrong).collect();
             cues.splice(at..at, moves);
@@ -325,7 +337,7 @@ impl<'a> Tape<'a> {
             match cue.what {
                 What::Call(step) => self.call(step, &cue, mark),
                 What::Pay(ref paid) => {
-                    let mut event = self.event(Kind::Transaction(Box::new(paid.clone().into_owned())));
+                    let mut event = self.event(Kind::Transaction(paid.clone()));
                     event.system = self.plan.workflow.cycle.first().map(|step| step.system.clone());
                     let pause = cue.pause_secs.unwrap_or(self.plan.pace_secs);
                     self.push(event, mark, pause);
@@ -357,7 +369,9 @@ impl<'a> Tape<'a> {
             self.push(event, mark, step.pause_secs * 2.5);
         }
         let mut event = self.describe(step, cue);
-        if step.effect != Effect::None {
+        if cue.denied {
+            event.outcome = Outcome::Denied;
+        } else if step.effect != Effect::None {
             let records = lognormal(&mut self.rng, step.records * cue.factor, step.sigma).round().max(0.0);
             let bytes = lognormal(&mut self.rng, (records + 0.5) * step.bytes_per_record, 0.08);
             let counted = Some(records as u64);

@@ -55,7 +55,7 @@ pub(crate) enum ChangeKind {
     Shift(f64),
     /// Records grow by this share a day.
     Creep(f64),
-    /// Writing that was done under one role is done under another.
+    /// What was done under one role is done under another.
     Role { instead_of: Text, role: Text },
 }
 
@@ -257,7 +257,7 @@ impl<'a> Writer<'a> {
 
     /// One of a few words.
     pub(crate) fn word(&mut self, words: &[&'static str]) -> &'static str {
-        *super::chance::pick(&mut self.rng, words)
+        words[super::chance::count(&mut self.rng, 0, words.len() - 1)]
     }
 
     /// Whether something of this probability happens.

@@ -160,6 +160,16 @@ impl EventStream {
         Summary { labels, benign, meta }
     }
 
+    /// Scenarios and oddities that the bots' stories hold, bot by bot.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
+        let of = |bot: &Bot| {
+            let wrongs = bot.story.wrongs.iter().map(|wrong| wrong.scenario).collect();
+            (wrongs, bot.story.odds.iter().map(|odd| odd.why).collect())
+        };
+        self.bots.iter().map(of).collect()
+    }
+
     /// Does the earliest thing that is still to do; says whether there was one.
     fn advance(&mut self) -> bool {
         let day = Timestamp::MIN + Span::from_days(i64::from(self.next_day)) - ZONE_LEAD;

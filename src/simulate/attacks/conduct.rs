@@ -42,8 +42,9 @@ pub(super) fn new_endpoint(w: &mut Writer<'_>) -> Option<()> {
 /// Calls that the bot never makes: mostly other objects of its own systems, sometimes another system.
 pub(super) fn unknown_steps(w: &mut Writer<'_>, n: usize) -> Vec<Step> {
     let abroad = [w.rng.gen_range(0..SYSTEMS.len())];
-    let systems = if w.happens(0.3) { &abroad[..] } else { &w.plan.systems[..] };
-    let role = w.plan.workflow.steps().next().map(|step| step.role.clone());
+    let away = w.happens(0.3);
+    let systems = if away { &abroad[..] } else { &w.plan.systems[..] };
+    let role = w.plan.role.clone();
     let (seed, tenant, kind) = (w.spec.seed, w.plan.tenant_index, w.plan.kind);
     let author = Author { seed, tenant, kind, systems, pace_secs: w.plan.pace_secs, role };
     let mut steps: Vec<Step> = Vec::with_capacity(n);
@@ -53,7 +54,8 @@ pub(super) fn unknown_steps(w: &mut Writer<'_>, n: usize) -> Vec<Step> {
         let same = |known: &Step| known.operation == step.operation && known.system == step.system;
         let learnt =
             w.story.changes.iter().any(|change| matches!(&change.what, ChangeKind::Step(known) if same(known)));
-        if steps.len() < n && !learnt && !w.plan.workflow.steps().any(same) && !steps.iter().any(same) {
+        let entitled = away || w.plan.roles.contains(&step.role);
+        if steps.len() < n && entitled && !learnt && !w.plan.workflow.steps().any(same) && !steps.iter().any(same) {
             steps.push(step);
         }
     }
@@ -76,11 +78,13 @@ pub(super) fn admin_role(w: &mut Writer<'_>) -> Option<()> {
 }
 
 pub(super) fn volume_creep(w: &mut Writer<'_>) -> Option<()> {
+    let days = w.window.test_day..w.window.end_day;
+    let works = days.clone().any(|day| w.plan.schedule.works_on(w.window, day));
+    works.then(|| w.occupy(days))?;
     let rate = between(&mut w.rng, 0.07, 0.12);
     let mark = Scenario::VolumeCreep.label(w, format!("records up {:.1} % a day", rate * 100.0));
     let (from, marked_until) = (w.window.split, w.window.end);
     w.story.changes.push(Change { from, marked_until, what: ChangeKind::Creep(rate), mark });
-    w.occupy(w.window.test_day..w.window.end_day);
     Some(())
 }
 
@@ -88,7 +92,7 @@ pub(super) fn small_pulls(w: &mut Writer<'_>) -> Option<()> {
     let (_, planned) = w.test_session()?;
     let n = count(&mut w.rng, 18, 45);
     let gap_secs = between(&mut w.rng, 150.0, 420.0);
-    let mark = Scenario::SmallPulls.label(w, format!("{n} more sessions, {:.0} s apart", gap_secs));
+    let mark = Scenario::SmallPulls.label(w, format!("{n} more sessions, {gap_secs:.0} s apart"));
     let mut at = planned.start;
     for _ in 0..n {
         at = at + seconds(gap_secs * between(&mut w.rng, 0.7, 1.3));

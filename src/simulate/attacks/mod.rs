@@ -242,11 +242,13 @@ pub(crate) fn write(w: &mut Writer<'_>, ledger: &mut Ledger) {
     let rate = w.spec.attacks_per_bot.clamp(0.0, 4.0);
     let retired = w.plan.retired_at.is_some();
     let fair = rate.floor() as usize + usize::from(happens(&mut w.rng, rate.fract()));
-    let wanted = if retired { usize::from(rate > 0.0) } else { fair };
+    let wanted = if retired { usize::from(happens(&mut w.rng, rate)) } else { fair };
     let mut order: Vec<usize> = (0..Scenario::ALL.len()).collect();
     shuffle(&mut w.rng, &mut order);
     order.retain(|&place| Scenario::ALL[place].suits(w.plan));
-    order.sort_by_key(|&place| ledger[place]);
+    // Few bots handle money: where they are, what only they can suffer comes first.
+    let money = |place: usize| Scenario::ALL[place].dimensions().contains(&Dimension::Fraud);
+    order.sort_by_key(|&place| (ledger[place], !money(place)));
     let mut done = 0;
     for place in order {
         let first = done == 0;

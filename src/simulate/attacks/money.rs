@@ -7,7 +7,7 @@ use smallvec::smallvec;
 use super::{Scenario, stranger};
 use crate::event::{Text, Transaction};
 use crate::simulate::chance::{between, count, lognormal, pick};
-use crate::simulate::money::account;
+use crate::simulate::money::{Purse, account};
 use crate::simulate::session::Act;
 use crate::simulate::story::Writer;
 
@@ -44,7 +44,6 @@ pub(super) fn vendor_change_paid(w: &mut Writer<'_>) -> Option<()> {
 }
 
 pub(super) fn bulk_payees(w: &mut Writer<'_>) -> Option<()> {
-    let purse = w.plan.purse.as_ref()?;
     let n = count(&mut w.rng, 9, 25);
     let mut moves = Vec::with_capacity(n * 2);
     for _ in 0..n {
@@ -54,7 +53,7 @@ pub(super) fn bulk_payees(w: &mut Writer<'_>) -> Option<()> {
             w.rng.gen_range(1_000..9_999)
         );
         let account = account(&mut w.rng, w.plan.country);
-        moves.push(purse.payee_created(name, account, w.plan.name.clone(), None));
+        moves.push(Purse::payee_created(name, account, w.plan.name.clone(), None));
     }
     within_session(w, Scenario::BulkPayees, format!("{n} payees set up in one session"), moves, 12.0)
 }

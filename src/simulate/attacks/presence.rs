@@ -14,17 +14,14 @@ const SILENCE_MAX: Span = Span::from_hours(60);
 pub(super) fn silent(w: &mut Writer<'_>) -> Option<()> {
     let (nth, planned) = w.session(w.window.test_day, w.window.end_day - 3)?;
     let day = planned.day;
-    let (from, to) = match w.plan.kind {
-        BotKind::Hourly => {
-            let hours = between(&mut w.rng, 6.0, 14.0);
-            (planned.start, planned.start + seconds(hours * 3_600.0))
-        }
-        _ => {
-            let sessions = w.sessions(day);
-            let first = if w.plan.kind == BotKind::Queue { nth / 3 } else { 0 };
-            let days = if w.plan.kind == BotKind::Daily { 2 } else { 1 };
-            (sessions.get(first)?.start, instant(&w.plan.zone, day + days, 0.0))
-        }
+    let (from, to) = if w.plan.kind == BotKind::Hourly {
+        let hours = between(&mut w.rng, 6.0, 14.0);
+        (planned.start, planned.start + seconds(hours * 3_600.0))
+    } else {
+        let sessions = w.sessions(day);
+        let first = if w.plan.kind == BotKind::Queue { nth / 3 } else { 0 };
+        let days = if w.plan.kind == BotKind::Daily { 2 } else { 1 };
+        (sessions.get(first)?.start, instant(&w.plan.zone, day + days, 0.0))
     };
     let next = (day..w.window.end_day)
         .flat_map(|day| w.sessions(day))
