@@ -236,4 +236,35 @@ fn a_simulated_fleet_is_the_same_again_and_can_be_replayed() {
         read(&folder.path().join(alerts))
     };
     assert!(replay("a.ndjson") == replay("b.ndjson"), "the same input gives the same alerts");
+    let evaluate = |args: &[&str]| {
+        let (status, out, err) = run(folder.path(), &[&["evaluate", "--alerts", "a.ndjson", "--json"], args].concat());
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{args:?}");
+        serde_json::from_str::<serde_json::Value>(&out).expect("one JSON object")
+    };
+    let whole = evaluate(&["first"]);
+    assert_eq!(whole["attacks"], meta["attacks"]);
+    assert!(whole["false_per_100_bot_days"].is_number());
+    let labels_alone = evaluate(&["--labels", "first/labels.ndjson"]);
+    assert_eq!(labels_alone["attacks"], meta["attacks"]);
+    assert!(labels_alone["false_per_100_bot_days"].is_null(), "without bot-days there is no rate");
+    let (status, table, _) = run(folder.path(), &["evaluate", "first", "--alerts", "a.ndjson", "--budget", "0.01"]);
+    assert_eq!(status, Some(0));
+    assert!(table.starts_with("scenario"), "{table}");
+}
+
+#[test]
+fn evaluate_says_which_line_it_cannot_read() {
+    let folder = folder();
+    write(&folder.path().join("labels.ndjson"), "{}\n");
+    write(&folder.path().join("alerts.ndjson"), "\nnonsense\n");
+    let args = ["evaluate", "--labels", "labels.ndjson", "--alerts", "alerts.ndjson"];
+    let (status, _, err) = run(folder.path(), &args);
+    assert_eq!(status, Some(1));
+    assert!(err.starts_with("humdrum: labels.ndjson line 1: missing field `id`"), "{err}");
+    write(&folder.path().join("labels.ndjson"), "");
+    let (_, _, err) = run(folder.path(), &args);
+    assert!(err.starts_with("humdrum: alerts.ndjson line 2: "), "{err}");
+    let (status, _, err) = run(folder.path(), &[&args[..], &["--budget", "0.1"]].concat());
+    assert_eq!(status, Some(2));
+    assert!(err.contains("--budget needs --meta"), "{err}");
 }

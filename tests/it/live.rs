@@ -8,6 +8,7 @@ use async_nats::jetstream::stream;
 use futures_util::StreamExt;
 use humdrum::alert::Severity;
 use humdrum::config::{Config, SourceMode};
+use humdrum::detect::{Engine, Settings};
 use humdrum::runtime::app::App;
 use humdrum::runtime::store::Store;
 use humdrum::runtime::store::format::{Checkpoint, Undelivered};
@@ -23,6 +24,11 @@ async fn publish(context: &Context, ids: std::ops::Range<usize>) {
         let ack = context.publish("humdrum.events.acme.bot", event("bot", id).into()).await.expect("sends");
         ack.await.expect("is stored");
     }
+}
+
+/// The state of an engine that has seen nothing.
+fn blank_engine() -> Vec<u8> {
+    Engine::new(Settings::default(), humdrum::registry::Registry::default()).snapshot()
 }
 
 /// A running app and its figures.
@@ -134,6 +140,7 @@ async fn a_stream_that_lost_its_tail_is_read_from_its_beginning() {
         let mut store = Store::open(dir.path(), 2).expect("opens");
         let mut checkpoint = store.load().expect("loads").expect("a snapshot");
         checkpoint.position.as_mut().expect("a position").sequence = 1000;
+        checkpoint.engine = blank_engine();
         store.save(&checkpoint).expect("saves");
     }
     let second = Running::start(config).await;
@@ -284,7 +291,7 @@ async fn what_a_webhook_was_owed_is_delivered_after_the_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let endpoint = Endpoint::start([]).await;
     let owed = Undelivered { webhook: "pager".to_owned(), alert: alert("a1", 1, Severity::High) };
-    let checkpoint = Checkpoint { outbox: vec![owed], ..Checkpoint::default() };
+    let checkpoint = Checkpoint { outbox: vec![owed], engine: blank_engine(), ..Checkpoint::default() };
     Store::open(dir.path(), 2).expect("opens").save(&checkpoint).expect("saves");
     let mut config = config(server.url());
     config.state = Some(state(dir.path()));
