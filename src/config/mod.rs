@@ -1,11 +1,39 @@
 //! Settings of an installation, checked: raw TOML, environment and flags become a [`Config`] in one step, and every
 //! fault is reported with its path.
+//!
+//! Nothing is read here: the shell hands in the file's text, the environment's pairs and a way to read a secret's file.
+//! So every rule can be tested without a file, and the same text gives the same verdict everywhere.
 
+mod check;
+mod duration;
+mod env;
+mod fault;
+mod layers;
+mod raw;
+mod validate;
+
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::detect::Settings;
 use crate::event::decode::Limits;
+
+pub use check::ReadSecret;
+pub use fault::{Fault, Faults};
+pub use layers::{DEFAULTS, Flag, Sources};
+
+/// Checks everything that was set.
+///
+/// # Errors
+/// Every fault that there is, in a fixed order.
+pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults> {
+    let merged = layers::merge(sources);
+    let mut check = check::Check { faults: merged.faults, given_by: merged.given_by, read };
+    let config = validate::config(&mut check, merged.raw, merged.webhooks);
+    if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
+}
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -23,7 +51,9 @@ pub struct Config {
     /// Registry file.
     pub registry: Option<PathBuf>,
     /// Address of `/metrics`, `/healthz` and `/readyz`.
-    pub metrics_listen: Option<std::net::SocketAddr>,
+    pub metrics_listen: Option<SocketAddr>,
+    /// Address of the console.
+    pub console_listen: Option<SocketAddr>,
     /// Detection.
     pub detection: Settings,
     /// Bounds of one event.
@@ -31,7 +61,7 @@ pub struct Config {
 }
 
 /// How to reach NATS, and as whom.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NatsConfig {
     /// Server addresses, comma-separated in the setting.
     pub url: Vec<String>,
@@ -99,7 +129,7 @@ pub struct AlertsConfig {
 }
 
 /// One webhook.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebhookConfig {
     /// Name for logs and metrics.
     pub name: String,
@@ -148,8 +178,47 @@ impl SecretText {
     }
 }
 
-impl std::fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
     }
 }
+
+impl fmt::Debug for NatsConfig {
+    /// Addresses may carry credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url: Vec<String> = self.url.iter().map(|url| check::masked(url)).collect();
+        f.debug_struct("NatsConfig")
+            .field("url", &url)
+            .field("creds_file", &self.creds_file)
+            .field("nkey_seed", &self.nkey_seed)
+            .field("user", &self.user)
+            .field("password", &self.password)
+            .field("token", &self.token)
+            .field("tls", &self.tls)
+            .field("tls_ca_file", &self.tls_ca_file)
+            .field("tls_cert_file", &self.tls_cert_file)
+            .field("tls_key_file", &self.tls_key_file)
+            .field("inbox_prefix", &self.inbox_prefix)
+            .finish()
+    }
+}
+
+impl fmt::Debug for WebhookConfig {
+    /// The path of a webhook is often its key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookConfig")
+            .field("name", &self.name)
+            .field("url", &check::masked(&self.url))
+            .field("secret", &self.secret)
+            .field("min_severity", &self.min_severity)
+            .field("timeout", &self.timeout)
+            .field("attempts_max", &self.attempts_max)
+            .field("backoff_min", &self.backoff_min)
+            .field("backoff_max", &self.backoff_max)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! The settings as they are written: every one optional, nothing checked but its type.
+//!
+//! The fields here are the only list of settings that there is: the names of variables, the check for unknown names
+//! and the suggestion for a mistyped one are all derived from it. What each one means stands in `default.toml`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::SecretText;
+
+/// A settings file.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) registry: Option<String>,
+    pub(super) nats: RawNats,
+    pub(super) events: RawEvents,
+    pub(super) alerts: RawAlerts,
+    pub(super) webhook: RawWebhook,
+    pub(super) state: RawState,
+    pub(super) metrics: RawListen,
+    pub(super) console: RawListen,
+    pub(super) baseline: RawBaseline,
+    pub(super) detection: RawDetection,
+    pub(super) limits: RawLimits,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawNats {
+    pub(super) url: Option<String>,
+    pub(super) creds_file: Option<String>,
+    pub(super) nkey_seed: Option<SecretText>,
+    pub(super) nkey_seed_file: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<SecretText>,
+    pub(super) password_file: Option<String>,
+    pub(super) token: Option<SecretText>,
+    pub(super) token_file: Option<String>,
+    pub(super) tls: Option<bool>,
+    pub(super) tls_ca_file: Option<String>,
+    pub(super) tls_cert_file: Option<String>,
+    pub(super) tls_key_file: Option<String>,
+    pub(super) inbox_prefix: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawEvents {
+    pub(super) mode: Option<String>,
+    pub(super) subject_prefix: Option<String>,
+    pub(super) stream: Option<String>,
+    pub(super) durable: Option<String>,
+    pub(super) create_stream: Option<bool>,
+    pub(super) batch: Option<i64>,
+    pub(super) idle_after: Option<RawSpan>,
+    pub(super) rejected_prefix: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawAlerts {
+    pub(super) subject_prefix: Option<String>,
+    pub(super) stream: Option<String>,
+    pub(super) create_stream: Option<bool>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawWebhook {
+    pub(super) name: Option<String>,
+    pub(super) url: Option<SecretText>,
+    pub(super) url_file: Option<String>,
+    pub(super) secret: Option<SecretText>,
+    pub(super) secret_file: Option<String>,
+    pub(super) min_severity: Option<String>,
+    pub(super) timeout: Option<RawSpan>,
+    pub(super) attempts_max: Option<i64>,
+    pub(super) backoff_min: Option<RawSpan>,
+    pub(super) backoff_max: Option<RawSpan>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawState {
+    pub(super) dir: Option<String>,
+    pub(super) snapshot_every: Option<RawSpan>,
+    pub(super) keep: Option<i64>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawListen {
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawBaseline {
+    pub(super) days: Option<i64>,
+    pub(super) mature_days: Option<i64>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawDetection {
+    pub(super) session_timeout: Option<RawSpan>,
+    pub(super) lateness_max: Option<RawSpan>,
+    pub(super) jump_max: Option<RawSpan>,
+    pub(super) page_rate_per_bot_day: Option<f64>,
+    pub(super) incident_quiet: Option<RawSpan>,
+    pub(super) default_zone: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the settings")]
+pub(super) struct RawLimits {
+    pub(super) payload_bytes_max: Option<i64>,
+    pub(super) depth_max: Option<i64>,
+    pub(super) text_bytes_max: Option<i64>,
+    pub(super) id_bytes_max: Option<i64>,
+    pub(super) approvers_max: Option<i64>,
+    pub(super) bots_max: Option<i64>,
+    pub(super) sessions_open_max: Option<i64>,
+    pub(super) operations_max: Option<i64>,
+}
+
+/// A length of time as written. Its own type, so that a bare number is refused with a word about units.
+#[derive(Clone, Serialize)]
+pub(super) struct RawSpan(pub(super) String);
+
+impl<'de> Deserialize<'de> for RawSpan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = RawSpan;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time such as \"30m\"")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawSpan, E> {
+                Ok(RawSpan(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+impl Serialize for SecretText {
+    /// A secret does not write itself either.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{self:?}"))
+    }
+}
+
+/// Paths of all settings, such as `nats.url`.
+pub(super) fn paths() -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    if let Ok(tree) = serde_json::to_value(Raw::default()) {
+        collect("", &tree, &mut paths);
+    }
+    paths
+}
+
+fn collect(prefix: &str, tree: &serde_json::Value, paths: &mut BTreeSet<String>) {
+    match tree.as_object() {
+        None => {
+            paths.insert(prefix.to_owned());
+        }
+        Some(table) => {
+            for (name, child) in table {
+                let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                collect(&path, child, paths);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_path() {
+        let paths = paths();
+        for path in ["registry", "nats.url", "webhook.secret_file", "baseline.days", "limits.operations_max"] {
+            assert!(paths.contains(path), "{path}");
+        }
+        assert!(!paths.contains("nats"), "a table is no setting");
+    }
+
+    #[test]
+    fn every_setting_stands_in_the_documentation() {
+        let text = super::super::DEFAULTS;
+        for path in paths() {
+            let name = path.rsplit('.').next().expect("a name");
+            let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
+            assert!(text.lines().any(written), "{path} is not in default.toml");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The whole of `humdrum run`: starts the parts in order, watches over them, stops them in order.
+//!
+//! [`App::start`] does what can fail for good: files, the lock, the snapshot, the first connection. What may just need
+//! time, as a broker that comes up after us, happens behind it and shows in [`HealthState::readiness`]. The stop goes
+//! the way of the data: the source stops fetching, the engine works off what it has, settling publishes, drains the
+//! webhooks and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
+
+#![expect(clippy::disallowed_methods, reason = "the registry file is read once, at the start")]
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use async_nats::Client;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::health::HealthState;
+use super::metrics::{EngineMetrics, NotifyMetrics, SourceMetrics, StoreMetrics, WebhookMetrics};
+use super::nats::connect::connect;
+use super::notify::nats::NatsNotifier;
+use super::notify::webhook::Webhooks;
+use super::pipeline::BATCHES_QUEUED;
+use super::pipeline::score::{Scorer, ScorerSettings};
+use super::pipeline::settle::Settler;
+use super::source::core::CoreSource;
+use super::source::jetstream::{JetStreamSource, Start};
+use super::store::Store;
+use super::store::format::Checkpoint;
+use crate::config::{Config, EventsConfig, SourceMode};
+use crate::detect::Engine;
+use crate::registry::Registry;
+
+/// Time for the whole stop. Orchestrators kill after 30 s; more would leave them no room, less would cut a large
+/// snapshot off.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time within the stop after which publishing is given up. What remains must hold the webhooks' share and the last
+/// snapshot; less than this would give up on a broker that only restarts.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Pause between attempts to open streams that are not there yet.
+const OPEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// A running `humdrum run`.
+#[derive(Debug)]
+pub struct App {
+    health: HealthState,
+    stop: CancellationToken,
+    abort: CancellationToken,
+    work: JoinHandle<anyhow::Result<()>>,
+}
+
+impl App {
+    /// Restores the state, connects, and starts to work. Figures are registered into `registry`.
+    ///
+    /// # Errors
+    /// A file, the state directory, a snapshot of a newer program, or NATS refuses the credentials.
+    pub async fn start(config: Config, registry: &prometheus::Registry) -> anyhow::Result<Self> {
+        // A second start in one process finds it installed, which is just as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
+        let bots = read_registry(&config)?;
+        let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
+        let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
+        let engine = match &checkpoint {
+            Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
+                .context("the snapshot cannot be used; move the state directory away to start afresh")?,
+            None => Engine::new(config.detection.clone(), bots),
+        };
+        let Checkpoint { position, outbox, .. } = checkpoint.unwrap_or_default();
+        let webhooks = Webhooks::start(&config.webhooks, outbox, &WebhookMetrics::new(registry)?)?;
+        let notify_metrics = NotifyMetrics::new(registry)?;
+        let client = connect(&config.nats, &health).await?;
+        let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
+        let settings = ScorerSettings {
+            limits: config.limits,
+            subject_prefix: config.events.subject_prefix.clone(),
+            snapshot_every: config.state.as_ref().map(|state| state.snapshot_every),
+        };
+        let notifier =
+            NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
+        let parts = Parts {
+            scorer: Scorer::new(engine, position, settings, EngineMetrics::new(registry)?),
+            settler: Settler {
+                client: client.clone(),
+                notifier,
+                webhooks,
+                store,
+                notify_metrics,
+                store_metrics: StoreMetrics::new(registry)?,
+                health: health.clone(),
+            },
+            opening: Opening {
+                client,
+                events: config.events,
+                start,
+                metrics: SourceMetrics::new(registry)?,
+                health: health.clone(),
+            },
+        };
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));
+        Ok(Self { health, stop, abort, work })
+    }
+
+    /// Facts for `/readyz`.
+    #[must_use]
+    pub fn health(&self) -> HealthState {
+        self.health.clone()
+    }
+
+    /// Waits until the work ends by itself, which it only does for a fault that needs somebody.
+    ///
+    /// # Errors
+    /// The fault.
+    pub async fn failed(&mut self) -> anyhow::Result<()> {
+        flatten((&mut self.work).await)
+    }
+
+    /// Stops in order, within [`STOP_TIMEOUT`].
+    ///
+    /// # Errors
+    /// Something could not be made safe in time; the next start repeats it.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.health.set_stopping();
+        self.stop.cancel();
+        if let Ok(ended) = tokio::time::timeout(PUBLISH_TIMEOUT, &mut self.work).await {
+            return flatten(ended);
+        }
+        self.abort.cancel();
+        let rest = STOP_TIMEOUT.saturating_sub(PUBLISH_TIMEOUT);
+        if let Ok(ended) = tokio::time::timeout(rest, &mut self.work).await {
+            return flatten(ended);
+        }
+        self.work.abort();
+        Err(anyhow!("the stop took longer than {} s", STOP_TIMEOUT.as_secs()))
+    }
+}
+
+impl Drop for App {
+    /// An app that is dropped without a stop leaves nothing running.
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.abort.cancel();
+    }
+}
+
+/// Runs until SIGTERM or SIGINT, then stops in order.
+///
+/// # Errors
+/// The start or the stop failed, or the work ended by itself.
+pub async fn run_until_signal(config: Config, registry: &prometheus::Registry) -> anyhow::Result<()> {
+    let app = App::start(config, registry).await?;
+    stop_at_signal(app).await
+}
+
+/// Waits for SIGTERM or SIGINT on a running app, then stops it in order. Lets the caller serve the app's health
+/// meanwhile.
+///
+/// # Errors
+/// The stop failed, or the work ended by itself.
+pub async fn stop_at_signal(mut app: App) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("terminated; stopping"),
+        _ = interrupt.recv() => tracing::info!("interrupted; stopping"),
+        ended = app.failed() => {
+            ended?;
+            bail!("the work ended by itself");
+        }
+    }
+    app.stop().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
+    ended.context("the work was cut off")?
+}
+
+fn read_registry(config: &Config) -> anyhow::Result<Registry> {
+    let Some(path) = &config.registry else {
+        return Ok(Registry::default());
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("registry `{}`", path.display()))?;
+    let registry = Registry::from_ndjson(&text).map_err(|errors| {
+        let lines: Vec<_> = errors.iter().take(20).map(ToString::to_string).collect();
+        anyhow!("registry `{}`: {}", path.display(), lines.join("; "))
+    })?;
+    tracing::info!(path = %path.display(), bots = registry.len(), "registry read");
+    Ok(registry)
+}
+
+struct Parts {
+    scorer: Scorer,
+    settler: Settler,
+    opening: Opening,
+}
+
+struct Opening {
+    client: Client,
+    events: EventsConfig,
+    start: Start,
+    metrics: SourceMetrics,
+    health: HealthState,
+}
+
+enum Source {
+    JetStream(Box<JetStreamSource>),
+    Core(Box<CoreSource>),
+}
+
+impl Parts {
+    async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
+        let Self { scorer, settler, opening } = self;
+        let Some(source) = opening.open(&settler.notifier, &stop).await? else {
+            return Ok(());
+        };
+        let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
+        let (work, done) = mpsc::channel(BATCHES_QUEUED);
+        std::thread::Builder::new().name("humdrum-engine".to_owned()).spawn(move || scorer.run(fed, &work))?;
+        // The source ends at the stop, or when settling has ended and nobody takes its feed any more.
+        let source = tokio::spawn(async move {
+            match source {
+                Source::JetStream(source) => source.run(feed, stop).await,
+                Source::Core(source) => source.run(feed, stop).await,
+            }
+        });
+        let settled = settler.run(done, abort).await;
+        source.abort();
+        Ok(settled?)
+    }
+}
+
+impl Opening {
+    /// Opens source and streams, waiting for a broker that is not there yet; none at the stop.
+    async fn open(self, notifier: &NatsNotifier, stop: &CancellationToken) -> anyhow::Result<Option<Source>> {
+        loop {
+            let opened = tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                opened = self.try_open(notifier) => opened,
+            };
+            let error = match opened {
+                Ok(source) => return Ok(Some(source)),
+                Err((error, true)) => error,
+                Err((error, false)) => return Err(error),
+            };
+            tracing::warn!(error = format!("{error:#}"), "streams are not there yet; trying on");
+            self.health.set_error(format!("{error:#}"));
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(OPEN_PAUSE) => {}
+            }
+        }
+    }
+
+    /// One attempt; the error says whether another one can help.
+    async fn try_open(&self, notifier: &NatsNotifier) -> Result<Source, (anyhow::Error, bool)> {
+        if let Err(error) = notifier.prepare().await {
+            let retry = error.retry();
+            return Err((error.into(), retry));
+        }
+        let (client, metrics, health) = (self.client.clone(), self.metrics.clone(), self.health.clone());
+        match self.events.mode {
+            SourceMode::Jetstream => {
+                match JetStreamSource::open(client, &self.events, &self.start, metrics, health).await {
+                    Ok(source) => Ok(Source::JetStream(Box::new(source))),
+                    Err(error) => {
+                        let retry = error.retry();
+                        Err((error.into(), retry))
+                    }
+                }
+            }
+            SourceMode::Core => match CoreSource::open(client, &self.events, metrics, health).await {
+                Ok(source) => Ok(Source::Core(Box::new(source))),
+                Err(error) => Err((error.into(), false)),
+            },
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `humdrum simulate`: writes a fleet with labels, for trying and testing.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::output;
+use crate::event::decode;
+use crate::simulate::{EventStream, FleetSpec, Summary};
+
+/// Attacks or oddities a bot, at most. More would leave no peace for a baseline to be learned from.
+const RATE_MAX: f64 = 20.0;
+
+/// Write a simulated fleet with its attacks labeled: events, registry, labels, oddities and figures.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  humdrum simulate --out fleet\n  \
+    humdrum simulate --out fleet --bots 500 --days 28 --test-days 14 --seed 7\n\n\
+    The same arguments give the same fleet, byte for byte.")]
+pub(super) struct SimulateArgs {
+    /// Directory to write to; made where it is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Bots
+    #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    bots: u64,
+    /// Days of peace before the test
+    #[arg(long, value_name = "NUMBER", default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=365))]
+    days: u32,
+    /// Days of the test, in which attacks fall
+    #[arg(long, value_name = "NUMBER", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=365))]
+    test_days: u32,
+    /// Everything that is left to chance follows from it
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Tenants that the bots are spread over
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    tenants: u64,
+    /// Attacks a bot, on average; 0 for a fleet at peace
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.5)]
+    attacks: f64,
+    /// Odd but fine things a bot, on average
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.8)]
+    oddities: f64,
+}
+
+/// Writes the fleet: the events as they are made, so that memory does not grow with the days.
+pub(super) fn run(args: &SimulateArgs) -> Result<(), Failure> {
+    for (name, rate) in [("--attacks", args.attacks), ("--oddities", args.oddities)] {
+        if !(0.0..=RATE_MAX).contains(&rate) {
+            return Err(Failure::Usage(anyhow!("{name}: {rate} is outside 0 to {RATE_MAX}")));
+        }
+    }
+    let folder = &args.out;
+    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let mut stream = EventStream::new(&args.spec());
+    write_lines(&folder.join("bots.ndjson"), stream.registry())?;
+    let meanwhile = progress();
+    let path = folder.join("events.ndjson");
+    let mut events = File::create(&path)?;
+    for event in meanwhile.wrap_iter(stream.by_ref()) {
+        events.line(&decode::encode(&event))?;
+    }
+    events.finish()?;
+    meanwhile.finish_and_clear();
+    let Summary { labels, benign, meta } = stream.finish();
+    write_lines(&folder.join("labels.ndjson"), labels)?;
+    write_lines(&folder.join("benign.ndjson"), benign)?;
+    write_lines(&folder.join("meta.json"), [&meta])?;
+    let told = format!(
+        "{} events of {} bots with {} attacks in {}; the test begins {}\n",
+        meta.events,
+        meta.bots,
+        meta.attacks,
+        folder.display(),
+        meta.split
+    );
+    // The fleet is written; whether anybody listens changes nothing.
+    io::stderr().lock().write_all(told.as_bytes()).ok();
+    Ok(())
+}
+
+impl SimulateArgs {
+    fn spec(&self) -> FleetSpec {
+        FleetSpec {
+            seed: self.seed,
+            bots: self.bots as usize,
+            tenants: self.tenants as usize,
+            days_baseline: self.days,
+            days_test: self.test_days,
+            attacks_per_bot: self.attacks,
+            oddities_per_bot: self.oddities,
+            clean: self.attacks <= 0.0,
+            ..FleetSpec::default()
+        }
+    }
+}
+
+/// A count of events, where a terminal shows it; how many there will be is not known before.
+fn progress() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {human_pos} events  {per_sec}");
+    let bar = ProgressBar::new_spinner();
+    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+}
+
+/// A file of the fleet, whose every error names it.
+struct File<'a> {
+    path: &'a Path,
+    out: Box<dyn Write>,
+}
+
+impl<'a> File<'a> {
+    fn create(path: &'a Path) -> anyhow::Result<Self> {
+        Ok(Self { path, out: output::file(path)? })
+    }
+
+    fn line(&mut self, text: &str) -> anyhow::Result<()> {
+        writeln!(self.out, "{text}").with_context(|| format!("{} cannot be written", self.path.display()))
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        self.out.flush().with_context(|| format!("{} cannot be written", self.path.display()))
+    }
+}
+
+fn write_lines<T: Serialize>(path: &Path, records: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
+    let mut file = File::create(path)?;
+    for record in records {
+        file.line(&serde_json::to_string(&record)?)?;
+    }
+    file.finish()
+}

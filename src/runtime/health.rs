@@ -1,0 +1,159 @@
+//! What the shell knows about its own state, for `/readyz` and for people.
+//!
+//! Every part writes its own fact; reading never blocks the stream. Ready means: connected, caught up with the stream
+//! once since the start, and keeping snapshots where a state directory is set. Falling behind later is a matter for the
+//! lag metric and no reason to be taken out of service.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::clock;
+
+/// A snapshot counts as overdue after this many intervals. Fewer would trip over one slow disk, more would hide a full
+/// one.
+const SNAPSHOT_INTERVALS_MAX: u32 = 3;
+
+/// Shared facts; cloning shares them.
+#[derive(Clone, Debug)]
+pub struct HealthState(Arc<Facts>);
+
+#[derive(Debug)]
+struct Facts {
+    connected: AtomicBool,
+    caught_up: AtomicBool,
+    stopping: AtomicBool,
+    lag: AtomicU64,
+    snapshot_every: Option<Duration>,
+    snapshot_at: Mutex<Instant>,
+    last_error: Mutex<Option<String>>,
+}
+
+impl HealthState {
+    /// Nothing is connected yet. `snapshot_every` is none where no state is kept.
+    #[must_use]
+    pub fn new(snapshot_every: Option<Duration>) -> Self {
+        Self(Arc::new(Facts {
+            connected: AtomicBool::new(false),
+            caught_up: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            lag: AtomicU64::new(0),
+            snapshot_every,
+            snapshot_at: Mutex::new(clock::monotonic()),
+            last_error: Mutex::new(None),
+        }))
+    }
+
+    /// Whether events are being taken in, or every reason why not.
+    ///
+    /// # Errors
+    /// One sentence for each thing that is missing.
+    pub fn readiness(&self) -> Result<(), Vec<String>> {
+        let mut missing = Vec::new();
+        if self.0.stopping.load(Ordering::Relaxed) {
+            missing.push("stopping".to_owned());
+        }
+        if !self.connected() {
+            missing.push("not connected to nats".to_owned());
+        }
+        if !self.caught_up() {
+            missing.push(format!("catching up with the stream: {} messages behind", self.lag()));
+        }
+        if let Some(every) = self.0.snapshot_every {
+            let age = self.snapshot_age();
+            if age > every.saturating_mul(SNAPSHOT_INTERVALS_MAX) {
+                missing.push(format!("no snapshot was written for {} s", age.as_secs()));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        missing.extend(self.last_error().map(|error| format!("last error: {error}")));
+        Err(missing)
+    }
+
+    /// Whether NATS is connected.
+    #[must_use]
+    pub fn connected(&self) -> bool {
+        self.0.connected.load(Ordering::Relaxed)
+    }
+
+    /// Whether the end of the stream has been reached since the start.
+    #[must_use]
+    pub fn caught_up(&self) -> bool {
+        self.0.caught_up.load(Ordering::Relaxed)
+    }
+
+    /// Messages that the stream holds and that have not been fetched.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.0.lag.load(Ordering::Relaxed)
+    }
+
+    /// Time since the newest snapshot was written or restored, or since the start.
+    #[must_use]
+    pub fn snapshot_age(&self) -> Duration {
+        let at = *self.0.snapshot_at.lock().unwrap_or_else(PoisonError::into_inner);
+        clock::monotonic().saturating_duration_since(at)
+    }
+
+    /// What last went wrong, even if it has gone right since.
+    #[must_use]
+    pub fn last_error(&self) -> Option<String> {
+        self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_connected(&self, connected: bool) {
+        self.0.connected.store(connected, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_lag(&self, messages: u64) {
+        self.0.lag.store(messages, Ordering::Relaxed);
+        if messages == 0 {
+            self.0.caught_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn set_stopping(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_snapshot_written(&self) {
+        *self.0.snapshot_at.lock().unwrap_or_else(PoisonError::into_inner) = clock::monotonic();
+    }
+
+    pub(crate) fn set_error(&self, error: impl std::fmt::Display) {
+        *self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn readiness_names_everything_that_is_missing() {
+        let health = HealthState::new(Some(Duration::from_secs(30)));
+        health.set_lag(7);
+        health.set_error("broken pipe");
+        assert_eq!(
+            health.readiness(),
+            Err(vec![
+                "not connected to nats".to_owned(),
+                "catching up with the stream: 7 messages behind".to_owned(),
+                "last error: broken pipe".to_owned(),
+            ])
+        );
+        health.set_connected(true);
+        health.set_lag(0);
+        assert_eq!(health.readiness(), Ok(()));
+        health.set_lag(9);
+        assert_eq!(health.readiness(), Ok(()), "falling behind later is no reason");
+        tokio::time::advance(Duration::from_secs(91)).await;
+        assert_eq!(health.readiness().expect_err("overdue")[0], "no snapshot was written for 91 s");
+        health.set_snapshot_written();
+        assert_eq!(health.readiness(), Ok(()));
+    }
+}

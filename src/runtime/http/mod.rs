@@ -1,0 +1,182 @@
+//! The metrics listener: `/metrics`, `/healthz` and `/readyz`, on an address of their own.
+//!
+//! It has to answer when everything else is in trouble, and it must not be the trouble itself. So it shares nothing
+//! with the event path, holds at most [`HttpParams::connections_max`] connections, bounds the header, and gives each
+//! connection one request and one deadline: a socket that stays silent, a header that trickles and a reader that does
+//! not read all end the same way, when [`HttpParams::deadline`] is over. Connections are not kept alive: a scraper that
+//! comes every few seconds over loopback loses nothing by it, and an idle connection holds no slot.
+
+mod routes;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Whether the process can do its work; asked for each `/readyz`, so the answer must be at hand.
+pub trait Readiness: Send + Sync + 'static {
+    /// Ready, or every reason why not.
+    ///
+    /// # Errors
+    /// A sentence for each thing that is missing.
+    fn readiness(&self) -> Result<(), Vec<String>>;
+}
+
+impl<F: Fn() -> Result<(), Vec<String>> + Send + Sync + 'static> Readiness for F {
+    fn readiness(&self) -> Result<(), Vec<String>> {
+        self()
+    }
+}
+
+/// Bounds of the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpParams {
+    /// Time that a connection has from its first packet to its last.
+    pub deadline: Duration,
+    /// Connections that are served at a time; further ones wait in the system's backlog.
+    pub connections_max: usize,
+    /// Bytes of a request's head.
+    pub head_bytes_max: usize,
+}
+
+/// Headers that a request may have. Scrapers send about ten.
+const HEADERS_MAX: usize = 64;
+
+/// Pause after a failed accept, in milliseconds. Without one, a process out of file descriptors would spin.
+const ACCEPT_PAUSE_MS: u64 = 100;
+
+impl Default for HttpParams {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(5), connections_max: 256, head_bytes_max: 16 * 1024 }
+    }
+}
+
+/// The listener cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("metrics listener cannot be opened on {address}")]
+pub struct BindError {
+    /// The address that was asked for.
+    pub address: SocketAddr,
+    /// Why not.
+    pub source: io::Error,
+}
+
+/// A running listener. Dropping it lets the tasks run on until the runtime ends; [`HttpServer::stop`] ends them.
+pub struct HttpServer {
+    address: SocketAddr,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl HttpServer {
+    /// Opens the listener and serves until [`HttpServer::stop`].
+    ///
+    /// # Errors
+    /// The address is taken, or not ours to listen on.
+    pub async fn start(
+        address: SocketAddr,
+        params: HttpParams,
+        metrics: prometheus::Registry,
+        readiness: Arc<dyn Readiness>,
+    ) -> Result<Self, BindError> {
+        let fault = |source| BindError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(fault)?;
+        let address = listener.local_addr().map_err(fault)?;
+        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let acceptor = Acceptor {
+            router: routes::router(metrics, readiness),
+            params,
+            slots: Arc::new(Semaphore::new(params.connections_max)),
+            stopping: stopping.clone(),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(acceptor.run(listener));
+        Ok(Self { address, stopping, tasks })
+    }
+
+    /// The address that it listens on, with the port that the system chose where 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections and waits for those that are open, which their deadline bounds.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+struct Acceptor {
+    router: Router,
+    params: HttpParams,
+    slots: Arc<Semaphore>,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Acceptor {
+    async fn run(self, listener: TcpListener) {
+        let stopping = self.stopping.clone();
+        let accept = async {
+            // The semaphore is never closed.
+            while let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await {
+                match listener.accept().await {
+                    Ok((stream, _)) => self.serve(stream, slot),
+                    Err(error) => {
+                        tracing::warn!(%error, "metrics listener cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = accept => {}
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.params.deadline)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(self.params.head_bytes_max)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
+        let (deadline, stopping) = (self.params.deadline, self.stopping.clone());
+        self.tasks.spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let served = async {
+                tokio::select! {
+                    ended = connection.as_mut() => return ended,
+                    () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+                }
+                connection.await
+            };
+            match tokio::time::timeout(deadline, served).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "metrics connection ended"),
+                Err(_) => tracing::debug!("metrics connection was over its deadline"),
+            }
+            drop(slot);
+        });
+    }
+}

@@ -1,0 +1,298 @@
+//! Figures about ourselves, a struct a component, each registered into the registry that it is handed.
+//!
+//! The number of series is fixed by the code and the configuration: no bot, tenant or subject is ever a label, so that
+//! a fleet of a million bots costs the metrics store no more than one of ten. Children are looked up once, here, since
+//! a look-up by label hashes its labels each time.
+
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::alert::{Alert, Dimension, Severity};
+use crate::detect::Stats;
+use crate::event::RejectReason;
+
+/// Buckets of the time from the broker's stamp to the published alert, in seconds.
+const ALERT_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+/// Buckets of the time to score one event, in seconds.
+const SCORING_SECONDS: [f64; 10] = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 2e-3, 1e-2];
+/// Buckets of the time to write a snapshot, in seconds.
+const SNAPSHOT_SECONDS: [f64; 8] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0];
+
+type Result<T> = std::result::Result<T, prometheus::Error>;
+
+/// Figures of the engine and of what it is fed.
+#[derive(Clone, Debug)]
+pub struct EngineMetrics {
+    accepted: IntCounter,
+    duplicate: IntCounter,
+    late: IntCounter,
+    rejected: IntCounter,
+    rejects: Vec<IntCounter>,
+    limited: IntCounter,
+    sessions: IntCounter,
+    bots_learning: IntGauge,
+    bots_mature: IntGauge,
+    bots_stale: IntGauge,
+    baseline_bytes: IntGauge,
+    incidents_open: IntGauge,
+    sessions_open: IntGauge,
+    /// Event time so far, in seconds since 1970.
+    pub event_time: Gauge,
+    /// Time to decode and score one event; one in a hundred is measured.
+    pub scoring: Histogram,
+}
+
+impl EngineMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let events = counters(registry, "humdrum_events_total", "Events taken off the source.", &["outcome"])?;
+        let reject = counters(registry, "humdrum_rejects_total", "Events that were refused.", &["reason"])?;
+        let bots = gauges(registry, "humdrum_bots", "Bots by how well they are known.", &["state"])?;
+        let build = gauges(registry, "humdrum_build_info", "1, with the version as label.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok(Self {
+            accepted: events.with_label_values(&["accepted"]),
+            duplicate: events.with_label_values(&["duplicate"]),
+            late: events.with_label_values(&["late"]),
+            rejected: events.with_label_values(&["rejected"]),
+            rejects: RejectReason::ALL.iter().map(|reason| reject.with_label_values(&[reason.as_str()])).collect(),
+            limited: counter(registry, "humdrum_limit_reached_total", "Times that a bound cut something.")?,
+            sessions: counter(registry, "humdrum_sessions_total", "Sessions judged.")?,
+            bots_learning: bots.with_label_values(&["learning"]),
+            bots_mature: bots.with_label_values(&["mature"]),
+            bots_stale: bots.with_label_values(&["stale"]),
+            baseline_bytes: gauge(registry, "humdrum_baseline_bytes", "Estimated bytes of all baselines.")?,
+            incidents_open: gauge(registry, "humdrum_incidents_open", "Incidents open now.")?,
+            sessions_open: gauge(registry, "humdrum_sessions_open", "Sessions open now.")?,
+            event_time: float_gauge(registry, "humdrum_event_time_seconds", "Event time so far, since 1970.")?,
+            scoring: histogram(
+                registry,
+                "humdrum_scoring_seconds",
+                "Time to decode and score one event.",
+                &SCORING_SECONDS,
+            )?,
+        })
+    }
+
+    /// Counts one refused event.
+    pub fn reject(&self, reason: RejectReason) {
+        self.rejected.inc();
+        if let Some(counter) = RejectReason::ALL.iter().position(|r| *r == reason).and_then(|i| self.rejects.get(i)) {
+            counter.inc();
+        }
+    }
+
+    /// Brings the figures from what the engine said before to what it says now.
+    pub fn update(&self, before: &Stats, now: &Stats) {
+        for (counter, before, now) in [
+            (&self.accepted, before.accepted, now.accepted),
+            (&self.duplicate, before.duplicate, now.duplicate),
+            (&self.late, before.late, now.late),
+            (&self.limited, before.limited, now.limited),
+            (&self.sessions, before.sessions, now.sessions),
+        ] {
+            counter.inc_by(now.saturating_sub(before));
+        }
+        for (gauge, now) in [
+            (&self.bots_learning, now.bots_learning),
+            (&self.bots_mature, now.bots_mature),
+            (&self.bots_stale, now.bots_stale),
+            (&self.baseline_bytes, now.baseline_bytes),
+            (&self.incidents_open, now.incidents_open),
+            (&self.sessions_open, now.sessions_open),
+        ] {
+            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// Figures of the source.
+#[derive(Clone, Debug)]
+pub struct SourceMetrics {
+    /// Messages of the stream that have not been fetched.
+    pub lag: IntGauge,
+    /// Times that the source had to be opened anew, after a fault.
+    pub reopened: IntCounter,
+    /// Messages that expired before they were read.
+    pub lost: IntCounter,
+    /// 1 while NATS is connected.
+    pub connected: IntGauge,
+}
+
+impl SourceMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        Ok(Self {
+            lag: gauge(registry, "humdrum_consumer_lag_messages", "Messages of the stream not fetched yet.")?,
+            reopened: counter(registry, "humdrum_source_reopened_total", "Times that the source was opened anew.")?,
+            lost: counter(registry, "humdrum_source_lost_total", "Messages that expired before they were read.")?,
+            connected: gauge(registry, "humdrum_nats_connected", "1 while NATS is connected.")?,
+        })
+    }
+}
+
+/// Figures of what goes out on NATS.
+#[derive(Clone, Debug)]
+pub struct NotifyMetrics {
+    alerts: IntCounterVec,
+    /// Time from the broker's stamp to the published alert, once caught up.
+    pub event_to_alert: Histogram,
+    /// Publishes that had to be tried again.
+    pub retries: IntCounter,
+}
+
+impl NotifyMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let alerts = counters(registry, "humdrum_alerts_total", "Alerts published.", &["severity", "dimension"])?;
+        for severity in Severity::ALL {
+            for dimension in Dimension::ALL {
+                drop(alerts.with_label_values(&[severity.as_str(), dimension.as_str()]));
+            }
+            drop(alerts.with_label_values(&[severity.as_str(), "none"]));
+        }
+        let (name, help) = ("humdrum_event_to_alert_seconds", "From the broker's stamp to the published alert.");
+        Ok(Self {
+            alerts,
+            event_to_alert: histogram(registry, name, help, &ALERT_SECONDS)?,
+            retries: counter(registry, "humdrum_publish_retries_total", "Publishes that were tried again.")?,
+        })
+    }
+
+    /// Counts one published alert.
+    pub fn alert(&self, alert: &Alert) {
+        let dimension = alert.reasons.first().map_or("none", |reason| reason.dimension.as_str());
+        self.alerts.with_label_values(&[alert.severity.as_str(), dimension]).inc();
+    }
+}
+
+/// Figures of the webhooks.
+#[derive(Clone, Debug)]
+pub struct WebhookMetrics {
+    attempts: IntCounterVec,
+    queue: IntGaugeVec,
+    overflow: IntCounterVec,
+}
+
+/// Figures of one webhook.
+#[derive(Clone, Debug)]
+pub struct EndpointMetrics {
+    /// Alerts that the endpoint took.
+    pub delivered: IntCounter,
+    /// Attempts that will be tried again.
+    pub retried: IntCounter,
+    /// Alerts that the endpoint refused for good.
+    pub refused: IntCounter,
+    /// Alerts given up after the last attempt.
+    pub abandoned: IntCounter,
+    /// Alerts that wait.
+    pub queue: IntGauge,
+    /// Alerts that were dropped because too many waited.
+    pub overflow: IntCounter,
+}
+
+impl WebhookMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let both = ["webhook", "outcome"];
+        Ok(Self {
+            attempts: counters(registry, "humdrum_webhook_attempts_total", "Attempts to deliver an alert.", &both)?,
+            queue: gauges(registry, "humdrum_webhook_queue", "Alerts that wait for a webhook.", &["webhook"])?,
+            overflow: counters(
+                registry,
+                "humdrum_webhook_overflow_total",
+                "Alerts dropped because too many waited for a webhook.",
+                &["webhook"],
+            )?,
+        })
+    }
+
+    /// The figures of one webhook.
+    #[must_use]
+    pub fn endpoint(&self, name: &str) -> EndpointMetrics {
+        EndpointMetrics {
+            delivered: self.attempts.with_label_values(&[name, "delivered"]),
+            retried: self.attempts.with_label_values(&[name, "retried"]),
+            refused: self.attempts.with_label_values(&[name, "refused"]),
+            abandoned: self.attempts.with_label_values(&[name, "abandoned"]),
+            queue: self.queue.with_label_values(&[name]),
+            overflow: self.overflow.with_label_values(&[name]),
+        }
+    }
+}
+
+/// Figures of the snapshots.
+#[derive(Clone, Debug)]
+pub struct StoreMetrics {
+    /// Age of the newest snapshot.
+    pub age: Gauge,
+    /// Time to write one.
+    pub seconds: Histogram,
+    /// Size of the newest.
+    pub bytes: IntGauge,
+    /// Snapshots that could not be written.
+    pub failures: IntCounter,
+}
+
+impl StoreMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let (name, help) = ("humdrum_snapshot_seconds", "Time to write a snapshot.");
+        Ok(Self {
+            age: float_gauge(registry, "humdrum_snapshot_age_seconds", "Age of the newest snapshot.")?,
+            seconds: histogram(registry, name, help, &SNAPSHOT_SECONDS)?,
+            bytes: gauge(registry, "humdrum_snapshot_bytes", "Size of the newest snapshot.")?,
+            failures: counter(registry, "humdrum_snapshot_failures_total", "Snapshots that could not be written.")?,
+        })
+    }
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter> {
+    let metric = IntCounter::new(name, help)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
+    let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge> {
+    let metric = IntGauge::new(name, help)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn float_gauge(registry: &Registry, name: &str, help: &str) -> Result<Gauge> {
+    let metric = Gauge::new(name, help)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
+    let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram> {
+    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

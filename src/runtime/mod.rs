@@ -1,0 +1,19 @@
+//! The imperative shell: everything that touches sockets, files, clocks, threads and randomness.
+//!
+//! The way of a batch, each step a file: `source` takes it off NATS, `pipeline::score` runs the engine over it on a
+//! thread of its own, `pipeline::settle` publishes what came out, keeps the state and acknowledges. The parts do not
+//! know each other; `app` ties them together. Between any two parts stands a bounded queue, so that a slow receiver
+//! slows the stream down and never fills the memory.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod health;
+pub mod http;
+pub mod metrics;
+pub mod nats;
+pub mod notify;
+pub mod pipeline;
+pub mod present;
+pub mod source;
+pub mod store;

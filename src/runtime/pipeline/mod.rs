@@ -1,0 +1,62 @@
+//! Live operation, as a visible list of steps:
+//!
+//! ```text
+//! source task      fetch a batch                                     → Feed
+//! engine thread    decode → observe (or idle)                        → Work::Scored
+//!                  every `snapshot_every`: state after that batch    → Work::Checkpoint
+//! settling task    publish alerts → webhooks' outboxes → dead letters → acknowledge
+//!                  write the checkpoint
+//! ```
+//!
+//! The three run at the same time, so that the next batch is fetched and the last one is published while the present
+//! one is scored; the channels between them keep the order. That order is the whole proof: a checkpoint leaves the
+//! engine behind the batches that it covers and reaches the disk behind their alerts, so that a crash at any point
+//! repeats work and loses none. What is repeated carries the same ids and is dropped as duplicate.
+
+pub mod score;
+pub mod settle;
+
+use std::sync::Arc;
+
+use async_nats::Subject;
+
+use crate::alert::Alert;
+use crate::runtime::notify::nats::DeadLetter;
+use crate::runtime::store::format::Position;
+use crate::time::Timestamp;
+
+/// Batches between two steps. More only moves waiting from the server into our memory, fewer stops the overlap.
+pub const BATCHES_QUEUED: usize = 4;
+
+/// What the engine hands to settling, in order.
+#[derive(Debug)]
+pub enum Work {
+    /// What came of a batch, or of silence.
+    Scored(Scored),
+    /// The state after everything handed over so far.
+    Checkpoint(State),
+    /// The state at the end of everything. Nothing follows.
+    End(State),
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+pub struct Scored {
+    /// Alerts in order, each with the broker's stamp of the message that raised it while live.
+    pub alerts: Vec<(Arc<Alert>, Option<Timestamp>)>,
+    /// Events that were refused.
+    pub rejected: Vec<DeadLetter>,
+    /// Where to acknowledge.
+    pub ack: Option<Subject>,
+}
+
+/// The engine's state at a place of the stream.
+#[derive(Debug)]
+pub struct State {
+    /// Event time.
+    pub event_time: Option<Timestamp>,
+    /// The place; none without JetStream.
+    pub position: Option<Position>,
+    /// The state; none where none is kept.
+    pub engine: Option<Vec<u8>>,
+}

@@ -1,0 +1,173 @@
+//! The settling task: what the engine found is made known and safe, then the batch is acknowledged.
+//!
+//! Steps of a batch, each waiting for the one before: alerts on NATS, alerts into the webhooks' outboxes, dead letters,
+//! acknowledgment. A checkpoint takes its turn among the batches and writes the outboxes along, so that an alert is
+//! either owed in the snapshot or raised again by the replay, and never neither.
+
+use std::time::Duration;
+
+use async_nats::Client;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Scored, State, Work};
+use crate::runtime::clock;
+use crate::runtime::health::HealthState;
+use crate::runtime::metrics::{NotifyMetrics, StoreMetrics};
+use crate::runtime::notify::nats::{NatsNotifier, Stopped};
+use crate::runtime::notify::webhook::Webhooks;
+use crate::runtime::store::format::Checkpoint;
+use crate::runtime::store::{Store, StoreError};
+
+/// Time that webhooks are given at the stop. What they have not taken by then is in the last snapshot.
+const WEBHOOK_DRAIN: Duration = Duration::from_secs(4);
+
+/// How often the age of the snapshot is told.
+const AGE_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that settling touches.
+#[derive(Debug)]
+pub struct Settler {
+    /// For acknowledgments.
+    pub client: Client,
+    /// Alerts and dead letters.
+    pub notifier: NatsNotifier,
+    /// Alerts.
+    pub webhooks: Webhooks,
+    /// Snapshots; none where no state is kept.
+    pub store: Option<Store>,
+    /// Figures of the notifier.
+    pub notify_metrics: NotifyMetrics,
+    /// Figures of the store.
+    pub store_metrics: StoreMetrics,
+    /// Facts.
+    pub health: HealthState,
+}
+
+/// Settling ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// The stop ran out of time.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The engine's thread died.
+    #[error("the engine's thread ended without a last word")]
+    EngineLost,
+    /// The last snapshot could not be written.
+    #[error("the last snapshot was not written: {0}")]
+    Snapshot(#[from] StoreError),
+}
+
+impl SettleError {
+    /// The class of fault.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Stopped(_) => "stopped",
+            Self::EngineLost => "engine",
+            Self::Snapshot(error) => error.reason(),
+        }
+    }
+
+    /// Whether trying again can help: a new start replays what is missing.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        true
+    }
+}
+
+impl Settler {
+    /// Settles until the engine says that this was all, then drains the webhooks and writes the last checkpoint.
+    /// `abort` ends every waiting: what is not published by then is raised again after the restart.
+    ///
+    /// # Errors
+    /// Aborted, the engine's thread is gone, or the last snapshot cannot be written.
+    pub async fn run(mut self, mut work: mpsc::Receiver<Work>, abort: CancellationToken) -> Result<(), SettleError> {
+        let mut age = tokio::time::interval(AGE_EVERY);
+        loop {
+            let item = tokio::select! {
+                biased;
+                () = abort.cancelled() => return Err(Stopped.into()),
+                _ = age.tick() => {
+                    self.store_metrics.age.set(self.health.snapshot_age().as_secs_f64());
+                    continue;
+                }
+                item = work.recv() => item.ok_or(SettleError::EngineLost)?,
+            };
+            match item {
+                Work::Scored(scored) => self.settle(scored, &abort).await?,
+                Work::Checkpoint(state) => {
+                    if let Err(error) = self.keep(state).await {
+                        tracing::error!(reason = error.reason(), %error, "snapshot was not written; going on");
+                    }
+                }
+                Work::End(state) => {
+                    self.webhooks.drain(clock::monotonic() + WEBHOOK_DRAIN).await;
+                    let kept = self.keep(state).await;
+                    self.notifier.flush().await;
+                    return Ok(kept?);
+                }
+            }
+        }
+    }
+
+    async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
+        let (alerts, stamps): (Vec<_>, Vec<_>) = scored.alerts.into_iter().unzip();
+        self.notifier.alerts(&alerts, abort).await?;
+        for stamp in stamps.into_iter().flatten() {
+            let waited = (clock::wall() - stamp).as_secs_f64();
+            self.notify_metrics.event_to_alert.observe(waited.max(0.0));
+        }
+        for alert in &alerts {
+            self.webhooks.offer(alert);
+        }
+        self.notifier.dead_letters(&scored.rejected, abort).await?;
+        if let Some(subject) = scored.ack
+            && let Err(error) = self.client.publish(subject, bytes::Bytes::new()).await
+        {
+            tracing::warn!(%error, "batch cannot be acknowledged");
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint, on a thread that may wait for the disk.
+    async fn keep(&mut self, state: State) -> Result<(), StoreError> {
+        let Some(engine) = state.engine else {
+            return Ok(());
+        };
+        let Some(mut store) = self.store.take() else {
+            return Ok(());
+        };
+        let outbox = self.webhooks.outbox();
+        let checkpoint = Checkpoint { position: state.position, event_time: state.event_time, engine, outbox };
+        let started = clock::monotonic();
+        let written = tokio::task::spawn_blocking(move || {
+            let saved = store.save(&checkpoint);
+            (store, saved)
+        });
+        let saved = match written.await {
+            Ok((store, saved)) => {
+                self.store = Some(store);
+                saved
+            }
+            Err(error) => {
+                tracing::error!(%error, "snapshot thread died; no more snapshots");
+                return Ok(());
+            }
+        };
+        match saved {
+            Ok(bytes) => {
+                self.store_metrics.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+                self.store_metrics.seconds.observe((clock::monotonic() - started).as_secs_f64());
+                self.health.set_snapshot_written();
+                tracing::debug!(bytes, "snapshot written");
+                Ok(())
+            }
+            Err(error) => {
+                self.store_metrics.failures.inc();
+                self.health.set_error(&error);
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The snapshot file, as bytes: pure, so that every flipped bit and every cut can be tried.
+//!
+//! ```text
+//! magic  8 bytes   HUMDRUM and a zero
+//! format u16 LE    what this file is
+//! reader u16 LE    the least format that a reader must know
+//! length u64 LE    bytes of the body
+//! hash   32 bytes  BLAKE3 of the 20 bytes above and the body
+//! body             postcard
+//! ```
+//!
+//! The hash covers the versions too and its place never moves, so that a damaged version number reads as damage and
+//! not as a file of some newer program. That matters: a damaged file is passed over, a newer one stops the start.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::time::Timestamp;
+
+const MAGIC: [u8; 8] = *b"HUMDRUM\0";
+const HEAD_BYTES: usize = 20;
+const HASH_BYTES: usize = 32;
+
+/// The format that is written.
+pub const FORMAT: u16 = 1;
+
+/// The least format that a reader of our files must know.
+const READER_MIN: u16 = 1;
+
+/// Everything that a restart needs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// How far the stream has been applied; none without JetStream.
+    pub position: Option<Position>,
+    /// Event time at that point, for people and tools.
+    pub event_time: Option<Timestamp>,
+    /// The engine's own state.
+    pub engine: Vec<u8>,
+    /// Alerts that a webhook has not taken yet.
+    pub outbox: Vec<Undelivered>,
+}
+
+/// A place in one incarnation of one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The stream's name.
+    pub stream: String,
+    /// When the stream was created, in microseconds since 1970: a stream made anew under the old name differs.
+    pub created_us: i64,
+    /// The last sequence whose consequences are safe; 0 is before the first message.
+    pub sequence: u64,
+}
+
+/// An alert on its way to a webhook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undelivered {
+    /// The webhook's name.
+    pub webhook: String,
+    /// The alert.
+    pub alert: Alert,
+}
+
+/// Bytes that are no snapshot of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// Damaged, or never a snapshot.
+    #[error("damaged: {0}")]
+    Damaged(&'static str),
+    /// Whole, but from a newer program.
+    #[error("written by a newer program: needs a reader of format {needs}, this one knows {FORMAT}")]
+    Newer {
+        /// The format that a reader must know.
+        needs: u16,
+    },
+}
+
+/// Encodes a checkpoint as a file.
+///
+/// # Errors
+/// The checkpoint cannot be serialized, which no checkpoint of ours does.
+pub fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, postcard::Error> {
+    let body = postcard::to_stdvec(checkpoint)?;
+    let mut file = Vec::with_capacity(HEAD_BYTES + HASH_BYTES + body.len());
+    file.extend_from_slice(&MAGIC);
+    file.extend_from_slice(&FORMAT.to_le_bytes());
+    file.extend_from_slice(&READER_MIN.to_le_bytes());
+    file.extend_from_slice(&(body.len() as u64).to_le_bytes());
+    let hash = hash(&file, &body);
+    file.extend_from_slice(hash.as_bytes());
+    file.extend_from_slice(&body);
+    Ok(file)
+}
+
+/// Decodes a file.
+///
+/// # Errors
+/// The file is damaged in any way, or needs a newer program.
+pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
+    let (head, rest) = file.split_at_checked(HEAD_BYTES).ok_or(FormatError::Damaged("shorter than its head"))?;
+    let (stored, body) = rest.split_at_checked(HASH_BYTES).ok_or(FormatError::Damaged("shorter than its head"))?;
+    if head[..8] != MAGIC {
+        return Err(FormatError::Damaged("no snapshot"));
+    }
+    if hash(head, body) != *stored {
+        return Err(FormatError::Damaged("hash does not match"));
+    }
+    let needs = u16::from_le_bytes([head[10], head[11]]);
+    if needs > FORMAT {
+        return Err(FormatError::Newer { needs });
+    }
+    if head[12..] != (body.len() as u64).to_le_bytes() {
+        return Err(FormatError::Damaged("length does not match"));
+    }
+    postcard::from_bytes(body).map_err(|_| FormatError::Damaged("body cannot be read"))
+}
+
+fn hash(head: &[u8], body: &[u8]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(head).update(body);
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Checkpoint {
+        let position = Position { stream: "S".to_owned(), created_us: 5, sequence: 42 };
+        Checkpoint {
+            position: Some(position),
+            event_time: Some(Timestamp::from_micros(7)),
+            engine: vec![1, 2, 3],
+            outbox: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_survives_the_file() {
+        let file = encode(&small()).expect("encodes");
+        assert_eq!(decode(&file), Ok(small()));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let whole = encode(&small()).expect("encodes");
+        for index in 0..whole.len() {
+            for bit in 0..8 {
+                let mut file = whole.clone();
+                file[index] ^= 1 << bit;
+                assert!(matches!(decode(&file), Err(FormatError::Damaged(_))), "byte {index} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_tail_is_noticed() {
+        let mut file = encode(&small()).expect("encodes");
+        for length in 0..file.len() {
+            assert!(matches!(decode(&file[..length]), Err(FormatError::Damaged(_))), "cut at {length}");
+        }
+        file.push(0);
+        assert!(matches!(decode(&file), Err(FormatError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_newer_file_is_told_from_a_damaged_one() {
+        let body = b"whatever a newer program writes";
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(&9_u16.to_le_bytes());
+        file.extend_from_slice(&8_u16.to_le_bytes());
+        file.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        let hash = hash(&file, body);
+        file.extend_from_slice(hash.as_bytes());
+        file.extend_from_slice(body);
+        assert_eq!(decode(&file), Err(FormatError::Newer { needs: 8 }));
+    }
+}

@@ -1,0 +1,186 @@
+//! Snapshots in a local directory.
+//!
+//! A snapshot is written to a temporary file, synced, renamed and its directory synced, so that a file under its final
+//! name is whole or the disk lies. Should it lie, the hash tells, and the snapshot before it is taken. Names carry a
+//! number that only grows; numbers and not times, since clocks go back. A lock file keeps a second process out: two
+//! writers would each take the other's state for its own past. The lock is the kernel's and ends with the process, so
+//! that no stale file has to be removed by hand.
+
+#![expect(clippy::disallowed_methods, reason = "the store is the part of the shell that owns files")]
+
+pub mod format;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use format::{Checkpoint, FormatError};
+
+const LOCK_NAME: &str = "humdrum.lock";
+const PREFIX: &str = "snapshot-";
+const SUFFIX: &str = ".humdrum";
+const TEMPORARY_NAME: &str = "snapshot.tmp";
+
+/// The state directory, locked for this process.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    keep: usize,
+    next: u64,
+    _lock: File,
+}
+
+/// A state directory that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk or its permissions.
+    #[error("{doing} `{path}`: {source}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("state directory `{0}` is in use by another process")]
+    Locked(PathBuf),
+    /// A newer program wrote it. Nothing is overwritten.
+    #[error("snapshot `{path}`: {source}; it was left as it is")]
+    Newer {
+        /// The snapshot.
+        path: PathBuf,
+        /// What it needs.
+        source: FormatError,
+    },
+    /// The checkpoint cannot be serialized.
+    #[error("snapshot cannot be encoded: {0}")]
+    Encode(#[from] postcard::Error),
+}
+
+impl StoreError {
+    /// The class of fault.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::Locked(_) => "locked",
+            Self::Newer { .. } => "newer",
+            Self::Encode(_) => "encode",
+        }
+    }
+
+    /// Whether trying again can help: a full disk may have room later.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
+}
+
+impl Store {
+    /// Opens and locks the directory, making it where it is missing. At least one snapshot is kept.
+    ///
+    /// # Errors
+    /// The directory cannot be made, read or locked.
+    pub fn open(dir: &Path, keep: usize) -> Result<Self, StoreError> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(dir).map_err(at("create", dir))?;
+        let path = dir.join(LOCK_NAME);
+        let mut options = OpenOptions::new();
+        let lock =
+            options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at("open", &path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Io { doing: "lock", path, source }),
+        }
+        let mut store = Self { dir: dir.to_owned(), keep: keep.max(1), next: 1, _lock: lock };
+        store.next = store.numbers()?.last().map_or(1, |number| number + 1);
+        Ok(store)
+    }
+
+    /// The newest snapshot that is whole. Damaged ones are told of and passed over.
+    ///
+    /// # Errors
+    /// A file cannot be read, or was written by a newer program.
+    pub fn load(&self) -> Result<Option<Checkpoint>, StoreError> {
+        for number in self.numbers()?.into_iter().rev() {
+            let path = self.path(number);
+            let file = fs::read(&path).map_err(at("read", &path))?;
+            match format::decode(&file) {
+                Ok(checkpoint) => {
+                    let sequence = checkpoint.position.as_ref().map(|position| position.sequence);
+                    tracing::info!(path = %path.display(), sequence, bytes = file.len(), "snapshot found");
+                    return Ok(Some(checkpoint));
+                }
+                Err(source @ FormatError::Newer { .. }) => return Err(StoreError::Newer { path, source }),
+                Err(error) => {
+                    tracing::error!(path = %path.display(), %error, "snapshot is damaged; falling back to the one before");
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a snapshot, then removes the oldest beyond those kept. Returns its bytes.
+    ///
+    /// # Errors
+    /// The disk is full, gone or read-only. The snapshots before it are untouched.
+    pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<u64, StoreError> {
+        let bytes = format::encode(checkpoint)?;
+        let temporary = self.dir.join(TEMPORARY_NAME);
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)
+            .map_err(at("create", &temporary))?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(at("write", &temporary))?;
+        drop(file);
+        let path = self.path(self.next);
+        fs::rename(&temporary, &path).map_err(at("rename", &path))?;
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(at("sync", &self.dir))?;
+        self.next += 1;
+        self.prune();
+        Ok(bytes.len() as u64)
+    }
+
+    /// A snapshot too many is no reason to fail the one just written.
+    fn prune(&self) {
+        let numbers = self.numbers().unwrap_or_default();
+        for number in numbers.iter().rev().skip(self.keep) {
+            let path = self.path(*number);
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "old snapshot cannot be removed");
+            }
+        }
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{PREFIX}{number:020}{SUFFIX}"))
+    }
+
+    /// Numbers of the snapshots, from the oldest.
+    fn numbers(&self) -> Result<Vec<u64>, StoreError> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(at("list", &self.dir))? {
+            let name = entry.map_err(at("list", &self.dir))?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+            numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+}
+
+fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests;

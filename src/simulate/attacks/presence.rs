@@ -1,0 +1,60 @@
+//! Wrong presence: bots that are gone when they should be there, there when they should be gone, and logs with holes.
+
+use super::Scenario;
+use crate::simulate::chance::{between, count};
+use crate::simulate::plan::BotKind;
+use crate::simulate::session::Act;
+use crate::simulate::spec::{instant, seconds};
+use crate::simulate::story::{Gap, Writer};
+use crate::time::Span;
+
+/// The longest time after the first missed run for which a silence is still news.
+const SILENCE_MAX: Span = Span::from_hours(60);
+
+pub(super) fn silent(w: &mut Writer<'_>) -> Option<()> {
+    let (nth, planned) = w.session(w.window.test_day, w.window.end_day - 3)?;
+    let day = planned.day;
+    let (from, to) = if w.plan.kind == BotKind::Hourly {
+        let hours = between(&mut w.rng, 6.0, 14.0);
+        (planned.start, planned.start + seconds(hours * 3_600.0))
+    } else {
+        let sessions = w.sessions(day);
+        let first = if w.plan.kind == BotKind::Queue { nth / 3 } else { 0 };
+        let days = if w.plan.kind == BotKind::Daily { 2 } else { 1 };
+        (sessions.get(first)?.start, instant(&w.plan.zone, day + days, 0.0))
+    };
+    let next = (day..w.window.end_day)
+        .flat_map(|day| w.sessions(day))
+        .map(|next| next.start)
+        .filter(|&start| start >= to)
+        .min();
+    let end = next.unwrap_or(w.window.end).min(from + SILENCE_MAX).min(w.window.end - Span::from_mins(20));
+    let mark = Scenario::Silent.label(w, format!("nothing from the bot until {to}"));
+    w.silence(from, to);
+    w.story.extend(mark, from);
+    w.story.extend(mark, end.max(from));
+    w.occupy(day..day + 3);
+    Some(())
+}
+
+pub(super) fn retired_awake(w: &mut Writer<'_>) -> Option<()> {
+    let day = w.test_day(true)?;
+    let start = instant(&w.plan.zone, day, between(&mut w.rng, 0.0, 22.0) * 3_600.0);
+    let mark = Scenario::RetiredAwake.label(w, "a session of a bot that was retired".to_owned());
+    w.extra(day, start, Act::None, mark);
+    Some(())
+}
+
+pub(super) fn log_gap(w: &mut Writer<'_>) -> Option<()> {
+    let (_, planned) = w.test_session()?;
+    let events = count(&mut w.rng, 4, 25) as u32;
+    let note = format!("{events} events missing from the log of {}", w.plan.producer);
+    let mark = Scenario::LogGap.label(w, note);
+    if let Some(wrong) = w.story.wrongs.last_mut() {
+        wrong.log = true;
+    }
+    let odd = w.odd("log_gap");
+    let from = planned.start + seconds(between(&mut w.rng, 0.5, 6.0));
+    w.story.gaps.push(Gap { from, events, mark, odd });
+    Some(())
+}

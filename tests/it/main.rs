@@ -1,0 +1,12 @@
+//! The integration tests, as one binary, linked once: the command line from outside, settings files, and tests against
+//! real servers: a nats-server of its own for each test, real HTTP endpoints, real files.
+
+#![expect(clippy::expect_used, reason = "what a test expects and does not get ends it")]
+
+mod cli;
+mod config;
+mod http;
+mod live;
+mod notify;
+mod support;
+mod webhook;

@@ -1,0 +1,41 @@
+//! Fixtures, and waiting on conditions.
+
+pub(crate) mod config;
+pub(crate) mod files;
+pub(crate) mod nats;
+pub(crate) mod webhook;
+
+use std::future::Future;
+use std::time::Duration;
+
+use prometheus::Registry;
+use prometheus::proto::MetricFamily;
+
+/// Waits until the condition holds; a test that waits longer than this has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits until the condition holds, or fails the test with the name of what did not come.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let mut poll = tokio::time::interval(Duration::from_millis(10));
+    let wait = async {
+        while !condition().await {
+            poll.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "{what} did not come within {DEADLINE:?}");
+}
+
+/// Value of a counter or gauge with these labels; 0 where there is none.
+pub(crate) fn figure(registry: &Registry, name: &str, labels: &[(&str, &str)]) -> f64 {
+    let families = registry.gather();
+    let metrics = families.iter().filter(|family| family.name() == name).flat_map(MetricFamily::get_metric);
+    metrics
+        .filter(|metric| {
+            let has = |(name, value): &(&str, &str)| {
+                metric.get_label().iter().any(|label| label.name() == *name && label.value() == *value)
+            };
+            labels.iter().all(has)
+        })
+        .map(|metric| metric.get_counter().get_value() + metric.get_gauge().get_value())
+        .sum()
+}

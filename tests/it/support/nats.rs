@@ -1,0 +1,101 @@
+//! A real nats-server, one for each test: its own port, its own JetStream directory, ended by its own pid.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use async_nats::Client;
+use async_nats::jetstream::{self, Context};
+use tempfile::TempDir;
+
+use super::until;
+
+/// A running server. It ends with the value.
+#[derive(Debug)]
+pub(crate) struct NatsServer {
+    child: Child,
+    port: u16,
+    dir: TempDir,
+    arguments: Vec<String>,
+}
+
+impl NatsServer {
+    /// Starts a server with JetStream and waits until it takes connections.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&["-js"]).await
+    }
+
+    /// Starts a server with these arguments besides address, port and directory.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let dir = tempfile::tempdir().expect("a directory");
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let child = spawn(port, &dir, &arguments);
+        let mut server = Self { child, port, dir, arguments };
+        server.wait().await;
+        server
+    }
+
+    /// Address for clients.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server at once, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("can be killed");
+        self.child.wait().expect("ends");
+    }
+
+    /// Starts it again on the same port and directory.
+    pub(crate) async fn start_again(&mut self) {
+        self.child = spawn(self.port, &self.dir, &self.arguments);
+        self.wait().await;
+    }
+
+    /// A connection of the test's own.
+    pub(crate) async fn client(&self) -> Client {
+        async_nats::connect(self.url()).await.expect("connects")
+    }
+
+    /// JetStream on a connection of the test's own.
+    pub(crate) async fn jetstream(&self) -> Context {
+        jetstream::new(self.client().await)
+    }
+
+    async fn wait(&mut self) {
+        let (url, child) = (self.url(), &mut self.child);
+        until("the nats-server", || {
+            assert!(child.try_wait().expect("can be asked").is_none(), "nats-server ended at its start");
+            let url = url.clone();
+            async move {
+                // A server that wants a password is up too.
+                use async_nats::ConnectErrorKind::{Authentication, AuthorizationViolation};
+                match async_nats::connect(url).await {
+                    Ok(_) => true,
+                    Err(error) => matches!(error.kind(), Authentication | AuthorizationViolation),
+                }
+            }
+        })
+        .await;
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn spawn(port: u16, dir: &TempDir, arguments: &[String]) -> Child {
+    let program = std::env::var_os("NATS_SERVER_BIN").map_or_else(|| PathBuf::from("nats-server"), PathBuf::from);
+    Command::new(&program)
+        .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
+        .arg(dir.path())
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}; set NATS_SERVER_BIN", program.display()))
+}
