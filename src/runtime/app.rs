@@ -5,8 +5,6 @@
 //! the way of the data: the source stops fetching, the engine works off what it has, settling publishes, drains the
 //! webhooks and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
 
-#![expect(clippy::disallowed_methods, reason = "the registry file is read once, at the start")]
-
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -57,11 +55,10 @@ impl App {
     ///
     /// # Errors
     /// A file, the state directory, a snapshot of a newer program, or NATS refuses the credentials.
-    pub async fn start(config: Config, registry: &prometheus::Registry) -> anyhow::Result<Self> {
+    pub async fn start(config: Config, bots: Registry, registry: &prometheus::Registry) -> anyhow::Result<Self> {
         // A second start in one process finds it installed, which is just as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
-        let bots = read_registry(&config)?;
         let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
         let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
         let engine = match &checkpoint {
@@ -147,15 +144,6 @@ impl Drop for App {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, then stops in order.
-///
-/// # Errors
-/// The start or the stop failed, or the work ended by itself.
-pub async fn run_until_signal(config: Config, registry: &prometheus::Registry) -> anyhow::Result<()> {
-    let app = App::start(config, registry).await?;
-    stop_at_signal(app).await
-}
-
 /// Waits for SIGTERM or SIGINT on a running app, then stops it in order. Lets the caller serve the app's health
 /// meanwhile.
 ///
@@ -178,19 +166,6 @@ pub async fn stop_at_signal(mut app: App) -> anyhow::Result<()> {
 
 fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
     ended.context("the work was cut off")?
-}
-
-fn read_registry(config: &Config) -> anyhow::Result<Registry> {
-    let Some(path) = &config.registry else {
-        return Ok(Registry::default());
-    };
-    let text = std::fs::read_to_string(path).with_context(|| format!("registry `{}`", path.display()))?;
-    let registry = Registry::from_ndjson(&text).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().take(20).map(ToString::to_string).collect();
-        anyhow!("registry `{}`: {}", path.display(), lines.join("; "))
-    })?;
-    tracing::info!(path = %path.display(), bots = registry.len(), "registry read");
-    Ok(registry)
 }
 
 struct Parts {

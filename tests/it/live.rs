@@ -40,7 +40,7 @@ struct Running {
 impl Running {
     async fn start(config: Config) -> Self {
         let registry = Registry::new();
-        let app = App::start(config, &registry).await.expect("starts");
+        let app = App::start(config, humdrum::registry::Registry::default(), &registry).await.expect("starts");
         Self { app, registry }
     }
 
@@ -341,9 +341,12 @@ async fn what_cannot_work_is_said_and_ends_the_work() {
     assert!(error.to_string().contains("captures `humdrum.events.acme.*` but not `humdrum.events.*.*`"), "{error}");
 
     let guarded = NatsServer::start_with(&["-js", "--user", "humdrum", "--pass", "right"]).await;
-    let error = App::start(config(guarded.url()), &Registry::new()).await.expect_err("no password");
+    let error = App::start(config(guarded.url()), humdrum::registry::Registry::default(), &Registry::new())
+        .await
+        .expect_err("no password");
     assert!(error.to_string().contains("refused the connection"), "{error}");
     missing.nats.url = vec!["nats://127.0.0.1:port".to_owned()];
-    let error = App::start(missing, &Registry::new()).await.expect_err("no address");
+    let error =
+        App::start(missing, humdrum::registry::Registry::default(), &Registry::new()).await.expect_err("no address");
     assert!(error.to_string().contains("is no server address"), "{error}");
 }

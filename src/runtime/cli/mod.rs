@@ -38,7 +38,6 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::RunArgs),
-    #[command(hide = true)]
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
     Simulate(simulate::SimulateArgs),

@@ -12,6 +12,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::settings::{self, Secrets, SettingsArgs};
 use crate::config::{Config, Flag};
+use crate::registry::Registry;
 use crate::runtime::app::{self, App};
 use crate::runtime::health::HealthState;
 use crate::runtime::http::{HttpParams, HttpServer};
@@ -57,18 +58,17 @@ impl RunArgs {
 /// Runs until told to stop.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = args.settings.load(args.flags(), Secrets::Needed)?;
-    // Read here for its faults only, so that they are told like those of the settings, and with their status.
-    settings::registry(&config)?;
+    let bots = settings::registry(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("humdrum-io")
         .build()
         .context("the threads for input and output cannot be started")?;
-    Ok(runtime.block_on(serve(config))?)
+    Ok(runtime.block_on(serve(config, bots))?)
 }
 
 /// Serves metrics from the first moment, so that a long start can be watched, and the app until a signal.
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, bots: Registry) -> anyhow::Result<()> {
     let metrics = prometheus::Registry::new();
     let health: Arc<OnceLock<HealthState>> = Arc::default();
     let http = match config.metrics_listen {
@@ -85,7 +85,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             Some(server)
         }
     };
-    let app = App::start(config, &metrics).await?;
+    let app = App::start(config, bots, &metrics).await?;
     health.get_or_init(|| app.health());
     let ended = app::stop_at_signal(app).await;
     if let Some(http) = http {

@@ -1,0 +1,146 @@
+//! The demo through a real server: events published into a stream, the whole app behind it, alerts read back.
+//!
+//! The engine also runs here alone over the same events; the app must publish exactly the alerts that it raises.
+//! The demo's streams are its own and are made anew, so that a server in use keeps its streams untouched.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use async_nats::jetstream;
+use futures_util::StreamExt;
+
+use super::receiver::Receiver;
+use super::show::Show;
+use super::{DemoArgs, Outcome, linger, registry, tally, verify, webhook};
+use crate::alert::Alert;
+use crate::config::{self, Config, Flag, Sources};
+use crate::detect::{Engine, Output, Settings};
+use crate::event::Event;
+use crate::event::decode::encode;
+use crate::event::subject::encode_token;
+use crate::runtime::app::App;
+use crate::runtime::http::{HttpParams, HttpServer};
+use crate::simulate::{EventStream, FleetSpec};
+
+/// Names of the demo's own streams and subjects.
+const EVENTS: (&str, &str) = ("HUMDRUM_DEMO_EVENTS", "humdrum_demo.events");
+const ALERTS: (&str, &str) = ("HUMDRUM_DEMO_ALERTS", "humdrum_demo.alerts");
+/// Unacknowledged publishes at a time; the client allows 5,000 before it blocks for good.
+const WINDOW: usize = 1000;
+/// Time without any new alert after which the rest counts as lost.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs the demo through a server.
+pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &str) -> anyhow::Result<()> {
+    let client = async_nats::connect(url).await.with_context(|| format!("no NATS server at {url}"))?;
+    let context = jetstream::new(client.clone());
+    clear(&context).await;
+    let receiver = Receiver::start().await?;
+    let metrics = prometheus::Registry::new();
+    let mut stream = EventStream::new(&spec);
+    let bots = registry(&stream.registry())?;
+    let app = App::start(settings(url, &receiver)?, bots.clone(), &metrics).await?;
+    let health = app.health();
+    let http = HttpServer::start(
+        args.metrics_listen,
+        HttpParams::default(),
+        metrics.clone(),
+        Arc::new(move || health.readiness()),
+    )
+    .await?;
+    let mut read_back = client.subscribe(format!("{}.>", ALERTS.1)).await?;
+    client.flush().await?;
+    show.line(&format!(
+        "{} simulated bots through {url}: {} days of peace, then {} days with attacks.\nMetrics: http://{}/metrics\n",
+        spec.bots,
+        spec.days_baseline,
+        spec.days_test,
+        http.address()
+    ))?;
+    show.begin(u64::from(spec.days_baseline));
+    let expected = publish(&context, &mut stream, &spec, bots, &mut show).await?;
+    let mut alerts: Vec<Alert> = Vec::new();
+    let mut missing: BTreeSet<(String, u32)> = expected.iter().map(|a| (a.id.clone(), a.revision)).collect();
+    while !missing.is_empty() {
+        let Ok(Some(message)) = tokio::time::timeout(PATIENCE, read_back.next()).await else {
+            bail!("{} of {} alerts did not come back from the server", missing.len(), expected.len());
+        };
+        let alert: Alert = serde_json::from_slice(&message.payload).context("an alert cannot be read back")?;
+        ensure!(missing.remove(&(alert.id.clone(), alert.revision)), "alert {} was not expected", alert.id);
+        show.alert(&alert).await?;
+        alerts.push(alert);
+    }
+    app.stop().await?;
+    let outcome = Outcome { alerts, summary: stream.finish() };
+    tally(&outcome, &mut show)?;
+    verify(&outcome, &receiver, http.address(), &mut show).await?;
+    show.line("The server's alert stream holds exactly the alerts that the engine raises alone.")?;
+    linger(args, http.address(), &mut show).await?;
+    http.stop().await;
+    clear(&context).await;
+    Ok(())
+}
+
+/// Publishes the fleet's events and gives the alerts that the engine raises for them.
+async fn publish(
+    context: &jetstream::Context,
+    stream: &mut EventStream,
+    spec: &FleetSpec,
+    bots: crate::registry::Registry,
+    show: &mut Show,
+) -> anyhow::Result<Vec<Alert>> {
+    let mut engine = Engine::new(Settings::default(), bots);
+    let (mut output, mut waiting) = (Output::default(), VecDeque::with_capacity(WINDOW));
+    let mut today = 0;
+    for event in stream.by_ref() {
+        waiting.push_back(context.publish(subject(&event), encode(&event).into()).await?);
+        if waiting.len() >= WINDOW
+            && let Some(acknowledged) = waiting.pop_front()
+        {
+            acknowledged.await.context("the server did not store an event")?;
+        }
+        let day = event.ts.day_utc() - spec.start.day_utc();
+        if day > today {
+            today = day;
+            show.day(day as u64);
+        }
+        engine.observe(event, &mut output);
+    }
+    for acknowledged in waiting {
+        acknowledged.await.context("the server did not store an event")?;
+    }
+    Ok(output.alerts)
+}
+
+fn subject(event: &Event) -> String {
+    format!("{}.{}.{}", EVENTS.1, encode_token(&event.tenant), encode_token(&event.bot))
+}
+
+fn settings(url: &str, receiver: &Receiver) -> anyhow::Result<Config> {
+    let settings = [
+        ("nats.url", url),
+        ("events.stream", EVENTS.0),
+        ("events.subject_prefix", EVENTS.1),
+        ("alerts.stream", ALERTS.0),
+        ("alerts.subject_prefix", ALERTS.1),
+    ];
+    let flag =
+        |(path, value): (&str, &str)| Flag { name: "demo".to_owned(), path: path.to_owned(), value: value.to_owned() };
+    let sources = Sources { file: None, environment: Vec::new(), flags: settings.into_iter().map(flag).collect() };
+    let mut config = config::load(sources, &|_| Ok(None)).map_err(|faults| anyhow::anyhow!("{faults}"))?;
+    config.webhooks = vec![webhook(receiver)];
+    // The demo always begins at its own beginning.
+    config.state = None;
+    Ok(config)
+}
+
+/// Removes the demo's streams, if they are there.
+async fn clear(context: &jetstream::Context) {
+    for (stream, _) in [EVENTS, ALERTS] {
+        if context.delete_stream(stream).await.is_ok() {
+            tracing::debug!(stream, "an earlier demo's stream is removed");
+        }
+    }
+}
