@@ -174,7 +174,7 @@ fn schedule_change(w: &mut Writer<'_>) -> Option<()> {
     let minutes = *pick(&mut w.rng, &[-120.0, -90.0, -60.0, 60.0, 90.0, 120.0, 180.0]);
     change(w, at, ChangeKind::Shift(minutes), mark);
     w.story.extend(mark, at);
-    w.story.extend(mark, at + Span::from_days(NEW_DAYS));
+    w.story.extend(mark, (at + Span::from_days(NEW_DAYS)).min(w.window.end));
     Some(())
 }
 

@@ -22,6 +22,7 @@ mod session;
 mod spec;
 mod story;
 mod stream;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod vocabulary;

@@ -10,7 +10,7 @@ use super::money::Purse;
 use super::schedule::Schedule;
 use super::spec::{FleetSpec, Window};
 use super::vocabulary::{PEOPLE, SYSTEMS};
-use super::workflow::{Author, Workflow, role, usual_systems};
+use super::workflow::{Author, ORDERS_QUEUE, Workflow, role, usual_systems};
 use crate::event::{Geo, Text};
 use crate::registry::{BotRecord, BotStatus};
 use crate::time::{Timestamp, Zone};
@@ -299,6 +299,9 @@ fn systems(rng: &mut Rng, kind: BotKind) -> Vec<usize> {
     let mut pool = usual_systems(kind).to_vec();
     shuffle(rng, &mut pool);
     pool.truncate(count(rng, 2, 4));
+    if kind == BotKind::Queue {
+        pool.push(ORDERS_QUEUE);
+    }
     pool
 }
 

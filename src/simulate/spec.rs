@@ -69,7 +69,7 @@ pub(crate) struct DayFacts {
     pub(crate) business_day: i32,
     /// Business days until the month's last one, which is 0.
     pub(crate) until_month_end: i32,
-    /// The month is the last of its quarter.
+    /// The nearest turn of the month is one of the quarter.
     pub(crate) quarter: bool,
 }
 
@@ -112,7 +112,7 @@ impl Window {
                     holiday: day == holiday,
                     business_day: (month_start..=day).filter(|&d| business(d)).count() as i32,
                     until_month_end: (day + 1..=month_end).filter(|&d| business(d)).count() as i32,
-                    quarter: date.month() % 3 == 0,
+                    quarter: if date.day() > 15 { date.month() % 3 == 0 } else { date.month() % 3 == 1 },
                 }
             })
             .collect();
@@ -186,7 +186,9 @@ mod tests {
         assert!(good_friday.holiday && !good_friday.business);
         let quarter_end = window.facts(window.test_day + 8);
         assert_eq!((quarter_end.until_month_end, quarter_end.quarter), (0, true));
-        assert_eq!(window.facts(window.test_day + 9).business_day, 1);
+        let first = window.facts(window.test_day + 9);
+        assert_eq!((first.business_day, first.quarter), (1, true));
+        assert!(!window.facts(window.first_day + 7).quarter, "2026-03-02");
     }
 
     #[test]

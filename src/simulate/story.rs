@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::chance::{Purpose, Rng, happens, mix, shuffle};
 use super::plan::{Host, Plan};
 use super::schedule;
-use super::session::{Act, Mark, Planned, Raw, blank};
-use super::spec::{FleetSpec, Window};
+use super::session::{Act, Mark, Planned, Raw};
+use super::spec::{FleetSpec, Window, instant};
+use super::tape::blank;
 use super::workflow::Step;
 use crate::alert::Dimension;
 use crate::event::{Kind, Text};
@@ -75,8 +76,6 @@ pub(crate) struct Gap {
     pub(crate) from: Timestamp,
     pub(crate) events: u32,
     pub(crate) mark: Mark,
-    /// The oddity that it means for the bot itself.
-    pub(crate) odd: Mark,
 }
 
 /// One bot's story.
@@ -130,6 +129,17 @@ impl Story {
                 Raw { event: Box::new(event), mark: loose.mark }
             })
             .collect()
+    }
+
+    /// Notes that an event of the bot was lost in its log: no fault of the bot's.
+    pub(crate) fn loses(&mut self, at: Timestamp) {
+        const WHY: &str = "log_gap";
+        let known = self.odds.iter().position(|odd| odd.why == WHY);
+        let place = known.unwrap_or_else(|| {
+            self.odds.push(Odd { why: WHY, extent: None });
+            self.odds.len() - 1
+        });
+        self.extend(Mark::Benign(place), at);
     }
 
     /// Counts an instant into what a mark stands for.
@@ -197,12 +207,18 @@ impl<'a> Writer<'a> {
 
     /// The same among the days of the test, but for the last ones, so that all ends before the fleet does.
     pub(crate) fn test_session(&mut self) -> Option<(usize, Planned)> {
-        self.session(self.window.test_day, self.window.end_day - 2)
+        self.session(self.first_test_day(), self.window.end_day - 2)
+    }
+
+    /// The first local day that lies in the test as a whole: east of Greenwich the day of the split begins before it.
+    pub(crate) fn first_test_day(&self) -> i32 {
+        let day = self.window.test_day;
+        if instant(&self.plan.zone, day, 0.0) < self.window.split { day + 1 } else { day }
     }
 
     /// A free day of the test, preferably one on which the bot works.
     pub(crate) fn test_day(&mut self, works: bool) -> Option<i32> {
-        let days = self.free_days(self.window.test_day + 1, self.window.end_day - 2);
+        let days = self.free_days(self.first_test_day(), self.window.end_day - 2);
         let fits = |day: &&i32| self.plan.schedule.works_on(self.window, **day) == works;
         let day = days.iter().find(fits).or(days.first()).copied();
         self.busy.extend(day);

@@ -229,12 +229,12 @@ impl EventStream {
         let ts = event.ts;
         log.seq += 1;
         event.seq = Some(log.seq);
-        let mut lost = None;
+        let mut lost: Option<(usize, Mark)> = None;
         if let Some((teller, gap)) = log.gaps.last_mut()
             && gap.from <= ts
             && mark == Mark::None
         {
-            lost = Some((*teller, gap.mark, gap.odd));
+            lost = Some((*teller, gap.mark));
             gap.events -= 1;
             if gap.events == 0 {
                 log.closing = Some((*teller, gap.mark));
@@ -245,9 +245,9 @@ impl EventStream {
         if let Some((teller, mark)) = closed {
             self.bots[teller].story.extend(mark, ts);
         }
-        if let Some((teller, mark, odd)) = lost {
+        if let Some((teller, mark)) = lost {
             self.bots[teller].story.extend(mark, ts);
-            self.bots[teller].story.extend(odd, ts);
+            self.bots[index].story.loses(ts);
             return;
         }
         let bot = &mut self.bots[index];

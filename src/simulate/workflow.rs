@@ -67,12 +67,15 @@ pub(crate) struct Author<'a> {
     pub(crate) role: Option<Text>,
 }
 
+/// Place in [`SYSTEMS`] of the queue that queue workers serve.
+pub(crate) const ORDERS_QUEUE: usize = 11;
+
 /// Names of the systems that a kind of bot is usually pointed at, as places in [`SYSTEMS`].
 pub(crate) fn usual_systems(kind: BotKind) -> &'static [usize] {
     match kind {
         BotKind::Daily => &[0, 2, 3, 6, 12, 13, 15, 18],
         BotKind::Hourly => &[1, 2, 6, 10, 16, 17, 19],
-        BotKind::Queue => &[1, 2, 3, 11, 13, 15, 16],
+        BotKind::Queue => &[1, 2, 3, 13, 15, 16],
         BotKind::Nightly => &[4, 5, 6, 15, 17, 19],
         BotKind::Identity => &[7, 8, 9, 10],
         BotKind::Weekly => &[2, 4, 10, 12, 17, 19],
@@ -107,22 +110,38 @@ impl Author<'_> {
             steps
         };
         let opening = several(opening, &[Verb::List, Verb::List, Verb::Check, Verb::Get]);
-        let cycle = several(cycle, &[Verb::Get, Verb::Get, Verb::Check, Verb::Create, Verb::Update, Verb::Finish]);
+        let mut cycle = several(cycle, &[Verb::Get, Verb::Get, Verb::Check, Verb::Create, Verb::Update, Verb::Finish]);
         let closing = several(closing, &[Verb::Finish, Verb::Create, Verb::Update]);
+        if self.kind == BotKind::Queue {
+            self.serve(rng, &mut cycle);
+        } else if let Some(last) = cycle.last_mut() {
+            // What is worked on is also changed.
+            let verb = *pick(rng, &[Verb::Create, Verb::Update, Verb::Finish]);
+            *last = self.step(rng, verb);
+        }
         let items = between(rng, items.0, items.1);
         Workflow { opening, cycle, closing, items, items_sigma: sigma * between(rng, 0.4, 1.4) }
+    }
+
+    /// Makes a queue worker of a cycle: an item is received first and acknowledged last.
+    fn serve(&self, rng: &mut Rng, cycle: &mut Vec<Step>) {
+        let noun = rng.gen_range(0..SYSTEMS[ORDERS_QUEUE].nouns.len());
+        let one = |step: Step| Step { records: 1.0, sigma: 0.0, scales: false, skip: 0.0, ..step };
+        cycle.retain(|step| step.system != SYSTEMS[ORDERS_QUEUE].name);
+        cycle.insert(0, one(self.step_on(rng, ORDERS_QUEUE, Verb::List, noun)));
+        cycle.push(one(self.step_on(rng, ORDERS_QUEUE, Verb::Finish, noun)));
     }
 
     /// A step of this kind on one of the bot's systems.
     pub(crate) fn step(&self, rng: &mut Rng, verb: Verb) -> Step {
         let system = *pick(rng, self.systems);
-        self.step_on(rng, system, verb)
+        let noun = rng.gen_range(0..SYSTEMS[system % SYSTEMS.len()].nouns.len());
+        self.step_on(rng, system, verb, noun)
     }
 
-    /// A step of this kind on a system.
-    pub(crate) fn step_on(&self, rng: &mut Rng, system: usize, verb: Verb) -> Step {
+    /// A step of this kind on a system, with one of the objects that it holds.
+    fn step_on(&self, rng: &mut Rng, system: usize, verb: Verb, noun: usize) -> Step {
         let sort = &SYSTEMS[system % SYSTEMS.len()];
-        let noun = rng.gen_range(0..sort.nouns.len());
         let effect = match verb {
             Verb::Check if happens(rng, 0.6) => Effect::None,
             Verb::List | Verb::Get | Verb::Check | Verb::Export => Effect::Read,

@@ -4,6 +4,7 @@ use rand::Rng as _;
 
 use super::Scenario;
 use crate::simulate::chance::{between, count, pick};
+use crate::simulate::schedule::Schedule;
 use crate::simulate::session::Act;
 use crate::simulate::spec::{instant, seconds};
 use crate::simulate::story::{Change, ChangeKind, Writer};
@@ -90,8 +91,11 @@ pub(super) fn volume_creep(w: &mut Writer<'_>) -> Option<()> {
 
 pub(super) fn small_pulls(w: &mut Writer<'_>) -> Option<()> {
     let (_, planned) = w.test_session()?;
-    let n = count(&mut w.rng, 18, 45);
-    let gap_secs = between(&mut w.rng, 150.0, 420.0);
+    // A busy bot hides a few more sessions: there it takes about as many as a day has, and faster.
+    let busy = matches!(w.plan.schedule, Schedule::Demand { .. });
+    let daily = if busy { w.sessions(planned.day).len() } else { 0 };
+    let n = count(&mut w.rng, 18, 45).max(daily);
+    let gap_secs = if busy { between(&mut w.rng, 40.0, 120.0) } else { between(&mut w.rng, 150.0, 420.0) };
     let mark = Scenario::SmallPulls.label(w, format!("{n} more sessions, {gap_secs:.0} s apart"));
     let mut at = planned.start;
     for _ in 0..n {

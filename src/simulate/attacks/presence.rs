@@ -12,7 +12,7 @@ use crate::time::Span;
 const SILENCE_MAX: Span = Span::from_hours(60);
 
 pub(super) fn silent(w: &mut Writer<'_>) -> Option<()> {
-    let (nth, planned) = w.session(w.window.test_day, w.window.end_day - 3)?;
+    let (nth, planned) = w.session(w.first_test_day(), w.window.end_day - 3)?;
     let day = planned.day;
     let (from, to) = if w.plan.kind == BotKind::Hourly {
         let hours = between(&mut w.rng, 6.0, 14.0);
@@ -53,8 +53,7 @@ pub(super) fn log_gap(w: &mut Writer<'_>) -> Option<()> {
     if let Some(wrong) = w.story.wrongs.last_mut() {
         wrong.log = true;
     }
-    let odd = w.odd("log_gap");
     let from = planned.start + seconds(between(&mut w.rng, 0.5, 6.0));
-    w.story.gaps.push(Gap { from, events, mark, odd });
+    w.story.gaps.push(Gap { from, events, mark });
     Some(())
 }
