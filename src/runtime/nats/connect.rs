@@ -176,9 +176,13 @@ fn tell(health: &HealthState, event: &Event) {
             health.set_connected(true);
             tracing::info!("nats connected");
         }
-        Event::Disconnected | Event::Closed => {
+        Event::Disconnected => {
             health.set_connected(false);
-            tracing::warn!(%event, "nats connection lost");
+            tracing::warn!("nats connection lost");
+        }
+        Event::Closed => {
+            health.set_connected(false);
+            tracing::info!("nats connection closed");
         }
         Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) => {
             health.set_error(event);
