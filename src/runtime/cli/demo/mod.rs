@@ -132,9 +132,8 @@ async fn verify(outcome: &Outcome, receiver: &Receiver, metrics: SocketAddr, sho
 /// Says how many attacks were found.
 fn tally(outcome: &Outcome, show: &mut Show) -> anyhow::Result<()> {
     let Summary { labels, benign, meta } = &outcome.summary;
-    let views: Result<Vec<AlertView>, _> =
-        outcome.alerts.iter().map(|alert| serde_json::from_value(serde_json::to_value(alert)?)).collect();
-    let report = evaluate::evaluate(&Truth { labels, benign, meta }, &views?, &Options::default());
+    let views: Vec<AlertView> = outcome.alerts.iter().map(AlertView::from).collect();
+    let report = evaluate::evaluate(&Truth { labels, benign, meta }, &views, &Options::default());
     show.line(&format!("\n{report}"))
 }
 

@@ -63,15 +63,12 @@ impl Receiver {
 async fn take(State(inbox): State<Arc<Mutex<Inbox>>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let alert = verified(&headers, &body);
     let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
-    match alert {
-        Some(alert) => {
-            inbox.delivered.insert((alert.id, alert.revision));
-            StatusCode::NO_CONTENT
-        }
-        None => {
-            inbox.forged += 1;
-            StatusCode::UNAUTHORIZED
-        }
+    if let Some(alert) = alert {
+        inbox.delivered.insert((alert.id, alert.revision));
+        StatusCode::NO_CONTENT
+    } else {
+        inbox.forged += 1;
+        StatusCode::UNAUTHORIZED
     }
 }
 
