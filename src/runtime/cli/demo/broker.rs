@@ -37,6 +37,13 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
     let client = async_nats::connect(url).await.with_context(|| format!("no NATS server at {url}"))?;
     let context = jetstream::new(client.clone());
     clear(&context).await;
+    // Made here and not left to the app, which makes it behind its start: the first event must find it.
+    let stream = jetstream::stream::Config {
+        name: EVENTS.0.to_owned(),
+        subjects: vec![format!("{}.>", EVENTS.1)],
+        ..jetstream::stream::Config::default()
+    };
+    context.create_stream(stream).await.context("the stream of the demo's events cannot be made")?;
     let receiver = Receiver::start().await?;
     let metrics = prometheus::Registry::new();
     let mut stream = EventStream::new(&spec);
