@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod http;
 mod live;
+mod metrics;
 mod notify;
 mod support;
 mod webhook;
