@@ -5,6 +5,7 @@
 
 mod cli;
 mod config;
+mod grafana;
 mod http;
 mod live;
 mod metrics;
