@@ -70,7 +70,7 @@ impl EngineMetrics {
             scoring: histogram(
                 registry,
                 "humdrum_scoring_seconds",
-                "Time to decode and score one event.",
+                "Time to decode and score one event; one in a hundred is measured.",
                 &SCORING_SECONDS,
             )?,
         })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use humdrum::runtime::metrics::{EngineMetrics, NotifyMetrics, SourceMetrics, StoreMetrics, WebhookMetrics};
 use prometheus::Registry;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{Metric, MetricFamily};
 
 use crate::support::files::{golden, read, repository};
 use crate::support::prometheus::promtool;
@@ -107,7 +107,7 @@ fn the_reference_lists_every_metric() {
 /// The labels, with their values where the program fixes them.
 fn labels(family: &MetricFamily) -> String {
     let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for label in family.get_metric().iter().flat_map(|metric| metric.get_label()) {
+    for label in family.get_metric().iter().flat_map(Metric::get_label) {
         labels.entry(label.name()).or_default().insert(label.value());
     }
     let label = |(name, values): (&str, BTreeSet<&str>)| match name {

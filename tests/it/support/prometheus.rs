@@ -97,9 +97,8 @@ impl Prometheus {
     async fn wait(&mut self) {
         let (url, http, dir, child) = (self.address, self.http.clone(), self.dir.path(), &mut self.child);
         until("prometheus", || {
-            if child.try_wait().expect("can be asked").is_some() {
-                panic!("prometheus ended at its start:\n{}", read(&dir.join("log")));
-            }
+            let runs = child.try_wait().expect("can be asked").is_none();
+            assert!(runs, "prometheus ended at its start:\n{}", read(&dir.join("log")));
             let answer = http.get(format!("http://{url}/-/ready")).send();
             async { answer.await.is_ok_and(|answer| answer.status().is_success()) }
         })
@@ -150,5 +149,5 @@ fn tool(variable: &str, name: &str) -> PathBuf {
 }
 
 fn percent_encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
 }

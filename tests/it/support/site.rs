@@ -109,9 +109,8 @@ impl Humdrum {
             .expect("the binary runs");
         let http = reqwest::Client::new();
         until("humdrum to be ready", || {
-            if child.try_wait().expect("can be asked").is_some() {
-                panic!("humdrum ended at its start:\n{}", read(&log));
-            }
+            let runs = child.try_wait().expect("can be asked").is_none();
+            assert!(runs, "humdrum ended at its start:\n{}", read(&log));
             let answer = http.get(format!("http://{address}/readyz")).send();
             async { answer.await.is_ok_and(|answer| answer.status().is_success()) }
         })
