@@ -3,13 +3,16 @@
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod nats;
+pub(crate) mod prometheus;
+pub(crate) mod site;
 pub(crate) mod webhook;
 
 use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use prometheus::Registry;
-use prometheus::proto::MetricFamily;
+use ::prometheus::Registry;
+use ::prometheus::proto::MetricFamily;
 
 /// Waits until the condition holds; a test that waits longer than this has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -23,6 +26,11 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: i
         }
     };
     assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "{what} did not come within {DEADLINE:?}");
+}
+
+/// An address on loopback that nobody listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 
 /// Value of a counter or gauge with these labels; 0 where there is none.

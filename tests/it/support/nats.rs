@@ -1,6 +1,5 @@
 //! A real nats-server, one for each test: its own port, its own JetStream directory, ended by its own pid.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -8,7 +7,7 @@ use async_nats::Client;
 use async_nats::jetstream::{self, Context};
 use tempfile::TempDir;
 
-use super::until;
+use super::{free_address, until};
 
 /// A running server. It ends with the value.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ impl NatsServer {
 
     /// Starts a server with these arguments besides address, port and directory.
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let port = free_address().port();
         let dir = tempfile::tempdir().expect("a directory");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let child = spawn(port, &dir, &arguments);
