@@ -9,4 +9,5 @@ mod http;
 mod live;
 mod notify;
 mod support;
+mod tidy;
 mod webhook;
