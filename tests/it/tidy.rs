@@ -6,6 +6,7 @@
 mod claims;
 mod dependencies;
 mod files;
+mod functions;
 mod imports;
 mod layers;
 mod licenses;
