@@ -10,7 +10,13 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::output;
+use super::settings::{self, Secrets, SettingsArgs};
 use crate::event::decode;
+use crate::runtime::health::HealthState;
+use crate::runtime::nats::connect::connect;
+use crate::runtime::nats::publish::EventPublisher;
+use crate::runtime::nats::streams;
+use crate::runtime::source::jetstream::stream_spec;
 use crate::simulate::{EventStream, FleetSpec, Summary};
 
 /// Attacks or oddities a bot, at most. More would leave no peace for a baseline to be learned from.
@@ -19,12 +25,18 @@ const RATE_MAX: f64 = 20.0;
 /// Write a simulated fleet with its attacks labeled: events, registry, labels, oddities and figures.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  humdrum simulate --out fleet\n  \
-    humdrum simulate --out fleet --bots 500 --days 28 --test-days 14 --seed 7\n\n\
+    humdrum simulate --out fleet --bots 500 --days 28 --test-days 14 --seed 7\n  \
+    humdrum simulate --out fleet --nats nats://127.0.0.1:4222\n\n\
     The same arguments give the same fleet, byte for byte.")]
 pub(super) struct SimulateArgs {
     /// Directory to write to; made where it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Publish the events to this NATS server as well, into the stream and subjects of the settings
+    #[arg(long, value_name = "URL")]
+    nats: Option<String>,
+    #[command(flatten)]
+    settings: SettingsArgs,
     /// Bots
     #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     bots: u64,
@@ -81,7 +93,30 @@ pub(super) fn run(args: &SimulateArgs) -> Result<(), Failure> {
     );
     // The fleet is written; whether anybody listens changes nothing.
     io::stderr().lock().write_all(told.as_bytes()).ok();
-    Ok(())
+    match &args.nats {
+        Some(url) => publish(args, url),
+        None => Ok(()),
+    }
+}
+
+/// Publishes the fleet's events as its producers would.
+fn publish(args: &SimulateArgs, url: &str) -> Result<(), Failure> {
+    let config =
+        args.settings.load(settings::flag("--nats", "nats.url", Some(&url)).into_iter().collect(), Secrets::Needed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    let meanwhile = progress();
+    let published: anyhow::Result<()> = runtime.block_on(async {
+        let client = connect(&config.nats, &HealthState::new(None)).await?;
+        let context = async_nats::jetstream::new(client.clone());
+        streams::ensure(&context, &stream_spec(&config.events)).await?;
+        let mut publisher = EventPublisher::new(client, &config.events.subject_prefix);
+        for event in meanwhile.wrap_iter(EventStream::new(&args.spec())) {
+            publisher.publish(&event).await?;
+        }
+        Ok(publisher.finish().await?)
+    });
+    meanwhile.finish_and_clear();
+    Ok(published?)
 }
 
 impl SimulateArgs {

@@ -153,7 +153,7 @@ impl JetStreamSource {
         health: HealthState,
     ) -> Result<Self, SourceError> {
         let context = jetstream::new(client);
-        let spec = spec(config);
+        let spec = stream_spec(config);
         let wanted = Config {
             durable_name: Some(config.durable.clone()),
             filter_subject: spec.subjects.clone(),
@@ -379,7 +379,9 @@ struct Place {
     stamp: Timestamp,
 }
 
-fn spec(config: &EventsConfig) -> StreamSpec {
+/// What the event stream must do, and how to make it.
+#[must_use]
+pub fn stream_spec(config: &EventsConfig) -> StreamSpec {
     StreamSpec {
         name: config.stream.clone(),
         needs: format!("{}.*.*", config.subject_prefix),

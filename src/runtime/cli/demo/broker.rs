@@ -3,7 +3,7 @@
 //! The engine also runs here alone over the same events; the app must publish exactly the alerts that it raises.
 //! The demo's streams are its own and are made anew, so that a server in use keeps its streams untouched.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,18 +17,14 @@ use super::{DemoArgs, Outcome, linger, registry, tally, verify, webhook};
 use crate::alert::Alert;
 use crate::config::{self, Config, Flag, Sources};
 use crate::detect::{Engine, Output, Settings};
-use crate::event::Event;
-use crate::event::decode::encode;
-use crate::event::subject::encode_token;
 use crate::runtime::app::App;
 use crate::runtime::http::{HttpParams, HttpServer};
+use crate::runtime::nats::publish::EventPublisher;
 use crate::simulate::{EventStream, FleetSpec};
 
 /// Names of the demo's own streams and subjects.
 const EVENTS: (&str, &str) = ("HUMDRUM_DEMO_EVENTS", "humdrum_demo.events");
 const ALERTS: (&str, &str) = ("HUMDRUM_DEMO_ALERTS", "humdrum_demo.alerts");
-/// Unacknowledged publishes at a time; the client allows 5,000 before it blocks for good.
-const WINDOW: usize = 1000;
 /// Time without any new alert after which the rest counts as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,6 +33,13 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
     let client = async_nats::connect(url).await.with_context(|| format!("no NATS server at {url}"))?;
     let context = jetstream::new(client.clone());
     clear(&context).await;
+    // Made here and not left to the app, which makes it behind its start: the first event must find it.
+    let stream = jetstream::stream::Config {
+        name: EVENTS.0.to_owned(),
+        subjects: vec![format!("{}.>", EVENTS.1)],
+        ..jetstream::stream::Config::default()
+    };
+    context.create_stream(stream).await.context("the stream of the demo's events cannot be made")?;
     let receiver = Receiver::start().await?;
     let metrics = prometheus::Registry::new();
     let mut stream = EventStream::new(&spec);
@@ -60,7 +63,7 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
         http.address()
     ))?;
     show.begin(u64::from(spec.days_baseline));
-    let expected = publish(&context, &mut stream, &spec, bots, &mut show).await?;
+    let expected = publish(client, &mut stream, &spec, bots, &mut show).await?;
     let mut alerts: Vec<Alert> = Vec::new();
     let mut missing: BTreeSet<(String, u32)> = expected.iter().map(|a| (a.id.clone(), a.revision)).collect();
     while !missing.is_empty() {
@@ -85,22 +88,18 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
 
 /// Publishes the fleet's events and gives the alerts that the engine raises for them.
 async fn publish(
-    context: &jetstream::Context,
+    client: async_nats::Client,
     stream: &mut EventStream,
     spec: &FleetSpec,
     bots: crate::registry::Registry,
     show: &mut Show,
 ) -> anyhow::Result<Vec<Alert>> {
+    let mut publisher = EventPublisher::new(client, EVENTS.1);
     let mut engine = Engine::new(Settings::default(), bots);
-    let (mut output, mut waiting) = (Output::default(), VecDeque::with_capacity(WINDOW));
+    let mut output = Output::default();
     let mut today = 0;
     for event in stream.by_ref() {
-        waiting.push_back(context.publish(subject(&event), encode(&event).into()).await?);
-        if waiting.len() >= WINDOW
-            && let Some(acknowledged) = waiting.pop_front()
-        {
-            acknowledged.await.context("the server did not store an event")?;
-        }
+        publisher.publish(&event).await?;
         let day = event.ts.day_utc() - spec.start.day_utc();
         if day > today {
             today = day;
@@ -108,14 +107,8 @@ async fn publish(
         }
         engine.observe(event, &mut output);
     }
-    for acknowledged in waiting {
-        acknowledged.await.context("the server did not store an event")?;
-    }
+    publisher.finish().await?;
     Ok(output.alerts)
-}
-
-fn subject(event: &Event) -> String {
-    format!("{}.{}.{}", EVENTS.1, encode_token(&event.tenant), encode_token(&event.bot))
 }
 
 fn settings(url: &str, receiver: &Receiver) -> anyhow::Result<Config> {
