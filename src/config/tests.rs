@@ -1,3 +1,5 @@
+//! Loading as a whole: which source wins, and what is told.
+
 use std::path::Path;
 
 use super::*;

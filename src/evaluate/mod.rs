@@ -8,8 +8,6 @@
 //! Blind spot: an alert for the wrong reason within an attack's time still finds it; hence the second figure.
 
 mod report;
-#[cfg(test)]
-mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,3 +161,6 @@ fn report(truth: &Truth<'_>, tally: &Tally, wrong: u64) -> Report {
         scenarios,
     }
 }
+
+#[cfg(test)]
+mod tests;

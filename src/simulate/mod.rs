@@ -23,8 +23,6 @@ mod spec;
 mod story;
 mod stream;
 mod tape;
-#[cfg(test)]
-mod tests;
 mod vocabulary;
 mod workflow;
 
@@ -62,3 +60,6 @@ impl Fleet {
         Self { events, registry, labels, benign, meta }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,4 +11,5 @@ mod live;
 mod metrics;
 mod notify;
 mod support;
+mod tidy;
 mod webhook;

@@ -38,7 +38,8 @@ async fn every_answer_has_its_rule() {
         let registry = Registry::new();
         let mut config = webhook(name, endpoint.url());
         if name == "hang" {
-            config.timeout = Duration::from_millis(100);
+            // Longer than a busy machine takes over the answer that does come.
+            config.timeout = Duration::from_secs(1);
         }
         let metrics = WebhookMetrics::new(&registry).expect("registers");
         let mut webhooks = Webhooks::start(&[config], Vec::new(), &metrics).expect("starts");
@@ -82,12 +83,13 @@ async fn a_hanging_endpoint_delays_no_other_and_what_it_owes_is_kept() {
     crypto();
     let (hanging, healthy) = (Endpoint::start(vec![Answer::Hang; 50]).await, Endpoint::start([]).await);
     let configs = [webhook("hanging", hanging.url()), webhook("healthy", healthy.url())];
-    let metrics = WebhookMetrics::new(&Registry::new()).expect("registers");
+    let registry = Registry::new();
+    let metrics = WebhookMetrics::new(&registry).expect("registers");
     let mut webhooks = Webhooks::start(&configs, Vec::new(), &metrics).expect("starts");
     for n in 0..20 {
         webhooks.offer(&Arc::new(alert(&format!("a{n}"), 1, Severity::High)));
     }
-    until("the healthy endpoint's alerts", || async { healthy.requests().len() == 20 }).await;
+    until("the healthy endpoint's alerts", || async { outcome(&registry, "healthy", "delivered") >= 20.0 }).await;
     webhooks.drain(Instant::now() + Duration::from_millis(50)).await;
     let owed = webhooks.outbox();
     assert_eq!(owed.len(), 20, "all of the hanging endpoint, none of the other");

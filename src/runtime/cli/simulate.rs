@@ -105,8 +105,10 @@ fn publish(args: &SimulateArgs, url: &str) -> Result<(), Failure> {
         args.settings.load(settings::flag("--nats", "nats.url", Some(&url)).into_iter().collect(), Secrets::Needed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
     let meanwhile = progress();
+    // Nobody scrapes a command that ends; the connection only wants somewhere to tell.
+    let connected = prometheus::IntGauge::new("connected", "1 while connected").context("a gauge")?;
     let published: anyhow::Result<()> = runtime.block_on(async {
-        let client = connect(&config.nats, &HealthState::new(None)).await?;
+        let client = connect(&config.nats, &HealthState::new(None), &connected).await?;
         let context = async_nats::jetstream::new(client.clone());
         streams::ensure(&context, &stream_spec(&config.events)).await?;
         let mut publisher = EventPublisher::new(client, &config.events.subject_prefix);

@@ -1,3 +1,5 @@
+//! What people read of an alert, word for word.
+
 use super::*;
 use crate::alert::{BaselineNote, Dimension, Tags};
 

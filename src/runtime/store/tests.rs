@@ -1,3 +1,5 @@
+//! The store on real folders: what is kept, what is refused, and who may read it.
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::format::{Checkpoint, Position};
