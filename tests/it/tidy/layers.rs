@@ -120,6 +120,7 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(&["runtime::produce"], &["config", "event", "runtime::health", "runtime::nats", "runtime::source"]),
     layer(
         &["runtime::notify"],
         &[
@@ -183,6 +184,7 @@ const LAYERS: &[Layer] = &[
             "runtime::metrics",
             "runtime::notify",
             "runtime::present",
+            "runtime::produce",
             "simulate",
             "time",
         ],
