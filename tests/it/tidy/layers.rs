@@ -107,7 +107,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::present"], &["alert", "time"]),
     layer(&["runtime::store::format"], &["alert::Alert", "time"]),
     layer(&["runtime::store"], &[]),
-    layer(&["runtime::nats"], &["config::NatsConfig", "runtime::health"]),
+    layer(&["runtime::nats"], &["config::NatsConfig", "event", "runtime::health"]),
     layer(
         &["runtime::source"],
         &[
@@ -166,7 +166,7 @@ const LAYERS: &[Layer] = &[
             "runtime::store::format",
         ],
     ),
-    // The command line runs the app, or parts of it without a server.
+    // The command line runs the app, or parts of it without a server, and publishes a simulated fleet.
     layer(
         &["runtime::cli"],
         &[
@@ -181,8 +181,10 @@ const LAYERS: &[Layer] = &[
             "runtime::health",
             "runtime::http",
             "runtime::metrics",
+            "runtime::nats",
             "runtime::notify",
             "runtime::present",
+            "runtime::source::jetstream::stream_spec",
             "simulate",
             "time",
         ],
