@@ -167,7 +167,7 @@ const LAYERS: &[Layer] = &[
             "runtime::store::format",
         ],
     ),
-    // The command line runs the app, or parts of it without a server.
+    // The command line runs the app, or parts of it without a server, and publishes a simulated fleet.
     layer(
         &["runtime::cli"],
         &[
