@@ -226,9 +226,7 @@ impl Engine {
         {
             alarm |= count_volume(bot, slot, event, name, &self.profile);
         }
-        if session_doubled(&bot.sessions[slot]) {
-            alarm = true;
-        }
+        alarm |= session_doubled(&bot.sessions[slot]) && bot.baseline.volumes.outgrown(&bot.sessions[slot]);
         if alarm && self.mature(&self.bots[at as usize].baseline) {
             judge::running(self, at, slot, output);
         }

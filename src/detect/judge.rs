@@ -17,9 +17,15 @@ const AGAIN: f64 = 20.0;
 
 /// Judges a session that still runs; what it misses may still come.
 pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Output) {
-    let session = std::mem::take(&mut engine.bots[at as usize].sessions);
-    let (judgment, start) = assess(engine, at, &session[slot], false);
-    let mut sessions = session;
+    let mut sessions = std::mem::take(&mut engine.bots[at as usize].sessions);
+    let session = &mut sessions[slot];
+    if session.start_nats.is_none_or(|(start, _)| start != session.opened) {
+        let bot = &engine.bots[at as usize];
+        let start = engine.zones[usize::from(bot.zone)].1.local(session.opened);
+        let nats = score::start_surprise(&bot.baseline, start, engine.profile.time.floor_starts);
+        session.start_nats = Some((session.opened, nats));
+    }
+    let (judgment, start) = assess(engine, at, session, false);
     if let Some(severity) = verdict(engine, &judgment)
         && severity.pages()
         && sessions[slot].reported.is_none_or(|before| judgment.daily_rate * AGAIN < before)

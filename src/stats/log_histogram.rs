@@ -74,6 +74,12 @@ impl LogHistogram {
         ((above + tail) / (total + 1.0)).min(1.0)
     }
 
+    /// Whether a quantity lies above the record.
+    #[must_use]
+    pub fn is_above(&self, x: f64) -> bool {
+        self.record(Side::High).is_none_or(|record| index(x) > record) && x > 0.0
+    }
+
     /// Two-sided probability, with the side.
     #[must_use]
     pub fn p_value(&self, x: f64, spread_floor: f64) -> (f64, Side) {

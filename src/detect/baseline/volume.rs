@@ -76,6 +76,11 @@ impl Volumes {
         }
     }
 
+    /// Whether a running session has moved more of anything than nearly all before it did in whole.
+    pub(in crate::detect) fn outgrown(&self, session: &Session) -> bool {
+        self.session.iter().zip(totals(session)).any(|(history, total)| history.is_above(total))
+    }
+
     /// Learns a judged session.
     pub(in crate::detect) fn learn(&mut self, session: &Session, trust: f64) {
         for (history, total) in self.session.iter_mut().zip(totals(session)) {

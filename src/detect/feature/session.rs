@@ -51,6 +51,8 @@ pub(in crate::detect) struct Session {
     pub manual_by: Option<Text>,
     /// Earliest timer that is set for it; its deadline is never earlier.
     pub due: Timestamp,
+    /// The surprise of its start, in nats, with the start that it is for: the dearest score, and it seldom changes.
+    pub start_nats: Option<(Timestamp, f64)>,
     /// Least expected rate that was reported already; further reports must be ten times rarer.
     pub reported: Option<f64>,
     /// Bounds that cut something.
@@ -98,6 +100,7 @@ impl Session {
             extreme_call: None,
             manual_by: None,
             due: event.ts,
+            start_nats: None,
             reported: None,
             limited: 0,
         }

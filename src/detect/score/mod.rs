@@ -101,10 +101,12 @@ impl Score {
     }
 }
 
+pub(super) use time::surprise as start_surprise;
+
 /// Judges a session against the baseline.
 pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Judgment {
     let scores = [
-        time::score(baseline, context),
+        time::score(baseline, session, context),
         source::score(baseline, session, context),
         sequence::score(baseline, session, context),
         volume::score(baseline, session, context),
