@@ -153,6 +153,20 @@ pub enum Dimension {
     Peer,
 }
 
+impl Status {
+    /// Every status, in the order of an alert's life.
+    pub const ALL: [Self; 2] = [Self::Firing, Self::Resolved];
+
+    /// The status's name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
 impl Severity {
     /// Every severity, from the least.
     pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];

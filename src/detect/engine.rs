@@ -12,7 +12,7 @@ use super::baseline::Baseline;
 use super::bot::BotState;
 use super::feature::Session;
 use super::fleet::Fleet;
-use super::frontier::Frontier;
+use super::frontier::{Frontier, Passage};
 use super::policy;
 use super::profile::Profile;
 use super::settings::Settings;
@@ -20,7 +20,7 @@ use super::stats::Stats;
 use super::tags::TagTable;
 use super::{judge, score};
 use crate::alert::{Alert, AlertBook};
-use crate::event::{Event, Outcome, Reject, RejectReason, normalize};
+use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
 use crate::stats::fingerprint;
 use crate::time::{Span, Timestamp, Zone};
@@ -82,20 +82,24 @@ impl Engine {
 
     /// Takes one event in: scores it, then learns from it.
     pub fn observe(&mut self, event: Event, output: &mut Output) {
-        let passage = self.frontier.admit(event, self.settings.jump_max);
-        for event in passage.refused {
-            self.refuse(event, RejectReason::Future, output);
-        }
-        for event in passage.events {
-            self.take(event, output);
+        match self.frontier.admit(event.ts, self.settings.jump_max) {
+            Passage::Pass(refused) => {
+                for held in refused {
+                    self.refuse(held, RejectReason::Future, output);
+                }
+                self.take(event, output);
+            }
+            Passage::Ahead => {
+                let released = self.frontier.hold(event);
+                self.take_held(released, output);
+            }
         }
     }
 
     /// Moves event time on without an event: the source has been idle for `span` since its last event.
     pub fn idle(&mut self, span: Span, output: &mut Output) {
-        for event in self.frontier.release() {
-            self.take(event, output);
-        }
+        let held = self.frontier.release();
+        self.take_held(held, output);
         if let Some(watermark) = self.frontier.watermark() {
             self.frontier.advance(watermark + span);
             self.fire(output);
@@ -144,6 +148,13 @@ impl Engine {
     pub(super) fn record(&self, at: u32) -> Option<&BotRecord> {
         let bot = &self.bots[at as usize];
         self.registry.get(&bot.tenant, &bot.bot)
+    }
+
+    fn take_held(&mut self, events: Vec<Event>, output: &mut Output) {
+        for event in events {
+            self.frontier.advance(event.ts);
+            self.take(event, output);
+        }
     }
 
     fn take(&mut self, event: Event, output: &mut Output) {
@@ -200,16 +211,20 @@ impl Engine {
         };
         let session = &mut bot.sessions[slot];
         let (limited_before, calls_before) = (session.limited, session.calls);
-        let attach = session.attach(event, &self.profile.bounds);
+        // A failed call moved nothing, and its repetition is a retry, not another step.
+        let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint(event) };
+        let attach = session.attach(event, endpoint.as_ref(), &self.profile.bounds);
         self.stats.limited += u64::from(session.limited - limited_before);
         let deadline = session.deadline(self.settings.session_timeout);
         if attach.first || deadline < session.due {
             session.due = deadline;
             self.timers.insert((deadline, at, key));
         }
-        let mut alarm = attach.first || (attach.fresh && is_news(&bot.baseline, event));
-        if session.calls > calls_before {
-            alarm |= count_volume(bot, slot, event, &self.profile);
+        let mut alarm = attach.first || (attach.fresh && is_news(&bot.baseline, event, endpoint.as_ref()));
+        if session.calls > calls_before
+            && let Some(name) = &endpoint
+        {
+            alarm |= count_volume(bot, slot, event, name, &self.profile);
         }
         if session_doubled(&bot.sessions[slot]) {
             alarm = true;
@@ -311,22 +326,18 @@ impl Engine {
 }
 
 /// Counts what an event moved; whether that alone is odd enough to judge the session now.
-fn count_volume(bot: &mut BotState, slot: usize, event: &Event, profile: &Profile) -> bool {
-    if event.outcome == Outcome::Error {
-        return false;
-    }
+fn count_volume(bot: &mut BotState, slot: usize, event: &Event, name: &Text, profile: &Profile) -> bool {
     let (read, written) = (event.records_read.unwrap_or(0) as f64, event.records_written.unwrap_or(0) as f64);
     let bytes = event.bytes.unwrap_or(0) as f64;
     bot.baseline.volumes.count([read, written, bytes, 1.0], event.ts.as_micros().div_euclid(Span::HOUR.as_micros()));
     let moved = if read + written > 0.0 { read + written } else { bytes };
-    let Some(name) = normalize::endpoint(event) else { return false };
-    let Some(number) = bot.baseline.graph.number(&name) else { return false };
+    let Some(number) = bot.baseline.graph.number(name) else { return false };
     let p = score::p_call(&bot.baseline, number, moved, profile.volume.spread_floor);
     let trust = if p.is_some_and(|p| p < CALL_P_ODD) { profile.learn.trust_page } else { 1.0 };
     bot.baseline.graph.learn_moved(number, moved, trust);
     let session = &mut bot.sessions[slot];
     let Some(p) = p.filter(|p| session.extreme_call.is_none_or(|(least, ..)| *p < least)) else { return false };
-    let Some(endpoint) = session.endpoints.iter().position(|known| *known == name) else { return false };
+    let Some(endpoint) = session.endpoints.iter().position(|known| known == name) else { return false };
     session.extreme_call = Some((p, endpoint as u16, moved));
     p < CALL_P_ALARM
 }
@@ -337,13 +348,12 @@ fn session_doubled(session: &Session) -> bool {
 }
 
 /// Whether an event shows a value that the baseline does not know.
-fn is_news(baseline: &Baseline, event: &Event) -> bool {
+fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool {
     let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
     let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.devices.knows(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
-    let endpoint = normalize::endpoint(event);
-    let number = endpoint.as_ref().map(|name| baseline.graph.number(name));
+    let number = endpoint.map(|name| baseline.graph.number(name));
     let new_pair = match (&event.role, number) {
         (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, role),
         _ => false,

@@ -20,47 +20,43 @@ pub(super) struct Frontier {
     held: Vec<Event>,
 }
 
-/// What the frontier lets through: nothing, if the event waits for others to confirm its time.
-#[derive(Debug, Default)]
-pub(super) struct Passage {
-    /// Go on with these, in order.
-    pub events: Held,
-    /// These were held and are contradicted now.
-    pub refused: Vec<Event>,
+/// What the frontier says of an event.
+#[derive(Debug)]
+pub(super) enum Passage {
+    /// Go on. What was held is contradicted now, and refused.
+    Pass(Vec<Event>),
+    /// Its time needs others to confirm it: hold it.
+    Ahead,
 }
-
-/// One event, seldom more.
-pub(super) type Held = smallvec::SmallVec<[Event; 1]>;
 
 impl Frontier {
     pub(super) fn watermark(&self) -> Option<Timestamp> {
         self.watermark
     }
 
-    /// Judges the time of an event.
-    pub(super) fn admit(&mut self, event: Event, jump_max: Span) -> Passage {
-        let ahead = self.watermark.is_some_and(|watermark| event.ts > watermark + jump_max);
-        if !ahead {
-            // Only an event from about now contradicts a jump; one that is merely late says nothing of the clock.
-            let current = self.watermark.is_none_or(|watermark| event.ts + jump_max > watermark);
-            let refused = if current { std::mem::take(&mut self.held) } else { Vec::new() };
-            self.advance(event.ts);
-            return Passage { events: smallvec::smallvec![event], refused };
+    /// Judges the time of an event, and moves the watermark on to it if it passes.
+    pub(super) fn admit(&mut self, at: Timestamp, jump_max: Span) -> Passage {
+        if self.watermark.is_some_and(|watermark| at > watermark + jump_max) {
+            return Passage::Ahead;
         }
-        self.held.push(event);
-        if self.held.len() < CONFIRMATIONS {
-            return Passage::default();
-        }
-        Passage { events: self.release(), refused: Vec::new() }
+        // Only an event from about now contradicts a jump; one that is merely late says nothing of the clock.
+        let current = self.watermark.is_none_or(|watermark| at + jump_max > watermark);
+        let refused = if current { std::mem::take(&mut self.held) } else { Vec::new() };
+        self.advance(at);
+        Passage::Pass(refused)
     }
 
-    /// Gives up waiting: everything that is held goes on.
-    pub(super) fn release(&mut self) -> Held {
-        let mut events: Held = self.held.drain(..).collect();
+    /// Holds an event that is ahead. Once enough agree that the stream has moved there, all of them, by time; the
+    /// watermark is the caller's to move, event by event, so that none of them is late for the others.
+    pub(super) fn hold(&mut self, event: Event) -> Vec<Event> {
+        self.held.push(event);
+        if self.held.len() < CONFIRMATIONS { Vec::new() } else { self.release() }
+    }
+
+    /// Gives up waiting: everything that is held, by time.
+    pub(super) fn release(&mut self) -> Vec<Event> {
+        let mut events = std::mem::take(&mut self.held);
         events.sort_by_key(|event| event.ts);
-        if let Some(last) = events.last() {
-            self.advance(last.ts);
-        }
         events
     }
 
@@ -80,9 +76,19 @@ mod tests {
         decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect("an event")
     }
 
+    /// How many events go on, and how many are refused.
     fn admit(frontier: &mut Frontier, ts: &str) -> (usize, usize) {
-        let passage = frontier.admit(event(ts), Span::DAY);
-        (passage.events.len(), passage.refused.len())
+        let event = event(ts);
+        match frontier.admit(event.ts, Span::DAY) {
+            Passage::Pass(refused) => (1, refused.len()),
+            Passage::Ahead => {
+                let released = frontier.hold(event);
+                for event in &released {
+                    frontier.advance(event.ts);
+                }
+                (released.len(), 0)
+            }
+        }
     }
 
     #[test]

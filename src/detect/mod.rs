@@ -26,3 +26,6 @@ pub use engine::{Engine, Output};
 pub use settings::Settings;
 pub use state::RestoreError;
 pub use stats::Stats;
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,10 @@ impl App {
         let Checkpoint { position, outbox, .. } = checkpoint.unwrap_or_default();
         let webhooks = Webhooks::start(&config.webhooks, outbox, &WebhookMetrics::new(registry)?)?;
         let notify_metrics = NotifyMetrics::new(registry)?;
-        let client = connect(&config.nats, &health).await?;
+        // All of them before the first wait, so that a start that takes long shows in full.
+        let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
+        let source_metrics = SourceMetrics::new(registry)?;
+        let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
         let settings = ScorerSettings {
             limits: config.limits,
@@ -79,23 +82,17 @@ impl App {
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
         let parts = Parts {
-            scorer: Scorer::new(engine, position, settings, EngineMetrics::new(registry)?),
+            scorer: Scorer::new(engine, position, settings, engine_metrics),
             settler: Settler {
                 client: client.clone(),
                 notifier,
                 webhooks,
                 store,
                 notify_metrics,
-                store_metrics: StoreMetrics::new(registry)?,
+                store_metrics,
                 health: health.clone(),
             },
-            opening: Opening {
-                client,
-                events: config.events,
-                start,
-                metrics: SourceMetrics::new(registry)?,
-                health: health.clone(),
-            },
+            opening: Opening { client, events: config.events, start, metrics: source_metrics, health: health.clone() },
         };
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));

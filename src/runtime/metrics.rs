@@ -6,7 +6,7 @@
 
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::alert::{Alert, Dimension, Severity};
+use crate::alert::{Alert, Dimension, Severity, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
 
@@ -70,7 +70,7 @@ impl EngineMetrics {
             scoring: histogram(
                 registry,
                 "humdrum_scoring_seconds",
-                "Time to decode and score one event.",
+                "Time to decode and score one event; one in a hundred is measured.",
                 &SCORING_SECONDS,
             )?,
         })
@@ -152,12 +152,14 @@ impl NotifyMetrics {
     /// # Errors
     /// One of the names is taken.
     pub fn new(registry: &Registry) -> Result<Self> {
-        let alerts = counters(registry, "humdrum_alerts_total", "Alerts published.", &["severity", "dimension"])?;
-        for severity in Severity::ALL {
-            for dimension in Dimension::ALL {
-                drop(alerts.with_label_values(&[severity.as_str(), dimension.as_str()]));
+        let labels = ["status", "severity", "dimension"];
+        let alerts = counters(registry, "humdrum_alerts_total", "Alerts published, each revision once.", &labels)?;
+        for status in Status::ALL {
+            for severity in Severity::ALL {
+                for dimension in Dimension::ALL.map(Dimension::as_str).into_iter().chain(["none"]) {
+                    drop(alerts.with_label_values(&[status.as_str(), severity.as_str(), dimension]));
+                }
             }
-            drop(alerts.with_label_values(&[severity.as_str(), "none"]));
         }
         let (name, help) = ("humdrum_event_to_alert_seconds", "From the broker's stamp to the published alert.");
         Ok(Self {
@@ -170,7 +172,7 @@ impl NotifyMetrics {
     /// Counts one published alert.
     pub fn alert(&self, alert: &Alert) {
         let dimension = alert.reasons.first().map_or("none", |reason| reason.dimension.as_str());
-        self.alerts.with_label_values(&[alert.severity.as_str(), dimension]).inc();
+        self.alerts.with_label_values(&[alert.status.as_str(), alert.severity.as_str(), dimension]).inc();
     }
 }
 
@@ -235,8 +237,8 @@ impl WebhookMetrics {
 /// Figures of the snapshots.
 #[derive(Clone, Debug)]
 pub struct StoreMetrics {
-    /// Age of the newest snapshot.
-    pub age: Gauge,
+    /// When the newest snapshot was written, in seconds since 1970; an age would stand still where settling does.
+    pub written_at: Gauge,
     /// Time to write one.
     pub seconds: Histogram,
     /// Size of the newest.
@@ -253,7 +255,11 @@ impl StoreMetrics {
     pub fn new(registry: &Registry) -> Result<Self> {
         let (name, help) = ("humdrum_snapshot_seconds", "Time to write a snapshot.");
         Ok(Self {
-            age: float_gauge(registry, "humdrum_snapshot_age_seconds", "Age of the newest snapshot.")?,
+            written_at: float_gauge(
+                registry,
+                "humdrum_snapshot_timestamp_seconds",
+                "When the newest snapshot was written or, before the first, the start; 0 where no state is kept.",
+            )?,
             seconds: histogram(registry, name, help, &SNAPSHOT_SECONDS)?,
             bytes: gauge(registry, "humdrum_snapshot_bytes", "Size of the newest snapshot.")?,
             failures: counter(registry, "humdrum_snapshot_failures_total", "Snapshots that could not be written.")?,

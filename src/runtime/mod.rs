@@ -15,5 +15,6 @@ pub mod nats;
 pub mod notify;
 pub mod pipeline;
 pub mod present;
+pub mod produce;
 pub mod source;
 pub mod store;

@@ -127,6 +127,8 @@ impl EventStream {
             let tenant = bot.plan.tenant.to_string();
             for odd in &bot.story.odds {
                 let Some((start, end)) = odd.extent else { continue };
+                // What an oddity changed for days may outlast the fleet, which knows nothing of later.
+                let end = end.min(self.window.end);
                 let bot = bot.plan.name.to_string();
                 benign.push(Benign { why: odd.why.to_owned(), tenant: tenant.clone(), bot, start, end });
             }

@@ -52,15 +52,7 @@ impl LogHistogram {
     /// The quantity below which a share `q` of the history lies; `None` without any.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        let goal = q * self.total();
-        let mut sum = 0.0;
-        for bin in &self.bins {
-            sum += f64::from(bin.weight);
-            if sum >= goal {
-                return Some((f64::from(bin.index) / BINS_PER_NAT).exp_m1());
-            }
-        }
-        self.bins.last().map(|bin| (f64::from(bin.index) / BINS_PER_NAT).exp_m1())
+        self.quantile_index(q * self.total()).map(|index| (f64::from(index) / BINS_PER_NAT).exp_m1())
     }
 
     /// Probability of something at least as far out on that side.
@@ -77,8 +69,9 @@ impl LogHistogram {
             (Some(record), Side::High) => f64::from(index) - f64::from(record),
             (Some(record), Side::Low) => f64::from(record) - f64::from(index),
         };
-        let tail = (-(past.max(0.0) / BINS_PER_NAT) / self.spread(spread_floor)).exp();
-        ((above + tail) / (self.total() + 1.0)).min(1.0)
+        let total = self.total();
+        let tail = if past > 0.0 { (-(past / BINS_PER_NAT) / self.spread(total, spread_floor)).exp() } else { 1.0 };
+        ((above + tail) / (total + 1.0)).min(1.0)
     }
 
     /// Two-sided probability, with the side.
@@ -127,8 +120,17 @@ impl LogHistogram {
         }
     }
 
-    fn spread(&self, floor: f64) -> f64 {
-        let log = |q| self.quantile(q).map_or(0.0, f64::ln_1p);
+    fn quantile_index(&self, goal: f64) -> Option<u16> {
+        let mut sum = 0.0;
+        let reached = |bin: &&Bin| {
+            sum += f64::from(bin.weight);
+            sum >= goal
+        };
+        self.bins.iter().find(reached).or(self.bins.last()).map(|bin| bin.index)
+    }
+
+    fn spread(&self, total: f64, floor: f64) -> f64 {
+        let log = |q: f64| self.quantile_index(q * total).map_or(0.0, |index| f64::from(index) / BINS_PER_NAT);
         (0.5 * (log(0.84) - log(0.16))).max(floor)
     }
 

@@ -228,11 +228,13 @@ async fn a_killed_server_interrupts_and_loses_nothing() {
     running.accepted(10).await;
     server.kill();
     until("the loss to show", || async { !running.app.health().connected() }).await;
+    until("the loss to be counted", || async { figure(&running.registry, "humdrum_nats_connected", &[]) < 0.5 }).await;
     let missing = running.app.health().readiness().expect_err("not ready");
     assert_eq!(missing[0], "not connected to nats");
     server.start_again().await;
     publish(&server.jetstream().await, 10..20).await;
     running.accepted(20).await;
+    assert!(figure(&running.registry, "humdrum_nats_connected", &[]) > 0.5);
     running.app.stop().await.expect("stops");
 }
 

@@ -5,8 +5,10 @@
 
 mod cli;
 mod config;
+mod grafana;
 mod http;
 mod live;
+mod metrics;
 mod notify;
 mod support;
 mod tidy;

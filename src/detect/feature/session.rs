@@ -5,11 +5,13 @@
 //! end event (judged a little later, when stragglers have had their time) or by silence. Events without a session id
 //! share one implicit session, cut by silence and after an hour.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::detect::profile::BoundsProfile;
-use crate::event::{Event, Kind, Outcome, Phase, Text, normalize};
+use crate::event::{Event, Kind, Phase, Text, normalize};
 use crate::time::{Span, Timestamp};
 
 /// Evidence ids that an alert carries.
@@ -35,6 +37,8 @@ pub(in crate::detect) struct Session {
     pub endpoints: Vec<Text>,
     pub hosts: SmallVec<[Text; 1]>,
     pub networks: SmallVec<[Text; 1]>,
+    /// Address of the latest event, whose network is known already.
+    last_ip: Option<IpAddr>,
     pub devices: SmallVec<[Text; 1]>,
     /// Role with the number of the endpoint that it was used on.
     pub roles: SmallVec<[(Text, Option<u16>); 2]>,
@@ -84,6 +88,7 @@ impl Session {
             endpoints: Vec::new(),
             hosts: SmallVec::new(),
             networks: SmallVec::new(),
+            last_ip: None,
             devices: SmallVec::new(),
             roles: SmallVec::new(),
             read: 0,
@@ -98,8 +103,13 @@ impl Session {
         }
     }
 
-    /// Takes an event in and says what was new about it.
-    pub(in crate::detect) fn attach(&mut self, event: &Event, bounds: &BoundsProfile) -> Attach {
+    /// Takes an event in and says what was new about it. `endpoint` is what it called; none if that came to nothing.
+    pub(in crate::detect) fn attach(
+        &mut self,
+        event: &Event,
+        endpoint: Option<&Text>,
+        bounds: &BoundsProfile,
+    ) -> Attach {
         let mut attach = Attach { first: self.events == 0, fresh: false };
         self.opened = self.opened.min(event.ts);
         self.newest = self.newest.later(event.ts);
@@ -113,7 +123,8 @@ impl Session {
                 self.manual_by = Some(run.by.clone().unwrap_or_default());
             }
         }
-        let network = event.ip.map(normalize::network);
+        let network = event.ip.filter(|ip| self.last_ip != Some(*ip)).map(normalize::network);
+        self.last_ip = event.ip.or(self.last_ip);
         let max = bounds.session_values_max;
         for (list, value) in
             [(&mut self.hosts, &event.host), (&mut self.networks, &network), (&mut self.devices, &event.device)]
@@ -122,8 +133,7 @@ impl Session {
                 attach.fresh |= insert(list, value, max, &mut self.limited);
             }
         }
-        // A failed call moved nothing, and its repetition is a retry, not another step.
-        let endpoint = if event.outcome == Outcome::Error { None } else { self.step(event, bounds, &mut attach) };
+        let endpoint = endpoint.and_then(|name| self.step(event, name, bounds, &mut attach));
         if let Some(role) = &event.role
             && !self.roles.iter().any(|(name, at)| name == role && *at == endpoint)
         {
@@ -156,16 +166,15 @@ impl Session {
         path
     }
 
-    fn step(&mut self, event: &Event, bounds: &BoundsProfile, attach: &mut Attach) -> Option<u16> {
-        let name = normalize::endpoint(event)?;
+    fn step(&mut self, event: &Event, name: &Text, bounds: &BoundsProfile, attach: &mut Attach) -> Option<u16> {
         self.calls += 1;
         self.read = self.read.saturating_add(event.records_read.unwrap_or(0));
         self.written = self.written.saturating_add(event.records_written.unwrap_or(0));
         self.bytes = self.bytes.saturating_add(event.bytes.unwrap_or(0));
-        let number = match self.endpoints.iter().position(|known| *known == name) {
+        let number = match self.endpoints.iter().position(|known| known == name) {
             Some(number) => number,
             None if self.endpoints.len() < bounds.calls_max.min(usize::from(u16::MAX)) => {
-                self.endpoints.push(name);
+                self.endpoints.push(name.clone());
                 attach.fresh = true;
                 self.endpoints.len() - 1
             }
@@ -207,6 +216,7 @@ fn insert(list: &mut SmallVec<[Text; 1]>, value: &Text, max: usize, limited: &mu
 mod tests {
     use super::*;
     use crate::detect::profile::Profile;
+    use crate::event::Outcome;
     use crate::event::decode::{Envelope, Limits, decode};
 
     fn event(time: &str, rest: &str) -> Event {
@@ -218,7 +228,8 @@ mod tests {
         let bounds = Profile::parse(Profile::SHIPPED).expect("the shipped profile").bounds;
         let mut session = Session::open(1, &events[0]);
         for event in events {
-            session.attach(event, &bounds);
+            let endpoint = (event.outcome != Outcome::Error).then(|| normalize::endpoint(event)).flatten();
+            session.attach(event, endpoint.as_ref(), &bounds);
         }
         session
     }

@@ -12,11 +12,7 @@ use super::failure::Failure;
 use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
 use crate::event::decode;
-use crate::runtime::health::HealthState;
-use crate::runtime::nats::connect::connect;
-use crate::runtime::nats::publish::EventPublisher;
-use crate::runtime::nats::streams;
-use crate::runtime::source::jetstream::stream_spec;
+use crate::runtime::produce::EventPublisher;
 use crate::simulate::{EventStream, FleetSpec, Summary};
 
 /// Attacks or oddities a bot, at most. More would leave no peace for a baseline to be learned from.
@@ -105,11 +101,10 @@ fn publish(args: &SimulateArgs, url: &str) -> Result<(), Failure> {
         args.settings.load(settings::flag("--nats", "nats.url", Some(&url)).into_iter().collect(), Secrets::Needed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
     let meanwhile = progress();
+    // Nobody scrapes a command that ends; the connection only wants somewhere to tell.
+    let connected = prometheus::IntGauge::new("connected", "1 while connected").context("a gauge")?;
     let published: anyhow::Result<()> = runtime.block_on(async {
-        let client = connect(&config.nats, &HealthState::new(None)).await?;
-        let context = async_nats::jetstream::new(client.clone());
-        streams::ensure(&context, &stream_spec(&config.events)).await?;
-        let mut publisher = EventPublisher::new(client, &config.events.subject_prefix);
+        let mut publisher = EventPublisher::open(&config, &connected).await?;
         for event in meanwhile.wrap_iter(EventStream::new(&args.spec())) {
             publisher.publish(&event).await?;
         }

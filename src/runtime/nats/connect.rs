@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use prometheus::IntGauge;
 
 use crate::config::NatsConfig;
 use crate::runtime::health::HealthState;
@@ -81,23 +82,24 @@ impl NatsError {
 }
 
 /// Connects, or starts to: an unreachable server is tried again in the background, a refusal is an error.
+/// `connected` is kept by the connection itself, since a source that is stuck cannot tell.
 ///
 /// # Errors
 /// A setting is wrong, or the server refuses the credentials.
-pub async fn connect(config: &NatsConfig, health: &HealthState) -> Result<Client, NatsError> {
+pub async fn connect(config: &NatsConfig, health: &HealthState, connected: &IntGauge) -> Result<Client, NatsError> {
     let mut servers = Vec::with_capacity(config.url.len());
     for url in &config.url {
         let server = url.parse::<ServerAddr>().map_err(|source| NatsError::Url { url: url.clone(), source })?;
         servers.push(server);
     }
-    match options(config, health).await?.connect(&servers[..]).await {
+    match options(config, health, connected).await?.connect(&servers[..]).await {
         Ok(client) => Ok(client),
         Err(error)
             if matches!(error.kind(), ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns) =>
         {
             tracing::warn!(url = config.url.join(","), %error, "nats cannot be reached; trying on");
             health.set_error(&error);
-            let patient = options(config, health).await?.retry_on_initial_connect();
+            let patient = options(config, health, connected).await?.retry_on_initial_connect();
             patient.connect(&servers[..]).await.map_err(|source| refused(config, source))
         }
         Err(source) => Err(refused(config, source)),
@@ -108,8 +110,8 @@ fn refused(config: &NatsConfig, source: async_nats::ConnectError) -> NatsError {
     NatsError::Refused { url: config.url.join(","), source }
 }
 
-async fn options(config: &NatsConfig, health: &HealthState) -> Result<ConnectOptions, NatsError> {
-    let health = health.clone();
+async fn options(config: &NatsConfig, health: &HealthState, connected: &IntGauge) -> Result<ConnectOptions, NatsError> {
+    let (health, connected) = (health.clone(), connected.clone());
     let mut options = ConnectOptions::new()
         .name("humdrum")
         .ping_interval(PING_EVERY)
@@ -119,7 +121,7 @@ async fn options(config: &NatsConfig, health: &HealthState) -> Result<ConnectOpt
             Duration::from_millis(100).saturating_mul(1 << attempts.min(6)).min(RECONNECT_PAUSE_MAX)
         })
         .event_callback(move |event| {
-            tell(&health, &event);
+            tell(&health, &connected, &event);
             std::future::ready(())
         });
     options = authenticate(options, config).await?;
@@ -170,18 +172,21 @@ async fn readable(setting: &'static str, path: &Path) -> Result<(), NatsError> {
     tokio::fs::File::open(path).await.map(drop).map_err(fault)
 }
 
-fn tell(health: &HealthState, event: &Event) {
+fn tell(health: &HealthState, connected: &IntGauge, event: &Event) {
     match event {
         Event::Connected => {
             health.set_connected(true);
+            connected.set(1);
             tracing::info!("nats connected");
         }
         Event::Disconnected => {
             health.set_connected(false);
+            connected.set(0);
             tracing::warn!("nats connection lost");
         }
         Event::Closed => {
             health.set_connected(false);
+            connected.set(0);
             tracing::info!("nats connection closed");
         }
         Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) => {

@@ -1,5 +1,4 @@
-//! What source and notifier share: the connection and the streams; and the producer's end, for trying.
+//! What source and notifier share: the connection and the streams.
 
 pub mod connect;
-pub mod publish;
 pub mod streams;

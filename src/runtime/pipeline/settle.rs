@@ -22,9 +22,6 @@ use crate::runtime::store::{Store, StoreError};
 /// Time that webhooks are given at the stop. What they have not taken by then is in the last snapshot.
 const WEBHOOK_DRAIN: Duration = Duration::from_secs(4);
 
-/// How often the age of the snapshot is told.
-const AGE_EVERY: Duration = Duration::from_secs(1);
-
 /// Everything that settling touches.
 #[derive(Debug)]
 pub struct Settler {
@@ -83,15 +80,13 @@ impl Settler {
     /// # Errors
     /// Aborted, the engine's thread is gone, or the last snapshot cannot be written.
     pub async fn run(mut self, mut work: mpsc::Receiver<Work>, abort: CancellationToken) -> Result<(), SettleError> {
-        let mut age = tokio::time::interval(AGE_EVERY);
+        if self.store.is_some() {
+            self.store_metrics.written_at.set(clock::wall().as_micros() as f64 / 1e6);
+        }
         loop {
             let item = tokio::select! {
                 biased;
                 () = abort.cancelled() => return Err(Stopped.into()),
-                _ = age.tick() => {
-                    self.store_metrics.age.set(self.health.snapshot_age().as_secs_f64());
-                    continue;
-                }
                 item = work.recv() => item.ok_or(SettleError::EngineLost)?,
             };
             match item {
@@ -159,6 +154,7 @@ impl Settler {
             Ok(bytes) => {
                 self.store_metrics.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
                 self.store_metrics.seconds.observe((clock::monotonic() - started).as_secs_f64());
+                self.store_metrics.written_at.set(clock::wall().as_micros() as f64 / 1e6);
                 self.health.set_snapshot_written();
                 tracing::debug!(bytes, "snapshot written");
                 Ok(())

@@ -85,7 +85,6 @@ impl CoreSource {
     }
 
     fn tick(&mut self) -> Feed {
-        self.metrics.connected.set(i64::from(self.health.connected()));
         if !self.health.connected() {
             self.silence.reset();
         }

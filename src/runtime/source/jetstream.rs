@@ -324,9 +324,7 @@ impl JetStreamSource {
 
     /// Looks after what no message tells of.
     async fn tick(&mut self) -> Result<Feed, SourceError> {
-        let connected = self.health.connected();
-        self.metrics.connected.set(i64::from(connected));
-        if !connected {
+        if !self.health.connected() {
             self.silence.reset();
             return Ok(Feed::Tick);
         }

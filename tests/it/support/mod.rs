@@ -3,13 +3,17 @@
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod nats;
+pub(crate) mod prometheus;
+pub(crate) mod site;
 pub(crate) mod webhook;
 
 use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use prometheus::Registry;
-use prometheus::proto::MetricFamily;
+use ::prometheus::Registry;
+use ::prometheus::proto::MetricFamily;
 
 /// Waits until the condition holds; a test that waits longer than this has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -23,6 +27,21 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: i
         }
     };
     assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "{what} did not come within {DEADLINE:?}");
+}
+
+/// An address on loopback that nobody takes between this look and a server's start, nor while the server is down: its
+/// port lies below those that the system gives out by itself, and each is for one server of this process only.
+pub(crate) fn free_address() -> SocketAddr {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    // Processes that run at the same time begin at different places.
+    let begin = std::process::id() as u16 % 120 * 100;
+    let next = || {
+        SocketAddr::from(([127, 0, 0, 1], FIRST + begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % COUNT))
+    };
+    let free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
+    std::iter::repeat_with(next).take(usize::from(COUNT)).find(free).expect("a free port")
 }
 
 /// Value of a counter or gauge with these labels; 0 where there is none.

@@ -1,15 +1,13 @@
 //! A real nats-server, one for each test: its own port, its own JetStream directory, ended by its own pid.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use async_nats::Client;
 use async_nats::jetstream::{self, Context};
 use tempfile::TempDir;
 
-use super::until;
+use super::{free_address, until};
 
 /// A running server. It ends with the value.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ impl NatsServer {
 
     /// Starts a server with these arguments besides address, port and directory.
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
-        let port = free_port();
+        let port = free_address().port();
         let dir = tempfile::tempdir().expect("a directory");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let child = spawn(port, &dir, &arguments);
@@ -87,19 +85,6 @@ impl Drop for NatsServer {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// A port that nobody takes between this look and the server's start, nor while the server is down: below those that
-/// the system gives out by itself, and each for one server of this process only.
-fn free_port() -> u16 {
-    const FIRST: u16 = 20_000;
-    const COUNT: u16 = 12_000;
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    // Processes that run at the same time begin at different places.
-    let begin = std::process::id() as u16 % 120 * 100;
-    let port = || FIRST + begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % COUNT;
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    std::iter::repeat_with(port).take(usize::from(COUNT)).find(free).expect("a free port")
 }
 
 fn spawn(port: u16, dir: &TempDir, arguments: &[String]) -> Child {

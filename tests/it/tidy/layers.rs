@@ -107,7 +107,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::present"], &["alert", "time"]),
     layer(&["runtime::store::format"], &["alert::Alert", "time"]),
     layer(&["runtime::store"], &[]),
-    layer(&["runtime::nats"], &["config::NatsConfig", "event", "runtime::health"]),
+    layer(&["runtime::nats"], &["config::NatsConfig", "runtime::health"]),
     layer(
         &["runtime::source"],
         &[
@@ -120,6 +120,7 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(&["runtime::produce"], &["config", "event", "runtime::health", "runtime::nats", "runtime::source"]),
     layer(
         &["runtime::notify"],
         &[
@@ -181,10 +182,9 @@ const LAYERS: &[Layer] = &[
             "runtime::health",
             "runtime::http",
             "runtime::metrics",
-            "runtime::nats",
             "runtime::notify",
             "runtime::present",
-            "runtime::source::jetstream::stream_spec",
+            "runtime::produce",
             "simulate",
             "time",
         ],

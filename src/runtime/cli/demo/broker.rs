@@ -19,7 +19,7 @@ use crate::config::{self, Config, Flag, Sources};
 use crate::detect::{Engine, Output, Settings};
 use crate::runtime::app::App;
 use crate::runtime::http::{HttpParams, HttpServer};
-use crate::runtime::nats::publish::EventPublisher;
+use crate::runtime::produce::EventPublisher;
 use crate::simulate::{EventStream, FleetSpec};
 
 /// Names of the demo's own streams and subjects.

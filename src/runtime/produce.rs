@@ -8,6 +8,13 @@ use std::collections::VecDeque;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError};
 use async_nats::jetstream::{self, Context};
 
+use prometheus::IntGauge;
+
+use super::health::HealthState;
+use super::nats::connect::{NatsError, connect};
+use super::nats::streams::{self, StreamError};
+use super::source::jetstream::stream_spec;
+use crate::config::Config;
 use crate::event::Event;
 use crate::event::decode::encode;
 use crate::event::subject::encode_token;
@@ -28,7 +35,28 @@ pub struct EventPublisher {
 #[error("the server did not store an event")]
 pub struct NotStored(#[from] PublishError);
 
+/// The stream cannot be written to.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The connection.
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    /// The stream.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
 impl EventPublisher {
+    /// Connects as the settings say, and finds or makes the event stream.
+    ///
+    /// # Errors
+    /// The connection or the stream.
+    pub async fn open(config: &Config, connected: &IntGauge) -> Result<Self, OpenError> {
+        let client = connect(&config.nats, &HealthState::new(None), connected).await?;
+        streams::ensure(&jetstream::new(client.clone()), &stream_spec(&config.events)).await?;
+        Ok(Self::new(client, &config.events.subject_prefix))
+    }
+
     /// Publishes to `<prefix>.<tenant>.<bot>`.
     #[must_use]
     pub fn new(client: async_nats::Client, prefix: &str) -> Self {

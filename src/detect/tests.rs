@@ -1,0 +1,274 @@
+//! The engine as a whole: what it finds, what it leaves alone, and the laws that hold whatever the input.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::alert::{Alert, Dimension, Severity, Status};
+use crate::event::decode::{Envelope, Limits, decode};
+use crate::event::{Event, RejectReason};
+use crate::registry::Registry;
+use crate::time::{Span, Timestamp};
+
+/// Monday.
+const START: &str = "2026-03-02T00:00:00Z";
+
+fn at(day: i64, minute: i64) -> Timestamp {
+    START.parse::<Timestamp>().expect("a time") + Span::from_days(day) + Span::from_mins(minute)
+}
+
+fn event(id: &str, ts: Timestamp, rest: &str) -> Event {
+    let json = format!(r#"{{"id":"{id}","ts":"{ts}","tenant":"acme","bot":"payroll",{rest}}}"#);
+    decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json)
+}
+
+/// One run as a bank's payroll bot does it each night, with what a test wants to be different.
+#[derive(Clone, Debug)]
+struct Night {
+    day: i64,
+    minute: i64,
+    host: &'static str,
+    ip: &'static str,
+    calls: Vec<&'static str>,
+    role: &'static str,
+    records: u64,
+}
+
+impl Night {
+    fn usual(day: i64) -> Self {
+        let calls = vec!["GET /employees", "GET /timesheets/{id}", "POST /payments", "PUT /ledger"];
+        Self {
+            day,
+            minute: 120 + day % 4,
+            host: "srv-1",
+            ip: "10.1.2.3",
+            calls,
+            role: "payroll-writer",
+            records: 1000 + 7 * (day as u64 % 11),
+        }
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let (session, start) = (format!("run-{}-{}", self.day, self.minute), at(self.day, self.minute));
+        let place = format!(r#""session":"{session}","host":"{}","ip":"{}""#, self.host, self.ip);
+        let run = |id: &str, ts, phase: &str| {
+            event(
+                &format!("{session}-{id}"),
+                ts,
+                &format!(r#""type":"run",{place},"run":{{"phase":"{phase}","trigger":"schedule"}}"#),
+            )
+        };
+        let mut events = vec![run("start", start, "start")];
+        for (step, call) in self.calls.iter().enumerate() {
+            let ts = start + Span::from_secs(10 + 20 * step as i64);
+            let rest = format!(
+                r#""type":"call",{place},"system":"hr","operation":"{call}","role":"{}","records_read":{},"bytes":{}"#,
+                self.role,
+                self.records,
+                self.records * 90
+            );
+            events.push(event(&format!("{session}-{step}"), ts, &rest));
+        }
+        events.push(run("end", start + Span::from_secs(200), "end"));
+        events
+    }
+}
+
+fn month() -> Vec<Event> {
+    (0..30).flat_map(|day| Night::usual(day).events()).collect()
+}
+
+fn alerts_of(events: impl IntoIterator<Item = Event>) -> Vec<Alert> {
+    let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
+    for event in events {
+        engine.observe(event, &mut output);
+    }
+    engine.finish(&mut output);
+    output.alerts
+}
+
+fn pages(night: &Night) -> Vec<Alert> {
+    let events = month().into_iter().chain(night.events());
+    alerts_of(events).into_iter().filter(|a| a.severity.pages() && a.status == Status::Firing).collect()
+}
+
+#[test]
+fn a_bot_that_stays_boring_is_left_alone() {
+    let nights = (0..60).flat_map(|day| Night::usual(day).events());
+    let alerts = alerts_of(nights);
+    assert!(alerts.iter().all(|alert| !alert.severity.pages()), "{alerts:#?}");
+}
+
+#[test]
+fn each_dimension_pages_for_its_own_reason() {
+    let usual = Night::usual(30);
+    let cases = [
+        (Dimension::Time, Night { minute: 11 * 60, ..usual.clone() }),
+        (Dimension::Source, Night { host: "kali", ip: "172.16.9.9", ..usual.clone() }),
+        (
+            Dimension::Sequence,
+            Night { calls: vec!["GET /employees", "GET /salaries/export", "DELETE /audit"], ..usual.clone() },
+        ),
+        (Dimension::Volume, Night { records: 12_000, ..usual.clone() }),
+        (Dimension::Privilege, Night { role: "hr-admin", ..usual.clone() }),
+    ];
+    for (dimension, night) in cases {
+        let pages = pages(&night);
+        let first = pages.first().unwrap_or_else(|| panic!("nothing for {dimension}"));
+        assert_eq!(first.reasons[0].dimension, dimension, "{first:#?}");
+        assert!(first.baseline.mature && first.p_value.is_some() && !first.events.is_empty());
+        assert!(first.title.contains("`payroll`"), "{}", first.title);
+    }
+}
+
+#[test]
+fn a_young_bot_is_learned_and_not_judged() {
+    let events = (0..10).flat_map(|day| Night::usual(day).events());
+    let odd = Night { host: "kali", records: 90_000, role: "hr-admin", ..Night::usual(10) };
+    assert_eq!(alerts_of(events.chain(odd.events())), []);
+}
+
+#[test]
+fn what_was_flagged_is_adopted_only_after_days() {
+    let moved = |day| Night { host: "srv-9", ip: "10.7.7.7", ..Night::usual(day) };
+    let events = month().into_iter().chain((30..44).flat_map(|day| moved(day).events()));
+    let pages: Vec<_> =
+        alerts_of(events).into_iter().filter(|a| a.severity.pages() && a.status == Status::Firing).collect();
+    assert_eq!(pages.len(), 1, "one story, one page: {pages:#?}");
+}
+
+#[test]
+fn a_duplicate_changes_nothing_and_a_late_event_is_counted() {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let mut output = Output::default();
+    for event in month() {
+        engine.observe(event.clone(), &mut output);
+        engine.observe(event, &mut output);
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.duplicate, stats.accepted), (180, 180));
+    engine.observe(event("old", at(28, 0), r#""type":"call""#), &mut output);
+    assert_eq!(engine.stats().late, 1);
+    assert_eq!(engine.watermark(), Some(at(29, 121) + Span::from_secs(200)));
+}
+
+#[test]
+fn one_bot_cannot_hide_anothers_event() {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let mut output = Output::default();
+    let mine = event("evt-777", at(0, 0), r#""type":"call""#);
+    let theirs = Event { bot: "other".into(), ..mine.clone() };
+    engine.observe(theirs, &mut output);
+    engine.observe(mine, &mut output);
+    assert_eq!((engine.stats().accepted, engine.stats().duplicate), (2, 0));
+}
+
+#[test]
+fn a_clock_that_runs_ahead_is_refused_and_moves_nothing() {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let mut output = Output::default();
+    engine.observe(event("a", at(0, 0), r#""type":"call""#), &mut output);
+    engine.observe(event("ahead", at(400, 0), r#""type":"call""#), &mut output);
+    engine.observe(event("b", at(0, 1), r#""type":"call""#), &mut output);
+    assert_eq!(output.rejected.len(), 1);
+    assert_eq!(output.rejected[0].1.reason, RejectReason::Future);
+    assert_eq!(engine.watermark(), Some(at(0, 1)));
+}
+
+#[test]
+fn bots_over_the_limit_are_refused_and_the_known_ones_stay() {
+    let settings = Settings { bots_max: 1, ..Settings::default() };
+    let mut engine = Engine::new(settings, Registry::default());
+    let mut output = Output::default();
+    engine.observe(event("a", at(0, 0), r#""type":"call""#), &mut output);
+    let other = Event { bot: "other".into(), ..event("b", at(0, 1), r#""type":"call""#) };
+    engine.observe(other, &mut output);
+    engine.observe(event("c", at(0, 2), r#""type":"call""#), &mut output);
+    assert_eq!(engine.stats().accepted, 2);
+    assert_eq!(output.rejected[0].1.reason, RejectReason::BotLimit);
+}
+
+#[test]
+fn a_rule_needs_no_baseline_and_a_ticket_silences_it() {
+    let control = |ticket: &str| {
+        event(
+            "c",
+            at(0, 0),
+            &format!(r#""type":"control","control":{{"action":"logging_disabled","by":"eve","ticket":"{ticket}"}}"#),
+        )
+    };
+    let alerts = alerts_of([control("")]);
+    assert_eq!(
+        (alerts[0].severity, alerts[0].reasons[0].dimension, alerts[0].p_value),
+        (Severity::High, Dimension::Control, None)
+    );
+    assert_eq!(alerts_of([control("CHG-7")]), []);
+}
+
+#[test]
+fn an_announced_move_is_not_paged() {
+    let ticket =
+        event("t", at(29, 600), r#""type":"control","control":{"action":"host_moved","by":"ann","ticket":"CHG-7"}"#);
+    let moved = Night { host: "srv-2", ip: "10.1.2.4", ..Night::usual(30) };
+    let events = month().into_iter().chain([ticket]).chain(moved.events());
+    assert!(alerts_of(events).iter().all(|alert| !alert.severity.pages()));
+}
+
+/// A month with something odd at its end, in an order that a proptest draws.
+fn story(oddity: usize) -> Vec<Event> {
+    let usual = Night::usual(30);
+    let odd = [
+        Night { minute: 700, ..usual.clone() },
+        Night { host: "kali", ..usual.clone() },
+        Night { records: 40_000, ..usual.clone() },
+        usual,
+    ];
+    let after = (31..34).flat_map(|day| Night::usual(day).events());
+    month().into_iter().chain(odd[oddity % odd.len()].events()).chain(after).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_restart_changes_nothing(oddity in 0..4_usize, cuts in proptest::collection::vec(0..204_usize, 1..4)) {
+        let events = story(oddity);
+        let mut engine = Engine::new(Settings::default(), Registry::default());
+        let (mut whole, mut parts) = (Output::default(), Output::default());
+        let mut restarted = Engine::new(Settings::default(), Registry::default());
+        for (place, event) in events.into_iter().enumerate() {
+            if cuts.contains(&place) {
+                let bytes = restarted.snapshot();
+                restarted = Engine::restore(&bytes, Settings::default(), Registry::default()).expect("its own state");
+                prop_assert_eq!(restarted.snapshot(), bytes);
+            }
+            engine.observe(event.clone(), &mut whole);
+            restarted.observe(event, &mut parts);
+        }
+        prop_assert_eq!(engine.snapshot(), restarted.snapshot());
+        prop_assert_eq!(whole.alerts, parts.alerts);
+    }
+
+    #[test]
+    fn events_that_arrive_a_little_out_of_order_give_the_same_pages(oddity in 0..4_usize, seed in any::<u64>()) {
+        use rand::{Rng, SeedableRng};
+        let ids = |events: Vec<Event>| -> Vec<(Severity, Vec<Dimension>)> {
+            let firing = alerts_of(events).into_iter().filter(|a| a.severity.pages() && a.status == Status::Firing);
+            firing.map(|a| (a.severity, a.reasons.iter().map(|r| r.dimension).collect())).collect()
+        };
+        let events = story(oddity);
+        let mut rng = rand_xoshiro::Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut shuffled: Vec<(Timestamp, Event)> =
+            events.iter().map(|event| (event.ts + Span::from_secs(rng.gen_range(0..120)), event.clone())).collect();
+        shuffled.sort_by_key(|(arrival, _)| *arrival);
+        let shuffled = shuffled.into_iter().map(|(_, event)| event).collect();
+        let (straight, shuffled) = (ids(events), ids(shuffled));
+        prop_assert_eq!(straight.is_empty(), shuffled.is_empty(), "{:?} {:?}", straight, shuffled);
+    }
+
+    #[test]
+    fn no_bytes_restore_to_nonsense(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(engine) = Engine::restore(&bytes, Settings::default(), Registry::default()) {
+            prop_assert_eq!(engine.snapshot().len(), bytes.len());
+        }
+    }
+}
