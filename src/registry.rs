@@ -1,6 +1,7 @@
 //! What the organization says about its bots: owner, purpose, time zone, what they are for and whether they should live.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,8 @@ pub enum BotStatus {
 /// The registry, by tenant and bot.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    bots: BTreeMap<(String, String), BotRecord>,
+    records: Vec<BotRecord>,
+    index: BTreeMap<(String, String), usize>,
 }
 
 /// A line of the registry that cannot be read.
@@ -71,34 +73,54 @@ impl Registry {
     /// # Errors
     /// Every line that is no record, names no bot, or names an unknown time zone.
     pub fn from_ndjson(text: &str) -> Result<Self, Vec<RegistryError>> {
-        let (mut bots, mut errors) = (BTreeMap::new(), Vec::new());
+        let (mut registry, mut errors) = (Self::default(), Vec::new());
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             match record(line) {
-                Ok(record) => {
-                    bots.insert((record.tenant.clone(), record.bot.clone()), record);
-                }
+                Ok(record) => registry.insert(record),
                 Err(detail) => errors.push(RegistryError { line: index + 1, detail }),
             }
         }
-        if errors.is_empty() { Ok(Self { bots }) } else { Err(errors) }
+        if errors.is_empty() { Ok(registry) } else { Err(errors) }
+    }
+
+    /// The number of a bot's record, by which [`Registry::record`] finds it without a search.
+    #[must_use]
+    pub fn number(&self, tenant: &str, bot: &str) -> Option<usize> {
+        self.index.get(&(tenant.to_owned(), bot.to_owned())).copied()
+    }
+
+    /// A record by number.
+    #[must_use]
+    pub fn record(&self, number: usize) -> Option<&BotRecord> {
+        self.records.get(number)
+    }
+
+    fn insert(&mut self, record: BotRecord) {
+        match self.index.entry((record.tenant.clone(), record.bot.clone())) {
+            Entry::Occupied(known) => self.records[*known.get()] = record,
+            Entry::Vacant(place) => {
+                place.insert(self.records.len());
+                self.records.push(record);
+            }
+        }
     }
 
     /// The record of a bot.
     #[must_use]
     pub fn get(&self, tenant: &str, bot: &str) -> Option<&BotRecord> {
-        self.bots.get(&(tenant.to_owned(), bot.to_owned()))
+        self.number(tenant, bot).and_then(|number| self.record(number))
     }
 
     /// How many bots it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bots.len()
+        self.records.len()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bots.is_empty()
+        self.records.is_empty()
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) struct BotState {
     /// Number of the zone in the engine's list.
     #[serde(skip)]
     pub zone: u16,
+    /// Number of its record in the registry.
+    #[serde(skip)]
+    pub record: Option<usize>,
     pub newest: Timestamp,
     pub baseline: Baseline,
     pub sessions: Vec<Session>,
@@ -54,13 +57,14 @@ pub(super) enum Known {
 
 impl BotState {
     /// A bot that was never seen.
-    pub(super) fn new(tenant: Text, bot: Text, zone: u16, endpoints_max: usize) -> Self {
+    pub(super) fn new(tenant: Text, bot: Text, endpoints_max: usize) -> Self {
         let mut baseline = Baseline::default();
         baseline.graph.endpoints_max = endpoints_max.min(usize::from(u16::MAX) - 8) as u16;
         Self {
             tenant,
             bot,
-            zone,
+            zone: 0,
+            record: None,
             newest: Timestamp::MIN,
             baseline,
             sessions: Vec::new(),
@@ -190,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_novelty_is_told_once_and_adopted_after_days() {
-        let mut bot = BotState::new("t".into(), "b".into(), 0, 10);
+        let mut bot = BotState::new("t".into(), "b".into(), 10);
         assert_eq!(bot.tell(&[1], 10, 3), Known::New);
         assert_eq!(bot.tell(&[1], 10, 3), Known::Told);
         assert_eq!(bot.tell(&[1, 2], 11, 3), Known::New);

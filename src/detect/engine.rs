@@ -146,8 +146,7 @@ impl Engine {
 
     /// The registry's record of a bot.
     pub(super) fn record(&self, at: u32) -> Option<&BotRecord> {
-        let bot = &self.bots[at as usize];
-        self.registry.get(&bot.tenant, &bot.bot)
+        self.bots[at as usize].record.and_then(|number| self.registry.record(number))
     }
 
     fn take_held(&mut self, events: Vec<Event>, output: &mut Output) {
@@ -291,25 +290,26 @@ impl Engine {
         if self.bots.len() >= self.settings.bots_max {
             return None;
         }
-        let record = self.registry.get(&event.tenant, &event.bot);
-        let zone =
-            record.and_then(|record| record.timezone.clone()).unwrap_or_else(|| self.settings.default_zone.clone());
-        let zone = self.zone_number(&zone);
-        let at = self.bots.len() as u32;
-        self.bots.push(BotState::new(event.tenant.clone(), event.bot.clone(), zone, self.settings.operations_max));
-        self.enter(at);
-        Some(at)
+        let bot = BotState::new(event.tenant.clone(), event.bot.clone(), self.settings.operations_max);
+        Some(self.enter(bot))
     }
 
-    /// Enters a bot into the index.
-    pub(super) fn enter(&mut self, at: u32) {
+    /// Takes a bot in, with what the registry says of it.
+    pub(super) fn enter(&mut self, mut bot: BotState) -> u32 {
+        bot.record = self.registry.number(&bot.tenant, &bot.bot);
+        let record = bot.record.and_then(|number| self.registry.record(number));
+        let zone = record.and_then(|record| record.timezone.clone());
+        bot.zone = zone.map_or(0, |name| self.zone_number(&name));
+        let at = self.bots.len() as u32;
+        self.bots.push(bot);
         let bots = &self.bots;
         let print = |&at: &u32| fingerprint(&[&bots[at as usize].tenant, &bots[at as usize].bot]);
         self.index.insert_unique(print(&at), at, print);
+        at
     }
 
     /// The number of a zone, which the registry has checked; unknown ones are the default.
-    pub(super) fn zone_number(&mut self, name: &str) -> u16 {
+    fn zone_number(&mut self, name: &str) -> u16 {
         if let Some(at) = self.zones.iter().position(|(known, _)| known == name) {
             return at as u16;
         }

@@ -73,15 +73,10 @@ impl Engine {
         engine.fleet_day = state.fleet_day;
         engine.book = state.book;
         engine.stats = state.stats;
-        for (at, mut bot) in state.bots.into_iter().enumerate() {
-            let record = engine.registry.get(&bot.tenant, &bot.bot);
-            let zone = record.and_then(|r| r.timezone.clone()).unwrap_or_else(|| engine.settings.default_zone.clone());
-            bot.zone = engine.zone_number(&zone);
-            for session in &bot.sessions {
-                engine.timers.insert((session.due, at as u32, session.key));
-            }
-            engine.bots.push(bot);
-            engine.enter(at as u32);
+        for bot in state.bots {
+            let timers: Vec<_> = bot.sessions.iter().map(|session| (session.due, session.key)).collect();
+            let at = engine.enter(bot);
+            engine.timers.extend(timers.into_iter().map(|(due, key)| (due, at, key)));
         }
         Ok(engine)
     }

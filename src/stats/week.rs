@@ -55,13 +55,12 @@ impl WeekDensity {
     /// `floor` is the weight of the uniform part, in observations.
     #[must_use]
     pub fn tail_mass(&self, local: Local, floor: f64) -> f64 {
-        let smooth = self.smoothed_quarters();
-        let days = self.day_shares();
-        let here = self.density(&smooth, &days, local.hour_of_week(), usize::from(local.minute) / 15, floor);
+        let shape = self.shape(floor);
+        let here = shape.density(local.hour_of_week(), usize::from(local.minute) / 15 % 4);
         let mut mass = 0.0;
         for hour in 0..HOURS {
             for part in 0..4 {
-                let density = self.density(&smooth, &days, hour, hour % 24 * 4 + part, floor);
+                let density = shape.density(hour, part);
                 // The same density must count whatever the order of additions that led to it.
                 if density <= here * (1.0 + 1e-9) {
                     mass += density;
@@ -105,13 +104,27 @@ impl WeekDensity {
         self.total *= factor as f32;
     }
 
-    fn density(&self, smooth: &[f64; QUARTERS], days: &[f64; 7], hour: usize, quarter: usize, floor: f64) -> f64 {
-        let total = self.total();
-        let in_hour: f64 = smooth[quarter / 4 * 4..quarter / 4 * 4 + 4].iter().sum();
-        let of_hour = if in_hour > 0.0 { smooth[quarter] / in_hour } else { 0.25 };
-        let sharp = f64::from(self.hours[hour]) * of_hour;
-        let pooled = days[hour / 24] * smooth[quarter] * total;
-        (SHARP * sharp + (1.0 - SHARP) * pooled + floor / (4 * HOURS) as f64) / (total + floor)
+    /// Everything that the density of each quarter hour is made of, computed once.
+    fn shape(&self, floor: f64) -> Shape<'_> {
+        let smooth = self.smoothed_quarters();
+        let mut of_hour = [0.25; QUARTERS];
+        for (hour, shares) in of_hour.chunks_exact_mut(4).enumerate() {
+            let quarters = &smooth[hour * 4..hour * 4 + 4];
+            let sum: f64 = quarters.iter().sum();
+            if sum > 0.0 {
+                shares.iter_mut().zip(quarters).for_each(|(share, quarter)| *share = quarter / sum);
+            }
+        }
+        let scale = 1.0 / (self.total() + floor);
+        let days = self.day_shares().map(|share| share * self.total() * (1.0 - SHARP) * scale);
+        Shape {
+            hours: &self.hours,
+            of_hour,
+            smooth,
+            days,
+            sharp: SHARP * scale,
+            floor: floor / (4 * HOURS) as f64 * scale,
+        }
     }
 
     /// Probability of each quarter hour of the day, smoothed around the clock.
@@ -139,6 +152,27 @@ impl WeekDensity {
             }
         }
         shares
+    }
+}
+
+/// A density, taken apart.
+struct Shape<'a> {
+    hours: &'a [f32],
+    /// Share of each quarter hour of the day within its hour.
+    of_hour: [f64; QUARTERS],
+    smooth: [f64; QUARTERS],
+    /// Weight of the pooled view on each weekday.
+    days: [f64; 7],
+    sharp: f64,
+    floor: f64,
+}
+
+impl Shape<'_> {
+    /// Probability of a quarter hour of the week.
+    fn density(&self, hour: usize, part: usize) -> f64 {
+        let quarter = hour % 24 * 4 + part;
+        let sharp = f64::from(self.hours[hour]) * self.of_hour[quarter] * self.sharp;
+        sharp + self.days[hour / 24] * self.smooth[quarter] + self.floor
     }
 }
 
@@ -186,13 +220,8 @@ mod tests {
             for &(weekday, minute) in &starts {
                 week.learn(Local { day: 0, weekday, minute }, 1.0);
             }
-            let (smooth, days) = (week.smoothed_quarters(), week.day_shares());
-            let mut sum = 0.0;
-            for hour in 0..HOURS {
-                for part in 0..4 {
-                    sum += week.density(&smooth, &days, hour, hour % 24 * 4 + part, FLOOR);
-                }
-            }
+            let shape = week.shape(FLOOR);
+            let sum: f64 = (0..HOURS).flat_map(|hour| (0..4).map(move |part| (hour, part))).map(|(h, p)| shape.density(h, p)).sum();
             prop_assert!((sum - 1.0).abs() < 1e-4, "{}", sum);
         }
     }
