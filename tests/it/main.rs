@@ -10,6 +10,7 @@ mod http;
 mod live;
 mod metrics;
 mod notify;
+mod scenarios;
 mod support;
 mod tidy;
 mod webhook;
