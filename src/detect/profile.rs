@@ -31,6 +31,8 @@ pub struct Profile {
     pub learn: LearnProfile,
     /// Announced changes.
     pub change: ChangeProfile,
+    /// Gaps in logs.
+    pub integrity: IntegrityProfile,
     /// Bounds on memory.
     pub bounds: BoundsProfile,
 }
@@ -153,6 +155,24 @@ pub struct ChangeProfile {
     pub window_days: u32,
     /// First and last hour of the office.
     pub office_hours: [u16; 2],
+}
+
+/// See `[integrity]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntegrityProfile {
+    /// Time in which what is missing may still come.
+    pub grace_minutes: i64,
+    /// Records lost in a day that page.
+    pub page_records: u64,
+    /// Length of a gap that pages.
+    pub page_minutes: i64,
+    /// Days with losses after which they are usual.
+    pub lossy_days: u16,
+    /// Logs.
+    pub logs_max: usize,
+    /// Open gaps of one log.
+    pub gaps_max: usize,
 }
 
 /// See `[bounds]`.

@@ -1,5 +1,9 @@
 //! What is wrong whatever the statistics say: bots that should be dead, administration without a ticket, people at a
-//! bot's account. A rule has no p-value; its score is fixed by what it touches.
+//! bot's account; and records that are missing from a log. A rule has no p-value; its score is fixed by what it touches.
+
+mod integrity;
+
+pub(super) use integrity::{Arrival, LogBreach, Logs};
 
 use super::change::ChangeWindows;
 use super::profile::PrivilegeProfile;

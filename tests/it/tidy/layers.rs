@@ -52,14 +52,14 @@ const LAYERS: &[Layer] = &[
             "time::Local",
         ],
     ),
-    layer(&["detect::policy"], &["alert", "detect::change", "detect::profile", "event", "registry", "stats"]),
+    layer(&["detect::policy"], &["alert", "detect::change", "detect::profile", "event", "registry", "stats", "time"]),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(
         &["detect::explain"],
         &["alert::Reason", "detect::baseline", "detect::feature", "detect::score", "stats", "time::Local"],
     ),
     layer(
-        &["detect::engine", "detect::judge"],
+        &["detect::engine", "detect::judge", "detect::rules"],
         &[
             "alert",
             "detect::baseline",
@@ -89,6 +89,7 @@ const LAYERS: &[Layer] = &[
             "detect::engine",
             "detect::fleet",
             "detect::frontier",
+            "detect::policy::Logs",
             "detect::settings",
             "detect::stats",
             "registry",

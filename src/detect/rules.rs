@@ -1,0 +1,38 @@
+//! Where the rules meet the engine: what each of them is shown, and when.
+//!
+//! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
+
+use super::engine::{Engine, Output};
+use super::judge;
+use super::policy::{self, Arrival};
+use crate::event::Event;
+use crate::time::Timestamp;
+
+/// Holds an event against the rules about bots.
+pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
+    let bot = &engine.bots[at as usize];
+    let breaches = policy::check(event, engine.record(at), &bot.windows, &engine.profile.privilege);
+    for breach in breaches {
+        judge::rule(engine, at, event, breach, output);
+    }
+}
+
+/// Counts an event in the log that it comes from.
+pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: &mut Output) {
+    if event.seq.is_none() {
+        return;
+    }
+    let watermark = engine.frontier.watermark().unwrap_or(event.ts);
+    let (found, limited) = engine.logs.note(event, arrival, watermark, &engine.profile.integrity);
+    engine.stats.limited += u64::from(limited);
+    if let Some(found) = found {
+        judge::log(engine, found, output);
+    }
+}
+
+/// Tells of the gaps whose time is up.
+pub(super) fn logs_due(engine: &mut Engine, watermark: Timestamp, output: &mut Output) {
+    for found in engine.logs.due(watermark, &engine.profile.integrity) {
+        judge::log(engine, found, output);
+    }
+}
