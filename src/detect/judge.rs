@@ -51,7 +51,8 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
 /// Tells of a broken rule.
 pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, output: &mut Output) {
     let today = engine.bots[at as usize].baseline.today;
-    let known = engine.bots[at as usize].tell(&[breach.key], today, u16::MAX);
+    let pages = breach.severity.pages();
+    let known = if pages { engine.bots[at as usize].tell(&[breach.key], today, u16::MAX) } else { Known::New };
     let severity = if known == Known::New { breach.severity } else { Severity::Low };
     let bot = &engine.bots[at as usize];
     let reasons = vec![breach.reason];

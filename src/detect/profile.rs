@@ -33,6 +33,8 @@ pub struct Profile {
     pub change: ChangeProfile,
     /// Gaps in logs.
     pub integrity: IntegrityProfile,
+    /// Reads of secrets.
+    pub secret: SecretProfile,
     /// Bounds on memory.
     pub bounds: BoundsProfile,
 }
@@ -173,6 +175,24 @@ pub struct IntegrityProfile {
     pub logs_max: usize,
     /// Open gaps of one log.
     pub gaps_max: usize,
+}
+
+/// See `[secret]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretProfile {
+    /// Share of days with a new secret from which new ones are usual.
+    pub new_share_max: f64,
+    /// Days at work, weighted by age, below which little is known.
+    pub days_min: f64,
+    /// Days from which a secret is a bot's own.
+    pub owner_days: u16,
+    /// Time in which new secrets belong together.
+    pub sweep_minutes: i64,
+    /// New secrets at once.
+    pub sweep_high: u32,
+    /// Even more.
+    pub sweep_critical: u32,
 }
 
 /// See `[bounds]`.

@@ -13,6 +13,53 @@ pub(super) fn log_with_a_gap() -> Vec<Event> {
     minutes.map(|seq| numbered(seq, 40 + seq as i64 / 144, 10 * (seq as i64 % 144))).collect()
 }
 
+/// What gives every rule that remembers something to remember: open gaps, reads of secrets, a sweep.
+pub(super) fn beside() -> Vec<Event> {
+    let log = log_with_a_gap().into_iter().skip(140).step_by(2).take(30);
+    let sweep = ["crm", "mail", "sms"].map(|secret| read("payroll", secret, "run-58", at(58, 123)));
+    log.chain(readers(42..58)).chain(sweep).collect()
+}
+
+/// A read of a secret by a bot.
+fn read(bot: &str, secret: &str, session: &str, ts: Timestamp) -> Event {
+    let rest = format!(r#""type":"secret","session":"{session}","secret":{{"vault":"kv","name":"{secret}"}}"#);
+    Event { bot: bot.into(), ..event(&format!("{bot}-{secret}-{ts}"), ts, &rest) }
+}
+
+/// Days on which the payroll bot reads its one secret and another bot its four.
+pub(super) fn readers(days: std::ops::Range<i64>) -> Vec<Event> {
+    let theirs = ["crm", "mail", "sms", "fax"];
+    days.flat_map(|day| {
+        let (mine, other) = (format!("run-{day}"), format!("other-{day}"));
+        let own = read("payroll", "ledger", &mine, at(day, 120 + day % 4));
+        let others = theirs.map(|secret| read("notify", secret, &other, at(day, 600 + day % 3)));
+        std::iter::once(own).chain(others)
+    })
+    .collect()
+}
+
+#[test]
+fn a_sweep_over_anothers_secrets_is_one_page_that_grows() {
+    let sweep = ["crm", "mail", "sms"].map(|secret| read("payroll", secret, "run-30", at(30, 121)));
+    let pages: Vec<_> =
+        alerts_of(readers(0..30).into_iter().chain(sweep)).into_iter().filter(|a| a.severity.pages()).collect();
+    let [first, worse] = pages.as_slice() else { panic!("{pages:#?}") };
+    assert_eq!(first.title, "Bot `payroll` read the secret `kv/crm`, which only the bot `notify` reads");
+    assert_eq!((first.severity, first.reasons[0].dimension), (Severity::Medium, Dimension::Secret));
+    assert_eq!((&worse.id, worse.revision, worse.severity), (&first.id, 2, Severity::High));
+    assert!(worse.title.contains("3 secrets"), "{}", worse.title);
+}
+
+#[test]
+fn a_secret_read_outside_its_hours_is_named() {
+    let events = readers(0..30).into_iter().chain([read("payroll", "ledger", "run-30", at(30, 900))]);
+    let alerts = alerts_of(events);
+    let odd = alerts.iter().find(|alert| alert.reasons.iter().any(|reason| reason.dimension == Dimension::Secret));
+    let odd = odd.unwrap_or_else(|| panic!("{alerts:#?}"));
+    assert_eq!(odd.reasons[0].dimension, Dimension::Time);
+    assert!(odd.title.ends_with("outside its hours and read the secret `ledger` then"), "{}", odd.title);
+}
+
 #[test]
 fn a_gap_in_a_log_is_about_the_log() {
     let told: Vec<_> = alerts_of(log_with_a_gap()).into_iter().filter(|a| a.status == Status::Firing).collect();
