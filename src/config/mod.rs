@@ -21,6 +21,8 @@ use crate::detect::Settings;
 use crate::event::decode::Limits;
 
 pub use check::ReadSecret;
+#[cfg(feature = "runtime")]
+pub(crate) use check::masked;
 pub use fault::{Fault, Faults};
 pub use layers::{DEFAULTS, Flag, Sources};
 
@@ -77,7 +79,7 @@ pub struct NatsConfig {
     pub token: Option<SecretText>,
     /// Whether TLS is required.
     pub tls: bool,
-    /// Certificate authorities to trust.
+    /// Certificate authorities to trust in place of the system's.
     pub tls_ca_file: Option<PathBuf>,
     /// Client certificate.
     pub tls_cert_file: Option<PathBuf>,

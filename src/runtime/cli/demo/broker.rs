@@ -18,7 +18,9 @@ use crate::alert::Alert;
 use crate::config::{self, Config, Flag, Sources};
 use crate::detect::{Engine, Output, Settings};
 use crate::runtime::app::App;
+use crate::runtime::health::HealthState;
 use crate::runtime::http::{HttpParams, HttpServer};
+use crate::runtime::nats::connect::{connect_once, shown};
 use crate::runtime::produce::EventPublisher;
 use crate::simulate::{EventStream, FleetSpec};
 
@@ -30,7 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the demo through a server.
 pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &str) -> anyhow::Result<()> {
-    let client = async_nats::connect(url).await.with_context(|| format!("no NATS server at {url}"))?;
+    let receiver = Receiver::start().await?;
+    let (config, metrics) = (settings(url, &receiver)?, prometheus::Registry::new());
+    // The demo's own connection; its state is nobody's figure.
+    let connected = prometheus::IntGauge::new("connected", "1 while connected")?;
+    let client = connect_once(&config.nats, &HealthState::new(None), &connected).await?;
+    let url = shown(&config.nats);
     let context = jetstream::new(client.clone());
     clear(&context).await;
     // Made here and not left to the app, which makes it behind its start: the first event must find it.
@@ -40,11 +47,9 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
         ..jetstream::stream::Config::default()
     };
     context.create_stream(stream).await.context("the stream of the demo's events cannot be made")?;
-    let receiver = Receiver::start().await?;
-    let metrics = prometheus::Registry::new();
     let mut stream = EventStream::new(&spec);
     let bots = registry(&stream.registry())?;
-    let app = App::start(settings(url, &receiver)?, bots.clone(), &metrics).await?;
+    let app = App::start(config, bots.clone(), &metrics).await?;
     let health = app.health();
     let http = HttpServer::start(
         args.metrics_listen,
