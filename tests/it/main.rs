@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "what a test expects and does not get ends it")]
 
+mod auth;
 mod cli;
 mod config;
 mod grafana;

@@ -2,8 +2,10 @@
 
 pub(crate) mod config;
 pub(crate) mod files;
+pub(crate) mod identity;
 pub(crate) mod nats;
 pub(crate) mod prometheus;
+pub(crate) mod running;
 pub(crate) mod site;
 pub(crate) mod webhook;
 
