@@ -171,7 +171,7 @@ pub(super) fn endpoint(url: &str) -> Option<(&str, &str)> {
 }
 
 /// An address without what may be secret in it: credentials, path and query.
-pub(crate) fn masked(url: &str) -> String {
+pub(super) fn masked(url: &str) -> String {
     match endpoint(url) {
         Some((scheme, host)) => {
             let rest = &url[scheme.len() + "://".len()..];

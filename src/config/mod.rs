@@ -21,8 +21,6 @@ use crate::detect::Settings;
 use crate::event::decode::Limits;
 
 pub use check::ReadSecret;
-#[cfg(feature = "runtime")]
-pub(crate) use check::masked;
 pub use fault::{Fault, Faults};
 pub use layers::{DEFAULTS, Flag, Sources};
 
@@ -108,6 +106,8 @@ pub struct EventsConfig {
     pub idle_after: Duration,
     /// Rejected events go to `<prefix>.<reason>`.
     pub rejected_prefix: String,
+    /// Name of the stream of rejected events.
+    pub rejected_stream: String,
 }
 
 /// How events are consumed.
@@ -183,6 +183,14 @@ impl SecretText {
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
+    }
+}
+
+impl NatsConfig {
+    /// The addresses without what may be secret in them.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        self.url.iter().map(|url| check::masked(url)).collect::<Vec<_>>().join(",")
     }
 }
 

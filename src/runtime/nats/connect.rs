@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::refusal;
-use crate::config::{NatsConfig, masked};
+use crate::config::NatsConfig;
 use crate::event::subject::decode_token;
 use crate::runtime::health::HealthState;
 
@@ -67,7 +67,7 @@ pub enum NatsError {
     /// An address that cannot be read.
     #[error("nats.url `{url}` is no server address")]
     Url {
-        /// The address, without what is secret in it.
+        /// The addresses, without what is secret in them.
         url: String,
         /// Why.
         source: std::io::Error,
@@ -149,14 +149,9 @@ pub async fn connect_once(
 }
 
 fn servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {
-    let server = |url: &String| url.parse::<ServerAddr>().map_err(|source| NatsError::Url { url: masked(url), source });
+    let server =
+        |url: &String| url.parse::<ServerAddr>().map_err(|source| NatsError::Url { url: config.shown_url(), source });
     config.url.iter().map(server).collect()
-}
-
-/// The addresses as they may be shown.
-#[must_use]
-pub fn shown(config: &NatsConfig) -> String {
-    config.url.iter().map(|url| masked(url)).collect::<Vec<_>>().join(",")
 }
 
 /// User and password, or a token alone, of the first address that has some.
@@ -170,7 +165,7 @@ pub(super) fn embedded(config: &NatsConfig) -> Option<(String, Option<String>)> 
 }
 
 fn fault(config: &NatsConfig, error: &ConnectError) -> NatsError {
-    let (url, detail) = (shown(config), error.to_string());
+    let (url, detail) = (config.shown_url(), error.to_string());
     match refusal::advice(config, error) {
         Some(advice) => NatsError::Refused { url, detail, advice },
         None => NatsError::Unreachable { url, detail },
