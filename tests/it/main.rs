@@ -6,11 +6,14 @@
 mod auth;
 mod cli;
 mod config;
+mod demo;
 mod grafana;
 mod http;
 mod live;
 mod metrics;
 mod notify;
+mod page;
+mod restart;
 mod support;
 mod tidy;
 mod webhook;

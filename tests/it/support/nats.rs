@@ -85,6 +85,17 @@ impl NatsServer {
     }
 }
 
+/// What the stream of alerts holds, as it stands there, in order.
+pub(crate) async fn alerts(server: &NatsServer) -> Vec<String> {
+    let stream = server.jetstream().await.get_stream("HUMDRUM_ALERTS").await.expect("exists");
+    let mut alerts = Vec::new();
+    for sequence in 1..=stream.cached_info().state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.expect("is there");
+        alerts.push(String::from_utf8(message.payload.to_vec()).expect("UTF-8"));
+    }
+    alerts
+}
+
 /// Whether the server greets whoever comes, which it does before it asks for a password or for TLS.
 async fn greeting(port: u16) -> bool {
     let Ok(mut connection) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return false };
