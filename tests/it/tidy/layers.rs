@@ -111,7 +111,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::present"], &["alert", "time"]),
     layer(&["runtime::store::format"], &["alert::Alert", "time"]),
     layer(&["runtime::store"], &[]),
-    layer(&["runtime::nats"], &["config::NatsConfig", "runtime::health"]),
+    layer(&["runtime::nats"], &["config::NatsConfig", "event::subject::decode_token", "runtime::health"]),
     layer(
         &["runtime::source"],
         &[
@@ -187,6 +187,7 @@ const LAYERS: &[Layer] = &[
             "runtime::http",
             "runtime::metrics",
             "runtime::notify",
+            "runtime::nats::connect::connect_once",
             "runtime::present",
             "runtime::produce",
             "simulate",
