@@ -32,7 +32,8 @@ pub(super) struct BotState {
     pub sessions: Vec<Session>,
     pub windows: ChangeWindows,
     ids: IdWindow,
-    recent: SmallVec<[u64; 4]>,
+    /// Halves of their fingerprints, newest last.
+    recent: SmallVec<[u32; 4]>,
     told: SmallVec<[Told; 1]>,
 }
 
@@ -80,9 +81,21 @@ impl BotState {
         self.ids.insert(id, at, window, ids_max)
     }
 
+    /// The watermark at which no event id that is held can come again; none while none is held.
+    pub(super) fn ids_due(&self, window: Span) -> Option<Timestamp> {
+        (!self.ids.young.is_empty()).then(|| self.ids.since + window + window + Span::SECOND)
+    }
+
+    /// Forgets the event ids if none of them can come again at a watermark.
+    pub(super) fn drop_old_ids(&mut self, watermark: Timestamp, window: Span) {
+        if self.ids_due(window).is_some_and(|due| due <= watermark) {
+            self.ids = IdWindow::default();
+        }
+    }
+
     /// Whether a session was judged already.
     pub(super) fn was_judged(&self, key: u64) -> bool {
-        key != 0 && self.recent.contains(&key)
+        key != 0 && self.recent.contains(&(key as u32))
     }
 
     /// Notes that a session was judged.
@@ -91,7 +104,7 @@ impl BotState {
             if self.recent.len() >= RECENT_MAX {
                 self.recent.remove(0);
             }
-            self.recent.push(key);
+            self.recent.push(key as u32);
         }
     }
 

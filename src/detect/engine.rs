@@ -30,6 +30,9 @@ const CALL_P_ALARM: f64 = 1e-4;
 /// P-value of a single call under which its volume is learned lightly.
 const CALL_P_ODD: f64 = 0.01;
 
+/// Key of the timer that tidies up after a bot; no session has it.
+pub(super) const TIDY: u64 = u64::MAX;
+
 /// What one step of the engine gave.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -166,9 +169,13 @@ impl Engine {
         let (lateness, ids_max) = (self.settings.lateness_max, self.profile.bounds.ids_max);
         let watermark = self.frontier.watermark().unwrap_or(event.ts);
         let bot = &mut self.bots[at as usize];
+        let due = bot.ids_due(lateness);
         if !bot.first_sight(fingerprint(&[&event.id]), watermark, lateness, ids_max) {
             self.stats.duplicate += 1;
             return;
+        }
+        if bot.ids_due(lateness) != due {
+            self.timers.extend(bot.ids_due(lateness).map(|due| (due, at, TIDY)));
         }
         if event.ts + lateness < watermark {
             self.stats.late += 1;
@@ -190,7 +197,7 @@ impl Engine {
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, output: &mut Output) {
         let bot = &mut self.bots[at as usize];
-        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).max(1));
+        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, TIDY - 1));
         if bot.was_judged(key) {
             return;
         }
@@ -234,9 +241,14 @@ impl Engine {
     /// Does what is due at the watermark.
     fn fire(&mut self, output: &mut Output) {
         let Some(watermark) = self.frontier.watermark() else { return };
+        let lateness = self.settings.lateness_max;
         while self.timers.first().is_some_and(|(due, ..)| *due <= watermark) {
             let Some((due, at, key)) = self.timers.pop_first() else { break };
             let bot = &mut self.bots[at as usize];
+            if key == TIDY {
+                bot.drop_old_ids(watermark, lateness);
+                continue;
+            }
             let Some(slot) = bot.sessions.iter().position(|session| session.key == key) else { continue };
             let deadline = bot.sessions[slot].deadline(self.settings.session_timeout);
             if due < deadline {

@@ -79,8 +79,8 @@ pub struct SequenceProfile {
 pub struct VolumeProfile {
     /// Least spread, log scale.
     pub spread_floor: f64,
-    /// Exponent of the low side.
-    pub low_side_exponent: f64,
+    /// Least p-value of the low side.
+    pub low_side_p_min: f64,
 }
 
 /// See `[rate]`.

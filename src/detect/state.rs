@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
-use super::engine::Engine;
+use super::engine::{Engine, TIDY};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::settings::Settings;
@@ -74,7 +74,9 @@ impl Engine {
         engine.book = state.book;
         engine.stats = state.stats;
         for bot in state.bots {
-            let timers: Vec<_> = bot.sessions.iter().map(|session| (session.due, session.key)).collect();
+            let sessions = bot.sessions.iter().map(|session| (session.due, session.key));
+            let ids = bot.ids_due(engine.settings.lateness_max).map(|due| (due, TIDY));
+            let timers: Vec<_> = sessions.chain(ids).collect();
             let at = engine.enter(bot);
             engine.timers.extend(timers.into_iter().map(|(due, key)| (due, at, key)));
         }

@@ -14,6 +14,7 @@ mod metrics;
 mod notify;
 mod page;
 mod restart;
+mod scenarios;
 mod support;
 mod tidy;
 mod webhook;

@@ -28,7 +28,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
         }
         let (p, side) = if context.closed {
             match history.p_value(moved[at], profile.spread_floor) {
-                (p, Side::Low) => (p.powf(profile.low_side_exponent), Side::Low),
+                (p, Side::Low) => (p.max(profile.low_side_p_min), Side::Low),
                 high => high,
             }
         } else {
