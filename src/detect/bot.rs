@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::baseline::Baseline;
 use super::change::ChangeWindows;
 use super::feature::Session;
+use super::policy::Secrets;
 use crate::event::Text;
 use crate::time::{Span, Timestamp};
 
@@ -31,6 +32,8 @@ pub(super) struct BotState {
     pub baseline: Baseline,
     pub sessions: Vec<Session>,
     pub windows: ChangeWindows,
+    /// Which secrets it reads, if any.
+    pub secrets: Option<Box<Secrets>>,
     ids: IdWindow,
     /// Halves of their fingerprints, newest last.
     recent: SmallVec<[u32; 4]>,
@@ -70,6 +73,7 @@ impl BotState {
             baseline,
             sessions: Vec::new(),
             windows: ChangeWindows::default(),
+            secrets: None,
             ids: IdWindow::default(),
             recent: SmallVec::new(),
             told: SmallVec::new(),
@@ -140,6 +144,7 @@ impl BotState {
         size_of::<Self>()
             + self.baseline.heap_bytes()
             + self.ids.heap_bytes()
+            + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
             + self.sessions.capacity() * size_of::<Session>()
     }
 }

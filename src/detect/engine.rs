@@ -13,12 +13,12 @@ use super::bot::BotState;
 use super::feature::Session;
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
-use super::policy;
+use super::policy::{Arrival, Logs};
 use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
-use super::{judge, score};
+use super::{judge, rules, score};
 use crate::alert::{Alert, AlertBook};
 use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
@@ -56,6 +56,7 @@ pub struct Engine {
     pub(super) timers: BTreeSet<(Timestamp, u32, u64)>,
     pub(super) fleet: Fleet,
     pub(super) fleet_day: i64,
+    pub(super) logs: Logs,
     pub(super) book: AlertBook,
     pub(super) stats: Stats,
 }
@@ -78,6 +79,7 @@ impl Engine {
             timers: BTreeSet::new(),
             fleet: Fleet::default(),
             fleet_day: 0,
+            logs: Logs::default(),
             book: AlertBook::default(),
             stats: Stats::default(),
         }
@@ -137,7 +139,7 @@ impl Engine {
             stats.sessions_open += bot.sessions.len() as u64;
             stats.baseline_bytes += bot.bytes() as u64;
         }
-        stats.baseline_bytes += self.fleet.heap_bytes() as u64;
+        stats.baseline_bytes += (self.fleet.heap_bytes() + self.logs.heap_bytes()) as u64;
         stats.incidents_open = self.book.len() as u64;
         stats
     }
@@ -179,15 +181,18 @@ impl Engine {
         }
         if event.ts + lateness < watermark {
             self.stats.late += 1;
+            rules::log(self, &event, Arrival::NumberOnly, output);
             return;
         }
         self.stats.accepted += 1;
+        let bot = &mut self.bots[at as usize];
         bot.newest = bot.newest.later(event.ts);
         bot.baseline.events += 1;
         let day = self.zones[usize::from(bot.zone)].1.local(event.ts).day;
         bot.baseline.roll(day, self.settings.baseline_days);
         self.roll_fleet(event.ts);
-        self.apply_rules(at, &event, output);
+        rules::log(self, &event, Arrival::Sound, output);
+        rules::event(self, at, &event, output);
         self.bots[at as usize].windows.note(&event, &self.profile.change);
         if !event.by_person() {
             self.follow(at, &event, output);
@@ -266,15 +271,8 @@ impl Engine {
             self.stats.sessions += 1;
             judge::closed(self, at, &session, output);
         }
+        rules::logs_due(self, watermark, output);
         output.alerts.extend(self.book.advance(watermark));
-    }
-
-    fn apply_rules(&mut self, at: u32, event: &Event, output: &mut Output) {
-        let bot = &self.bots[at as usize];
-        let breaches = policy::check(event, self.record(at), &bot.windows, &self.profile.privilege);
-        for breach in breaches {
-            judge::rule(self, at, event, breach, output);
-        }
     }
 
     fn roll_fleet(&mut self, ts: Timestamp) {
@@ -287,6 +285,7 @@ impl Engine {
 
     fn refuse(&mut self, event: Event, reason: RejectReason, output: &mut Output) {
         self.stats.rejected += 1;
+        rules::log(self, &event, Arrival::NumberOnly, output);
         let reject = Reject::new(reason, format!("event `{}` of `{}` at {}", event.id, event.bot, event.ts));
         output.rejected.push((event, reject));
     }

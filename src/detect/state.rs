@@ -9,6 +9,7 @@ use super::bot::BotState;
 use super::engine::{Engine, TIDY};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
+use super::policy::Logs;
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::alert::AlertBook;
@@ -25,6 +26,7 @@ struct StateRef<'a> {
     bots: &'a [BotState],
     fleet: &'a Fleet,
     fleet_day: i64,
+    logs: &'a Logs,
     book: &'a AlertBook,
     stats: &'a Stats,
 }
@@ -35,6 +37,7 @@ struct State {
     bots: Vec<BotState>,
     fleet: Fleet,
     fleet_day: i64,
+    logs: Logs,
     book: AlertBook,
     stats: Stats,
 }
@@ -51,6 +54,7 @@ impl Engine {
             bots: &self.bots,
             fleet: &self.fleet,
             fleet_day: self.fleet_day,
+            logs: &self.logs,
             book: &self.book,
             stats: &self.stats,
         };
@@ -71,6 +75,7 @@ impl Engine {
         engine.frontier = state.frontier;
         engine.fleet = state.fleet;
         engine.fleet_day = state.fleet_day;
+        engine.logs = state.logs.rebuilt();
         engine.book = state.book;
         engine.stats = state.stats;
         for bot in state.bots {

@@ -38,7 +38,11 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::feature"], &["detect::profile", "event", "time"]),
     layer(&["detect::baseline"], &["detect::feature", "detect::profile", "event::Text", "stats", "time::Local"]),
     layer(&["detect::change"], &["detect::baseline", "detect::profile", "event", "time"]),
-    layer(&["detect::bot"], &["detect::baseline", "detect::change", "detect::feature", "event::Text", "time"]),
+    layer(&["detect::policy"], &["alert", "detect::change", "detect::profile", "event", "registry", "stats", "time"]),
+    layer(
+        &["detect::bot"],
+        &["detect::baseline", "detect::change", "detect::feature", "detect::policy", "event::Text", "time"],
+    ),
     layer(
         &["detect::score"],
         &[
@@ -52,14 +56,13 @@ const LAYERS: &[Layer] = &[
             "time::Local",
         ],
     ),
-    layer(&["detect::policy"], &["alert", "detect::change", "detect::profile", "event", "registry", "stats"]),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(
         &["detect::explain"],
-        &["alert::Reason", "detect::baseline", "detect::feature", "detect::score", "stats", "time::Local"],
+        &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time::Local"],
     ),
     layer(
-        &["detect::engine", "detect::judge"],
+        &["detect::engine", "detect::judge", "detect::rules"],
         &[
             "alert",
             "detect::baseline",
@@ -89,6 +92,7 @@ const LAYERS: &[Layer] = &[
             "detect::engine",
             "detect::fleet",
             "detect::frontier",
+            "detect::policy::Logs",
             "detect::settings",
             "detect::stats",
             "registry",
