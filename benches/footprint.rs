@@ -4,8 +4,8 @@
 //! the process (`/proc/self/status`), less what it was with the fleet's simulator set up and no bot learned.
 
 #![expect(clippy::disallowed_methods, reason = "reads the process's own figures and the clock")]
-#![expect(clippy::print_stdout, reason = "the figures are the result")]
 
+use std::io::Write;
 use std::time::Instant;
 
 use humdrum::detect::{Engine, Output, Settings};
@@ -19,7 +19,7 @@ fn resident_kb() -> u64 {
     line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).unwrap_or(0)
 }
 
-fn main() {
+fn main() -> std::io::Result<()> {
     let numbers: Vec<u32> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let (bots, days) = (numbers.first().copied().unwrap_or(10_000), numbers.get(1).copied().unwrap_or(16));
     let spec =
@@ -39,11 +39,13 @@ fn main() {
     drop(stream);
     let stats = engine.stats();
     let resident = resident_kb().saturating_sub(before);
-    println!("{bots} bots, {days} days, {events} events in {seconds:.0} s, simulator included");
-    println!(
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{bots} bots, {days} days, {events} events in {seconds:.0} s, simulator included")?;
+    writeln!(
+        out,
         "resident {} bytes a bot; estimated {} bytes a bot",
         resident * 1024 / u64::from(bots),
         stats.baseline_bytes / u64::from(bots)
-    );
-    println!("snapshot {} bytes a bot", engine.snapshot().len() as u64 / u64::from(bots));
+    )?;
+    writeln!(out, "snapshot {} bytes a bot", engine.snapshot().len() as u64 / u64::from(bots))
 }
