@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::baseline::Baseline;
 use super::change::ChangeWindows;
 use super::feature::Session;
+use super::policy::fraud::MoneyHistory;
 use crate::event::Text;
 use crate::time::{Span, Timestamp};
 
@@ -31,6 +32,8 @@ pub(super) struct BotState {
     pub baseline: Baseline,
     pub sessions: Vec<Session>,
     pub windows: ChangeWindows,
+    /// What its transactions have been like; none for bots without any.
+    pub money: Option<Box<MoneyHistory>>,
     ids: IdWindow,
     recent: SmallVec<[u64; 4]>,
     told: SmallVec<[Told; 1]>,
@@ -69,6 +72,7 @@ impl BotState {
             baseline,
             sessions: Vec::new(),
             windows: ChangeWindows::default(),
+            money: None,
             ids: IdWindow::default(),
             recent: SmallVec::new(),
             told: SmallVec::new(),
@@ -128,6 +132,7 @@ impl BotState {
             + self.baseline.heap_bytes()
             + self.ids.heap_bytes()
             + self.sessions.capacity() * size_of::<Session>()
+            + self.money.as_ref().map_or(0, |money| money.heap_bytes())
     }
 }
 

@@ -13,14 +13,14 @@ use super::bot::BotState;
 use super::feature::Session;
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
-use super::policy;
+use super::policy::{self, fraud};
 use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
 use super::{judge, score};
 use crate::alert::{Alert, AlertBook};
-use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
+use crate::event::{Event, Kind, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
 use crate::stats::fingerprint;
 use crate::time::{Span, Timestamp, Zone};
@@ -53,6 +53,7 @@ pub struct Engine {
     pub(super) timers: BTreeSet<(Timestamp, u32, u64)>,
     pub(super) fleet: Fleet,
     pub(super) fleet_day: i64,
+    pub(super) ledgers: fraud::Ledgers,
     pub(super) book: AlertBook,
     pub(super) stats: Stats,
 }
@@ -75,6 +76,7 @@ impl Engine {
             timers: BTreeSet::new(),
             fleet: Fleet::default(),
             fleet_day: 0,
+            ledgers: fraud::Ledgers::default(),
             book: AlertBook::default(),
             stats: Stats::default(),
         }
@@ -134,7 +136,7 @@ impl Engine {
             stats.sessions_open += bot.sessions.len() as u64;
             stats.baseline_bytes += bot.bytes() as u64;
         }
-        stats.baseline_bytes += self.fleet.heap_bytes() as u64;
+        stats.baseline_bytes += (self.fleet.heap_bytes() + self.ledgers.heap_bytes()) as u64;
         stats.incidents_open = self.book.len() as u64;
         stats
     }
@@ -263,6 +265,9 @@ impl Engine {
         for breach in breaches {
             judge::rule(self, at, event, breach, output);
         }
+        if let Kind::Transaction(transaction) = &event.kind {
+            judge::transaction(self, at, event, transaction, output);
+        }
     }
 
     fn roll_fleet(&mut self, ts: Timestamp) {
@@ -270,6 +275,7 @@ impl Engine {
         if day > self.fleet_day {
             self.fleet_day = day;
             self.fleet.forget(day - i64::from(self.settings.baseline_days));
+            self.ledgers.forget(ts, &self.profile.fraud);
         }
     }
 

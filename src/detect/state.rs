@@ -9,6 +9,7 @@ use super::bot::BotState;
 use super::engine::Engine;
 use super::fleet::Fleet;
 use super::frontier::Frontier;
+use super::policy::fraud::Ledgers;
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::alert::AlertBook;
@@ -25,6 +26,7 @@ struct StateRef<'a> {
     bots: &'a [BotState],
     fleet: &'a Fleet,
     fleet_day: i64,
+    ledgers: &'a Ledgers,
     book: &'a AlertBook,
     stats: &'a Stats,
 }
@@ -35,6 +37,7 @@ struct State {
     bots: Vec<BotState>,
     fleet: Fleet,
     fleet_day: i64,
+    ledgers: Ledgers,
     book: AlertBook,
     stats: Stats,
 }
@@ -51,6 +54,7 @@ impl Engine {
             bots: &self.bots,
             fleet: &self.fleet,
             fleet_day: self.fleet_day,
+            ledgers: &self.ledgers,
             book: &self.book,
             stats: &self.stats,
         };
@@ -71,6 +75,7 @@ impl Engine {
         engine.frontier = state.frontier;
         engine.fleet = state.fleet;
         engine.fleet_day = state.fleet_day;
+        engine.ledgers = state.ledgers;
         engine.book = state.book;
         engine.stats = state.stats;
         for bot in state.bots {

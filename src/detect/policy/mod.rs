@@ -1,23 +1,16 @@
 //! What is wrong whatever the statistics say: bots that should be dead, administration without a ticket, people at a
 //! bot's account. A rule has no p-value; its score is fixed by what it touches.
 
+mod breach;
+pub(super) mod fraud;
+
+pub(super) use breach::Breach;
+
 use super::change::ChangeWindows;
 use super::profile::PrivilegeProfile;
 use crate::alert::{Dimension, Reason, Severity};
 use crate::event::{Event, Kind};
 use crate::registry::{BotRecord, BotStatus};
-
-/// What a rule found.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Breach {
-    pub severity: Severity,
-    pub score: f64,
-    /// The sentence without the subject.
-    pub phrase: String,
-    pub reason: Reason,
-    /// Identity of the breach, so that the same one is told once.
-    pub key: u64,
-}
 
 /// Holds an event against all rules.
 pub(super) fn check(
@@ -115,7 +108,7 @@ fn breach(
         expected: expected.to_owned(),
         text: format!("The bot {phrase}."),
     };
-    Breach { severity, score, phrase, reason, key }
+    Breach { severity, score, phrase, reason, key, about: None, newest: None, evidence: Vec::new() }
 }
 
 #[cfg(test)]
