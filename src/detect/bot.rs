@@ -7,6 +7,7 @@ use super::baseline::Baseline;
 use super::change::ChangeWindows;
 use super::feature::Session;
 use super::policy::Secrets;
+use super::policy::fraud::MoneyHistory;
 use crate::event::Text;
 use crate::time::{Span, Timestamp};
 
@@ -34,6 +35,8 @@ pub(super) struct BotState {
     pub windows: ChangeWindows,
     /// Which secrets it reads, if any.
     pub secrets: Option<Box<Secrets>>,
+    /// What its transactions have been like; none for bots without any.
+    pub money: Option<Box<MoneyHistory>>,
     ids: IdWindow,
     /// Halves of their fingerprints, newest last.
     recent: SmallVec<[u32; 4]>,
@@ -74,6 +77,7 @@ impl BotState {
             sessions: Vec::new(),
             windows: ChangeWindows::default(),
             secrets: None,
+            money: None,
             ids: IdWindow::default(),
             recent: SmallVec::new(),
             told: SmallVec::new(),
@@ -146,6 +150,7 @@ impl BotState {
             + self.ids.heap_bytes()
             + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
             + self.sessions.capacity() * size_of::<Session>()
+            + self.money.as_ref().map_or(0, |money| money.heap_bytes())
     }
 }
 

@@ -13,7 +13,7 @@ use super::bot::BotState;
 use super::feature::Session;
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
-use super::policy::{Arrival, Logs};
+use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
@@ -57,6 +57,7 @@ pub struct Engine {
     pub(super) fleet: Fleet,
     pub(super) fleet_day: i64,
     pub(super) logs: Logs,
+    pub(super) ledgers: fraud::Ledgers,
     pub(super) book: AlertBook,
     pub(super) stats: Stats,
 }
@@ -80,6 +81,7 @@ impl Engine {
             fleet: Fleet::default(),
             fleet_day: 0,
             logs: Logs::default(),
+            ledgers: fraud::Ledgers::default(),
             book: AlertBook::default(),
             stats: Stats::default(),
         }
@@ -139,7 +141,8 @@ impl Engine {
             stats.sessions_open += bot.sessions.len() as u64;
             stats.baseline_bytes += bot.bytes() as u64;
         }
-        stats.baseline_bytes += (self.fleet.heap_bytes() + self.logs.heap_bytes()) as u64;
+        let shared = self.fleet.heap_bytes() + self.logs.heap_bytes() + self.ledgers.heap_bytes();
+        stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
         stats
     }
@@ -280,6 +283,7 @@ impl Engine {
         if day > self.fleet_day {
             self.fleet_day = day;
             self.fleet.forget(day - i64::from(self.settings.baseline_days));
+            self.ledgers.forget(ts, &self.profile.fraud);
         }
     }
 

@@ -6,10 +6,10 @@ use super::decide;
 use super::engine::{Engine, Output};
 use super::explain::{self, Subject};
 use super::feature::Session;
-use super::policy::{Breach, LogBreach};
+use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, Context, Judgment, Why};
 use crate::alert::{BaselineNote, Finding, Severity};
-use crate::event::Event;
+use crate::event::{Event, Transaction};
 use crate::time::{Local, Timestamp};
 
 /// A running session is told again only when it has become that many times less expected.
@@ -50,29 +50,54 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
 
 /// Tells of a broken rule.
 pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, output: &mut Output) {
+    let at = breach.about.unwrap_or(at);
+    let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
     let today = engine.bots[at as usize].baseline.today;
     let pages = breach.severity.pages();
     let known = if pages { engine.bots[at as usize].tell(&[breach.key], today, u16::MAX) } else { Known::New };
     let severity = if known == Known::New { breach.severity } else { Severity::Low };
     let bot = &engine.bots[at as usize];
     let reasons = vec![breach.reason];
+    let events: Vec<_> = std::iter::once(&event.id).chain(&breach.evidence).map(ToString::to_string).collect();
     let finding = Finding {
         tenant: bot.tenant.to_string(),
         bot: Some(bot.bot.to_string()),
         session: event.session.as_ref().map(ToString::to_string),
         producer: None,
-        ts: event.ts,
+        ts,
         severity,
         score: breach.score,
         p_value: None,
         title: format!("Bot `{}` {}", bot.bot, breach.phrase),
         tags: engine.tags.of(&reasons),
         reasons,
-        events: vec![event.id.to_string()],
-        event_count: 1,
+        event_count: events.len() as u64,
+        events,
         baseline: note(engine, at),
     };
-    raise(engine, finding, event.ts, output);
+    raise(engine, finding, ts, output);
+}
+
+/// Holds a transaction against the rules on money, and learns it.
+pub(super) fn transaction(engine: &mut Engine, at: u32, event: &Event, transaction: &Transaction, output: &mut Output) {
+    let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let bot = &mut engine.bots[at as usize];
+    let case = fraud::Case {
+        event,
+        transaction,
+        bot: at,
+        day: bot.baseline.today,
+        first_day: bot.baseline.first_day.unwrap_or(bot.baseline.today),
+        mature,
+        mature_days: engine.settings.mature_days,
+        window_days: engine.settings.baseline_days,
+        profile: &engine.profile.fraud,
+    };
+    let audit = fraud::check(&case, &mut bot.money, engine.ledgers.of(&event.tenant));
+    engine.stats.limited += audit.limited;
+    for breach in audit.breaches {
+        rule(engine, at, event, breach, output);
+    }
 }
 
 /// Tells of a log that is not whole.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::alert::Severity;
 use crate::stats::calibrate::TailPrior;
 use crate::stats::novelty::NoveltyPrior;
 
@@ -35,6 +36,8 @@ pub struct Profile {
     pub integrity: IntegrityProfile,
     /// Reads of secrets.
     pub secret: SecretProfile,
+    /// Money.
+    pub fraud: FraudProfile,
     /// Bounds on memory.
     pub bounds: BoundsProfile,
 }
@@ -193,6 +196,70 @@ pub struct SecretProfile {
     pub sweep_high: u32,
     /// Even more.
     pub sweep_critical: u32,
+}
+
+/// See `[fraud]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FraudProfile {
+    /// Hours from a change of an account to a payment that is critical.
+    pub change_critical_hours: i64,
+    /// Hours to one that is high.
+    pub change_high_hours: i64,
+    /// Days for which a change without approval is doubted.
+    pub change_days: u32,
+    /// Days for which an account is remembered.
+    pub account_days: u32,
+    /// Days after which an account that is paid is established.
+    pub established_days: u32,
+    /// Payments that make a counterparty's accounts known.
+    pub account_payments_min: u32,
+    /// Largest amount that tries an account out.
+    pub probe_amount: f64,
+    /// Hours from a change of the approval chain.
+    pub chain_hours: i64,
+    /// Approved payments that make approvers known.
+    pub approvals_min: f64,
+    /// Kinds that set up a payee.
+    pub payee_kinds: Vec<String>,
+    /// Payees of a day that are judged.
+    pub payees_min: u32,
+    /// Refunds to one customer within a week that are judged.
+    pub refunds_min: u32,
+    /// Amounts that limits are made of.
+    pub round_limits: Vec<f64>,
+    /// Share of a limit that is just below it.
+    pub split_band: f64,
+    /// Parts that are judged.
+    pub split_payments_min: u32,
+    /// Multiple of the 99 % quantile.
+    pub amount_factor: f64,
+    /// Amounts that make a history.
+    pub amounts_min: u32,
+    /// Least variance over mean of a day's counts.
+    pub dispersion_min: f64,
+    /// P-value that pages.
+    pub p_medium: f64,
+    /// P-value of a clear pattern.
+    pub p_high: f64,
+    /// Counterparties of one bot.
+    pub parties_max: usize,
+    /// Customers of one bot.
+    pub customers_max: usize,
+    /// Accounts of one tenant.
+    pub accounts_max: usize,
+}
+
+impl FraudProfile {
+    /// The severity of a p-value; `None` is not worth a word.
+    #[must_use]
+    pub fn severity(&self, p: f64) -> Option<Severity> {
+        match p {
+            p if p <= self.p_high => Some(Severity::High),
+            p if p <= self.p_medium => Some(Severity::Medium),
+            _ => None,
+        }
+    }
 }
 
 /// See `[bounds]`.

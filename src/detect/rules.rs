@@ -5,7 +5,7 @@
 use super::engine::{Engine, Output};
 use super::judge;
 use super::policy::{self, Arrival, Breach, Read};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
 /// Holds an event against the rules about bots.
@@ -14,6 +14,9 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     let breaches = policy::check(event, engine.record(at), &bot.windows, &engine.profile.privilege);
     for breach in breaches.into_iter().chain(secret(engine, at, event)) {
         judge::rule(engine, at, event, breach, output);
+    }
+    if let Kind::Transaction(transaction) = &event.kind {
+        judge::transaction(engine, at, event, transaction, output);
     }
 }
 

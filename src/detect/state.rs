@@ -10,6 +10,7 @@ use super::engine::{Engine, TIDY};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::policy::Logs;
+use super::policy::fraud::Ledgers;
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::alert::AlertBook;
@@ -27,6 +28,7 @@ struct StateRef<'a> {
     fleet: &'a Fleet,
     fleet_day: i64,
     logs: &'a Logs,
+    ledgers: &'a Ledgers,
     book: &'a AlertBook,
     stats: &'a Stats,
 }
@@ -38,6 +40,7 @@ struct State {
     fleet: Fleet,
     fleet_day: i64,
     logs: Logs,
+    ledgers: Ledgers,
     book: AlertBook,
     stats: Stats,
 }
@@ -55,6 +58,7 @@ impl Engine {
             fleet: &self.fleet,
             fleet_day: self.fleet_day,
             logs: &self.logs,
+            ledgers: &self.ledgers,
             book: &self.book,
             stats: &self.stats,
         };
@@ -76,6 +80,7 @@ impl Engine {
         engine.fleet = state.fleet;
         engine.fleet_day = state.fleet_day;
         engine.logs = state.logs.rebuilt();
+        engine.ledgers = state.ledgers;
         engine.book = state.book;
         engine.stats = state.stats;
         for bot in state.bots {

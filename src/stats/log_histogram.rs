@@ -43,6 +43,13 @@ impl LogHistogram {
         self.bins.iter().map(|bin| f64::from(bin.weight)).sum()
     }
 
+    /// Weight of the history at `x` or above.
+    #[must_use]
+    pub fn weight_from(&self, x: f64) -> f64 {
+        let from = index(x);
+        self.bins.iter().filter(|bin| bin.index >= from).map(|bin| f64::from(bin.weight)).sum()
+    }
+
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

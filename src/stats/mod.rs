@@ -5,6 +5,7 @@
 
 pub mod calibrate;
 pub mod combine;
+pub mod daily_peak;
 pub mod half;
 pub mod log_histogram;
 pub mod novelty;

@@ -7,23 +7,16 @@ mod secret;
 pub(super) use integrity::{Arrival, LogBreach, Logs};
 pub(super) use secret::{Read, Secrets, name as secret_name};
 
+mod breach;
+pub(super) mod fraud;
+
+pub(super) use breach::Breach;
+
 use super::change::ChangeWindows;
 use super::profile::PrivilegeProfile;
 use crate::alert::{Dimension, Reason, Severity};
 use crate::event::{Event, Kind};
 use crate::registry::{BotRecord, BotStatus};
-
-/// What a rule found.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Breach {
-    pub severity: Severity,
-    pub score: f64,
-    /// The sentence without the subject.
-    pub phrase: String,
-    pub reason: Reason,
-    /// Identity of the breach, so that the same one is told once.
-    pub key: u64,
-}
 
 /// Holds an event against all rules.
 pub(super) fn check(
@@ -121,7 +114,7 @@ fn breach(
         expected: expected.to_owned(),
         text: format!("The bot {phrase}."),
     };
-    Breach { severity, score, phrase, reason, key }
+    Breach { severity, score, phrase, reason, key, about: None, newest: None, evidence: Vec::new() }
 }
 
 #[cfg(test)]

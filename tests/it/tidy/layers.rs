@@ -31,17 +31,34 @@ const LAYERS: &[Layer] = &[
     // The detector, from its settings up to the engine.
     layer(&["detect::settings"], &["time"]),
     layer(&["detect::stats"], &[]),
-    layer(&["detect::profile"], &["stats::calibrate::TailPrior", "stats::novelty::NoveltyPrior"]),
+    layer(&["detect::profile"], &["alert::Severity", "stats::calibrate::TailPrior", "stats::novelty::NoveltyPrior"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
     layer(&["detect::fleet"], &["stats"]),
     layer(&["detect::feature"], &["detect::profile", "event", "time"]),
     layer(&["detect::baseline"], &["detect::feature", "detect::profile", "event::Text", "stats", "time::Local"]),
     layer(&["detect::change"], &["detect::baseline", "detect::profile", "event", "time"]),
-    layer(&["detect::policy"], &["alert", "detect::change", "detect::profile", "event", "registry", "stats", "time"]),
+    // What a rule found, and the rules on money, which remember: their memory is a part of the bot's.
+    layer(&["detect::policy::breach"], &["alert", "event::Text", "time::Timestamp"]),
+    layer(
+        &["detect::policy::fraud"],
+        &["alert", "detect::policy::breach", "detect::profile", "event", "stats", "time"],
+    ),
+    layer(
+        &["detect::policy"],
+        &["alert", "detect::change", "detect::policy::breach", "detect::profile", "event", "registry", "stats", "time"],
+    ),
     layer(
         &["detect::bot"],
-        &["detect::baseline", "detect::change", "detect::feature", "detect::policy", "event::Text", "time"],
+        &[
+            "detect::baseline",
+            "detect::change",
+            "detect::feature",
+            "detect::policy",
+            "detect::policy::fraud",
+            "event::Text",
+            "time",
+        ],
     ),
     layer(
         &["detect::score"],
@@ -73,6 +90,7 @@ const LAYERS: &[Layer] = &[
             "detect::fleet",
             "detect::frontier",
             "detect::policy",
+            "detect::policy::fraud",
             "detect::profile",
             "detect::score",
             "detect::settings",
@@ -93,6 +111,7 @@ const LAYERS: &[Layer] = &[
             "detect::fleet",
             "detect::frontier",
             "detect::policy::Logs",
+            "detect::policy::fraud",
             "detect::settings",
             "detect::stats",
             "registry",

@@ -1,0 +1,23 @@
+//! What a rule found, as [`judge::rule`](crate::detect) tells it.
+
+use crate::alert::{Reason, Severity};
+use crate::event::Text;
+use crate::time::Timestamp;
+
+/// What a rule found.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::detect) struct Breach {
+    pub severity: Severity,
+    pub score: f64,
+    /// The sentence without the subject.
+    pub phrase: String,
+    pub reason: Reason,
+    /// Identity of the breach, so that the same one is told once.
+    pub key: u64,
+    /// Number of the bot that it is about, where the event at hand is another bot's.
+    pub about: Option<u32>,
+    /// Event time of the newest event behind it, where that is not the event at hand.
+    pub newest: Option<Timestamp>,
+    /// Ids of events behind it beside the one at hand.
+    pub evidence: Vec<Text>,
+}

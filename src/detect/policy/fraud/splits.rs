@@ -1,0 +1,150 @@
+//! Payments split so that each stays just below a limit.
+//!
+//! Approval limits are round amounts, and who wants to pay 12,000 with one signature pays 4,900 three times. Payments
+//! of a day to one counterparty that lie within `split_band` below the same round amount are counted, from
+//! `split_payments_min` on, against the bot's own days ([`DailyPeak`]): some vendors always bill 990. What a payment
+//! at the limit needs decides how bad it is: more approvers than these had is high; a limit that the bot seldom
+//! exceeds is medium; where it often pays more, there was nothing to evade, and it is low.
+//!
+//! Bound: [`RECENT_MAX`] such payments of a day. Blind spots: limits that are not round; a counterparty for each part.
+
+use serde::{Deserialize, Serialize};
+
+use super::approval::Approvals;
+use super::words::{Words, about, money, who};
+use super::{Breach, Case, mark};
+use crate::alert::Severity;
+use crate::event::Text;
+use crate::stats::daily_peak::DailyPeak;
+use crate::time::{Span, Timestamp};
+
+/// Payments just below a limit that are kept.
+const RECENT_MAX: usize = 128;
+/// What counts as above a limit, as its multiple: a bin of the histograms and a little, or what is just below counts, too.
+const ABOVE: f64 = 1.14;
+/// Share of payments above an amount up to which the amount counts as a limit of the bot.
+const ABOVE_SHARE: f64 = 0.05;
+
+/// Payments just below round amounts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Splits {
+    recent: Vec<Near>,
+    peak: DailyPeak,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Near {
+    at: Timestamp,
+    /// Counterparty, currency and limit.
+    mark: u64,
+    amount: f64,
+    id: Text,
+}
+
+impl Splits {
+    /// Counts a payment, and says if it is one part too many.
+    pub(super) fn check(&mut self, case: &Case<'_>, approvals: &Approvals) -> Option<Breach> {
+        let (event, transaction, profile) = (case.event, case.transaction, case.profile);
+        let amount = transaction.amount?;
+        let name = transaction.counterparty.as_deref().or(transaction.account.as_deref())?;
+        let below = |limit: &f64| amount < *limit && amount >= *limit * (1.0 - profile.split_band);
+        let limit = *profile.round_limits.iter().find(|limit| below(limit))?;
+        let currency = transaction.currency.as_deref();
+        let mark = mark(&[name, currency.unwrap_or_default(), &limit.to_string()]);
+        self.recent.push(Near { at: event.ts, mark, amount, id: event.id.clone() });
+        let newest = self.recent.iter().map(|known| known.at).fold(event.ts, Timestamp::later);
+        self.recent.retain(|known| known.at > newest - Span::DAY);
+        if self.recent.len() > RECENT_MAX {
+            self.recent.remove(0);
+        }
+        let parts = || self.recent.iter().filter(|known| known.mark == mark);
+        let count = parts().count() as u32;
+        let p = self.peak.p_at_least(count, profile.dispersion_min);
+        let enough = case.mature && count >= profile.split_payments_min;
+        if !enough || profile.severity(p).is_none() {
+            // One alone is no part of anything.
+            self.peak.note(if count > 1 { count } else { 0 });
+            return None;
+        }
+        let sum = parts().map(|known| known.amount).sum();
+        let above = limit * ABOVE;
+        let severity = if approvals.fewer(Some(above), transaction.approvers.len()) {
+            Severity::High
+        } else if approvals.share_above(above) <= ABOVE_SHARE {
+            Severity::Medium
+        } else {
+            Severity::Low
+        };
+        let (sum, limit) = (money(Some(sum), currency), money(Some(limit), currency));
+        let words = Words {
+            severity,
+            detector: "split_payments",
+            p_value: Some(p),
+            observed: format!("{count} payments within a day, each just below {limit}"),
+            expected: format!("{} a day", about(self.peak.mean())),
+            phrase: format!("paid {sum} to {} in {count} parts within a day, each just below {limit}", who(Some(name))),
+            about: mark ^ case.day as u64,
+        };
+        let mut breach = words.breach();
+        breach.evidence = parts().rev().filter(|known| known.id != event.id).map(|known| known.id.clone()).collect();
+        self.peak.note_doubted(count);
+        Some(breach)
+    }
+
+    /// Closes days.
+    pub(super) fn roll(&mut self, passed: i32, window_days: f64) {
+        self.peak.roll(passed, window_days);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Books, DAY};
+    use super::*;
+
+    fn pay(amount: f64, to: &str, approvers: &str) -> String {
+        format!(
+            r#""kind":"payment","amount":{amount},"currency":"EUR","counterparty":"{to}","approvers":[{approvers}]"#
+        )
+    }
+
+    /// A bot that pays 700 a day, and now and then 9,000 with two signatures.
+    fn usual() -> Books {
+        let mut books = Books::default();
+        for day in 0..30 {
+            books.quiet(day * DAY, &pay(700.0 + day as f64, "Acme", r#""ann""#));
+            if day % 2 == 0 {
+                books.quiet(day * DAY + 9, &pay(7_100.0, "Beta", r#""ann","bob""#));
+            }
+        }
+        books
+    }
+
+    fn parts(books: &mut Books, amounts: &[f64], to: &str) -> Option<(&'static str, Severity)> {
+        let found = amounts.iter().enumerate().filter_map(|(nth, amount)| {
+            books.worst(30 * DAY + 60 * nth as i64, &pay(amount + nth as f64, to, r#""ann""#))
+        });
+        found.max_by_key(|(_, severity)| *severity)
+    }
+
+    #[test]
+    fn parts_just_below_a_limit_are_found() {
+        let split = Some(("split_payments", Severity::High));
+        assert_eq!(parts(&mut usual(), &[4_900.0, 4_850.0, 4_920.0, 4_800.0], "Gamma"), split);
+        let mut small = Books::default();
+        small.weeks(|day| pay(700.0 + day as f64, "Acme", r#""ann""#));
+        let split = Some(("split_payments", Severity::Medium));
+        assert_eq!(parts(&mut small, &[970.0; 4], "Gamma"), split);
+    }
+
+    #[test]
+    fn other_amounts_few_parts_and_vendors_that_bill_so_are_ordinary() {
+        assert_eq!(parts(&mut usual(), &[3_000.0, 3_100.0, 3_200.0, 3_050.0], "Gamma"), None);
+        assert_eq!(parts(&mut usual(), &[4_900.0, 4_850.0], "Gamma"), None);
+        let mut billed = Books::default();
+        for day in 0..30 {
+            (0..4).for_each(|nth| billed.feed(day * DAY + nth, &pay(990.0, "Gamma", r#""ann""#)));
+        }
+        assert_eq!(parts(&mut billed, &[970.0; 4], "Gamma"), None);
+    }
+}
