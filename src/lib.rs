@@ -57,7 +57,8 @@
 //! 8. **Layers point downward.** The table is data in `tests/it/tidy/layers.rs`, and a test holds the sources to it.
 //!
 //! One engine serves all bots, on one thread: state has no locks, and the watermark is the fleet's. Bots touch each other
-//! only through the fleet's table of hosts and the watermark.
+//! only through what they share: the watermark, whose host and whose secret is whose, the logs that they write to, and
+//! the accounts that their tenant pays.
 //!
 //! [`Engine::observe`]: detect::Engine::observe
 //! [`Engine::idle`]: detect::Engine::idle
