@@ -62,7 +62,8 @@ impl Splits {
         let p = self.peak.p_at_least(count, profile.dispersion_min);
         let enough = case.mature && count >= profile.split_payments_min;
         if !enough || profile.severity(p).is_none() {
-            self.peak.note(count);
+            // One alone is no part of anything.
+            self.peak.note(if count > 1 { count } else { 0 });
             return None;
         }
         let sum = parts().map(|known| known.amount).sum();
