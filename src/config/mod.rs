@@ -77,7 +77,7 @@ pub struct NatsConfig {
     pub token: Option<SecretText>,
     /// Whether TLS is required.
     pub tls: bool,
-    /// Certificate authorities to trust.
+    /// Certificate authorities to trust in place of the system's.
     pub tls_ca_file: Option<PathBuf>,
     /// Client certificate.
     pub tls_cert_file: Option<PathBuf>,
@@ -106,6 +106,8 @@ pub struct EventsConfig {
     pub idle_after: Duration,
     /// Rejected events go to `<prefix>.<reason>`.
     pub rejected_prefix: String,
+    /// Name of the stream of rejected events.
+    pub rejected_stream: String,
 }
 
 /// How events are consumed.
@@ -181,6 +183,14 @@ impl SecretText {
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
+    }
+}
+
+impl NatsConfig {
+    /// The addresses without what may be secret in them.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        self.url.iter().map(|url| check::masked(url)).collect::<Vec<_>>().join(",")
     }
 }
 

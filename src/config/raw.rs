@@ -57,6 +57,7 @@ pub(super) struct RawEvents {
     pub(super) batch: Option<i64>,
     pub(super) idle_after: Option<RawSpan>,
     pub(super) rejected_prefix: Option<String>,
+    pub(super) rejected_stream: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

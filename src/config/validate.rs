@@ -113,6 +113,7 @@ fn events(check: &mut Check<'_>, raw: RawEvents) -> EventsConfig {
         batch: check.size("events.batch", raw.batch, 1..=10_000),
         idle_after: check.span("events.idle_after", raw.idle_after.as_ref(), Duration::from_secs(1)..=HOUR),
         rejected_prefix: check.subject("events.rejected_prefix", raw.rejected_prefix),
+        rejected_stream: check.name("events.rejected_stream", raw.rejected_stream),
     }
 }
 
@@ -134,6 +135,11 @@ fn apart(check: &mut Check<'_>, config: &Config) {
     }
     if config.events.stream == config.alerts.stream {
         check.fault("alerts.stream", "the same stream as `events.stream`");
+    }
+    for (path, other) in [("events.stream", &config.events.stream), ("alerts.stream", &config.alerts.stream)] {
+        if config.events.rejected_stream == *other {
+            check.fault("events.rejected_stream", format!("the same stream as `{path}`"));
+        }
     }
     let within = |a: &str, b: &str| a == b || a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
     let subjects = [

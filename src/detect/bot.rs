@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::baseline::Baseline;
 use super::change::ChangeWindows;
 use super::feature::Session;
+use super::policy::Secrets;
 use super::policy::fraud::MoneyHistory;
 use crate::event::Text;
 use crate::time::{Span, Timestamp};
@@ -32,10 +33,13 @@ pub(super) struct BotState {
     pub baseline: Baseline,
     pub sessions: Vec<Session>,
     pub windows: ChangeWindows,
+    /// Which secrets it reads, if any.
+    pub secrets: Option<Box<Secrets>>,
     /// What its transactions have been like; none for bots without any.
     pub money: Option<Box<MoneyHistory>>,
     ids: IdWindow,
-    recent: SmallVec<[u64; 4]>,
+    /// Halves of their fingerprints, newest last.
+    recent: SmallVec<[u32; 4]>,
     told: SmallVec<[Told; 1]>,
 }
 
@@ -72,6 +76,7 @@ impl BotState {
             baseline,
             sessions: Vec::new(),
             windows: ChangeWindows::default(),
+            secrets: None,
             money: None,
             ids: IdWindow::default(),
             recent: SmallVec::new(),
@@ -84,9 +89,21 @@ impl BotState {
         self.ids.insert(id, at, window, ids_max)
     }
 
+    /// The watermark at which no event id that is held can come again; none while none is held.
+    pub(super) fn ids_due(&self, window: Span) -> Option<Timestamp> {
+        (!self.ids.young.is_empty()).then(|| self.ids.since + window + window + Span::SECOND)
+    }
+
+    /// Forgets the event ids if none of them can come again at a watermark.
+    pub(super) fn drop_old_ids(&mut self, watermark: Timestamp, window: Span) {
+        if self.ids_due(window).is_some_and(|due| due <= watermark) {
+            self.ids = IdWindow::default();
+        }
+    }
+
     /// Whether a session was judged already.
     pub(super) fn was_judged(&self, key: u64) -> bool {
-        key != 0 && self.recent.contains(&key)
+        key != 0 && self.recent.contains(&(key as u32))
     }
 
     /// Notes that a session was judged.
@@ -95,7 +112,7 @@ impl BotState {
             if self.recent.len() >= RECENT_MAX {
                 self.recent.remove(0);
             }
-            self.recent.push(key);
+            self.recent.push(key as u32);
         }
     }
 
@@ -131,6 +148,7 @@ impl BotState {
         size_of::<Self>()
             + self.baseline.heap_bytes()
             + self.ids.heap_bytes()
+            + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
             + self.sessions.capacity() * size_of::<Session>()
             + self.money.as_ref().map_or(0, |money| money.heap_bytes())
     }

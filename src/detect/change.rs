@@ -78,6 +78,11 @@ impl ChangeWindows {
 }
 
 impl ChangeWindows {
+    /// Whether a change is announced that may bring new secrets.
+    pub(super) fn new_secrets(&self, at: Timestamp) -> bool {
+        [self.behavior, self.privilege].into_iter().flatten().any(|until| at <= until)
+    }
+
     /// Whether an approved change is under way, for which people may be at the bot's account.
     pub(super) fn maintenance(&self, at: Timestamp) -> bool {
         self.maintenance.is_some_and(|until| at <= until)

@@ -13,14 +13,14 @@ use super::bot::BotState;
 use super::feature::Session;
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
-use super::policy::{self, fraud};
+use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
-use super::{judge, score};
+use super::{judge, rules, score};
 use crate::alert::{Alert, AlertBook};
-use crate::event::{Event, Kind, Outcome, Reject, RejectReason, Text, normalize};
+use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
 use crate::stats::fingerprint;
 use crate::time::{Span, Timestamp, Zone};
@@ -29,6 +29,9 @@ use crate::time::{Span, Timestamp, Zone};
 const CALL_P_ALARM: f64 = 1e-4;
 /// P-value of a single call under which its volume is learned lightly.
 const CALL_P_ODD: f64 = 0.01;
+
+/// Key of the timer that tidies up after a bot; no session has it.
+pub(super) const TIDY: u64 = u64::MAX;
 
 /// What one step of the engine gave.
 #[derive(Debug, Default)]
@@ -53,6 +56,7 @@ pub struct Engine {
     pub(super) timers: BTreeSet<(Timestamp, u32, u64)>,
     pub(super) fleet: Fleet,
     pub(super) fleet_day: i64,
+    pub(super) logs: Logs,
     pub(super) ledgers: fraud::Ledgers,
     pub(super) book: AlertBook,
     pub(super) stats: Stats,
@@ -76,6 +80,7 @@ impl Engine {
             timers: BTreeSet::new(),
             fleet: Fleet::default(),
             fleet_day: 0,
+            logs: Logs::default(),
             ledgers: fraud::Ledgers::default(),
             book: AlertBook::default(),
             stats: Stats::default(),
@@ -136,7 +141,8 @@ impl Engine {
             stats.sessions_open += bot.sessions.len() as u64;
             stats.baseline_bytes += bot.bytes() as u64;
         }
-        stats.baseline_bytes += (self.fleet.heap_bytes() + self.ledgers.heap_bytes()) as u64;
+        let shared = self.fleet.heap_bytes() + self.logs.heap_bytes() + self.ledgers.heap_bytes();
+        stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
         stats
     }
@@ -168,21 +174,28 @@ impl Engine {
         let (lateness, ids_max) = (self.settings.lateness_max, self.profile.bounds.ids_max);
         let watermark = self.frontier.watermark().unwrap_or(event.ts);
         let bot = &mut self.bots[at as usize];
+        let due = bot.ids_due(lateness);
         if !bot.first_sight(fingerprint(&[&event.id]), watermark, lateness, ids_max) {
             self.stats.duplicate += 1;
             return;
         }
+        if bot.ids_due(lateness) != due {
+            self.timers.extend(bot.ids_due(lateness).map(|due| (due, at, TIDY)));
+        }
         if event.ts + lateness < watermark {
             self.stats.late += 1;
+            rules::log(self, &event, Arrival::NumberOnly, output);
             return;
         }
         self.stats.accepted += 1;
+        let bot = &mut self.bots[at as usize];
         bot.newest = bot.newest.later(event.ts);
         bot.baseline.events += 1;
         let day = self.zones[usize::from(bot.zone)].1.local(event.ts).day;
         bot.baseline.roll(day, self.settings.baseline_days);
         self.roll_fleet(event.ts);
-        self.apply_rules(at, &event, output);
+        rules::log(self, &event, Arrival::Sound, output);
+        rules::event(self, at, &event, output);
         self.bots[at as usize].windows.note(&event, &self.profile.change);
         if !event.by_person() {
             self.follow(at, &event, output);
@@ -192,7 +205,7 @@ impl Engine {
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, output: &mut Output) {
         let bot = &mut self.bots[at as usize];
-        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).max(1));
+        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, TIDY - 1));
         if bot.was_judged(key) {
             return;
         }
@@ -236,9 +249,14 @@ impl Engine {
     /// Does what is due at the watermark.
     fn fire(&mut self, output: &mut Output) {
         let Some(watermark) = self.frontier.watermark() else { return };
+        let lateness = self.settings.lateness_max;
         while self.timers.first().is_some_and(|(due, ..)| *due <= watermark) {
             let Some((due, at, key)) = self.timers.pop_first() else { break };
             let bot = &mut self.bots[at as usize];
+            if key == TIDY {
+                bot.drop_old_ids(watermark, lateness);
+                continue;
+            }
             let Some(slot) = bot.sessions.iter().position(|session| session.key == key) else { continue };
             let deadline = bot.sessions[slot].deadline(self.settings.session_timeout);
             if due < deadline {
@@ -256,18 +274,8 @@ impl Engine {
             self.stats.sessions += 1;
             judge::closed(self, at, &session, output);
         }
+        rules::logs_due(self, watermark, output);
         output.alerts.extend(self.book.advance(watermark));
-    }
-
-    fn apply_rules(&mut self, at: u32, event: &Event, output: &mut Output) {
-        let bot = &self.bots[at as usize];
-        let breaches = policy::check(event, self.record(at), &bot.windows, &self.profile.privilege);
-        for breach in breaches {
-            judge::rule(self, at, event, breach, output);
-        }
-        if let Kind::Transaction(transaction) = &event.kind {
-            judge::transaction(self, at, event, transaction, output);
-        }
     }
 
     fn roll_fleet(&mut self, ts: Timestamp) {
@@ -281,6 +289,7 @@ impl Engine {
 
     fn refuse(&mut self, event: Event, reason: RejectReason, output: &mut Output) {
         self.stats.rejected += 1;
+        rules::log(self, &event, Arrival::NumberOnly, output);
         let reject = Reject::new(reason, format!("event `{}` of `{}` at {}", event.id, event.bot, event.ts));
         output.rejected.push((event, reject));
     }

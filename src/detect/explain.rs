@@ -3,7 +3,7 @@
 use super::baseline::{Baseline, END, Measure, SCORED, START};
 use super::feature::Session;
 use super::score::{DIMENSIONS, Judgment, Scope, Why};
-use crate::alert::Reason;
+use crate::alert::{Dimension, Reason};
 use crate::stats::fingerprint;
 use crate::stats::log_histogram::Side;
 use crate::time::Local;
@@ -61,6 +61,18 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
             expected: words.expected,
         });
         phrases.push(words.phrase);
+        if let (Why::OddTime, Some(secret)) = (judgment.scores[at].why, &subject.session.secret) {
+            let phrase = format!("read the secret `{secret}` then");
+            reasons.push(Reason {
+                dimension: Dimension::Secret,
+                detector: "secret_off_hours".to_owned(),
+                p_value: Some(judgment.p[at]),
+                text: format!("It {phrase}, outside its hours."),
+                observed: subject.start.to_string(),
+                expected: "reads of secrets at its usual hours".to_owned(),
+            });
+            phrases.push(phrase);
+        }
     }
     let phrase = match phrases.as_slice() {
         [] => "behaved unlike itself".to_owned(),

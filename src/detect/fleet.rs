@@ -1,6 +1,8 @@
-//! What bots have in common: which hosts each of them works from, so that one bot on another's host is seen.
+//! What bots have in common: which hosts each of them works from and which secrets each of them reads, so that one bot
+//! on another's host, or with another's secret, is seen.
 //!
-//! Kept by tenant and host as a fingerprint, with the first few owners; hosts unseen for the window go.
+//! Kept by tenant and host as a fingerprint, with the first few owners; secrets with the one bot that reads them, or the
+//! fact that there are several. What is unseen for the window goes.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +18,15 @@ const OWNERS_MAX: usize = 4;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fleet {
     hosts: BTreeMap<u64, Owners>,
+    secrets: BTreeMap<u64, Reader>,
+}
+
+/// Who reads a secret.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Reader {
+    bot: u32,
+    shared: bool,
+    last_day: i64,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -40,14 +51,30 @@ impl Fleet {
         owners.bots.iter().copied().find(|&owner| owner != bot)
     }
 
-    /// Drops hosts unseen since `oldest_day`.
+    /// Notes that a secret is one of those that a bot reads regularly.
+    pub(super) fn learn_secret(&mut self, tenant: &str, secret: &str, bot: u32, day: i64) {
+        let reader = Reader { bot, shared: false, last_day: day };
+        let known = self.secrets.entry(fingerprint(&[tenant, secret])).or_insert(reader);
+        known.shared |= known.bot != bot;
+        known.last_day = known.last_day.max(day);
+    }
+
+    /// The bot that a secret belongs to, if that is one other bot alone.
+    pub(super) fn other_reader(&self, tenant: &str, secret: &str, bot: u32) -> Option<u32> {
+        let reader = self.secrets.get(&fingerprint(&[tenant, secret]))?;
+        (!reader.shared && reader.bot != bot).then_some(reader.bot)
+    }
+
+    /// Drops hosts and secrets unseen since `oldest_day`.
     pub(super) fn forget(&mut self, oldest_day: i64) {
+        self.secrets.retain(|_, reader| reader.last_day >= oldest_day);
         self.hosts.retain(|_, owners| owners.last_day >= oldest_day);
     }
 
     /// Bytes that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
         self.hosts.len() * (size_of::<u64>() + size_of::<Owners>())
+            + self.secrets.len() * (size_of::<u64>() + size_of::<Reader>())
     }
 }
 
@@ -64,5 +91,16 @@ mod tests {
         assert_eq!(fleet.other_owner("other", "h", 2), None);
         fleet.forget(11);
         assert_eq!(fleet.other_owner("t", "h", 2), None);
+    }
+
+    #[test]
+    fn a_secret_belongs_to_the_one_bot_that_reads_it() {
+        let mut fleet = Fleet::default();
+        fleet.learn_secret("t", "kv/db", 1, 10);
+        assert_eq!((fleet.other_reader("t", "kv/db", 1), fleet.other_reader("t", "kv/db", 2)), (None, Some(1)));
+        fleet.learn_secret("t", "kv/db", 2, 11);
+        assert_eq!(fleet.other_reader("t", "kv/db", 3), None, "two read it");
+        fleet.forget(12);
+        assert!(fleet.secrets.is_empty());
     }
 }

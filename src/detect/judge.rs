@@ -6,7 +6,7 @@ use super::decide;
 use super::engine::{Engine, Output};
 use super::explain::{self, Subject};
 use super::feature::Session;
-use super::policy::{Breach, fraud};
+use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, Context, Judgment, Why};
 use crate::alert::{BaselineNote, Finding, Severity};
 use crate::event::{Event, Transaction};
@@ -53,7 +53,8 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
     let at = breach.about.unwrap_or(at);
     let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
     let today = engine.bots[at as usize].baseline.today;
-    let known = engine.bots[at as usize].tell(&[breach.key], today, u16::MAX);
+    let pages = breach.severity.pages();
+    let known = if pages { engine.bots[at as usize].tell(&[breach.key], today, u16::MAX) } else { Known::New };
     let severity = if known == Known::New { breach.severity } else { Severity::Low };
     let bot = &engine.bots[at as usize];
     let reasons = vec![breach.reason];
@@ -97,6 +98,29 @@ pub(super) fn transaction(engine: &mut Engine, at: u32, event: &Event, transacti
     for breach in audit.breaches {
         rule(engine, at, event, breach, output);
     }
+}
+
+/// Tells of a log that is not whole.
+pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
+    let breach = found.breach;
+    let reasons = vec![breach.reason];
+    let finding = Finding {
+        tenant: found.tenant.to_string(),
+        bot: None,
+        session: None,
+        title: format!("Log `{}` {}", found.producer, breach.phrase),
+        producer: Some(found.producer.to_string()),
+        ts: found.ts,
+        severity: breach.severity,
+        score: breach.score,
+        p_value: None,
+        tags: engine.tags.of(&reasons),
+        reasons,
+        events: vec![found.event.to_string()],
+        event_count: 1,
+        baseline: BaselineNote { days: found.days, events: found.records, mature: found.days >= 1.0 },
+    };
+    raise(engine, finding, found.ts, output);
 }
 
 fn assess(engine: &Engine, at: u32, session: &Session, closed: bool) -> (Judgment, Local) {

@@ -16,6 +16,7 @@ mod frontier;
 mod judge;
 mod policy;
 pub mod profile;
+mod rules;
 mod score;
 mod settings;
 mod state;

@@ -32,6 +32,10 @@ pub struct Profile {
     pub learn: LearnProfile,
     /// Announced changes.
     pub change: ChangeProfile,
+    /// Gaps in logs.
+    pub integrity: IntegrityProfile,
+    /// Reads of secrets.
+    pub secret: SecretProfile,
     /// Money.
     pub fraud: FraudProfile,
     /// Bounds on memory.
@@ -156,6 +160,42 @@ pub struct ChangeProfile {
     pub window_days: u32,
     /// First and last hour of the office.
     pub office_hours: [u16; 2],
+}
+
+/// See `[integrity]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntegrityProfile {
+    /// Time in which what is missing may still come.
+    pub grace_minutes: i64,
+    /// Records lost in a day that page.
+    pub page_records: u64,
+    /// Length of a gap that pages.
+    pub page_minutes: i64,
+    /// Days with losses after which they are usual.
+    pub lossy_days: u16,
+    /// Logs.
+    pub logs_max: usize,
+    /// Open gaps of one log.
+    pub gaps_max: usize,
+}
+
+/// See `[secret]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretProfile {
+    /// Share of days with a new secret from which new ones are usual.
+    pub new_share_max: f64,
+    /// Days at work, weighted by age, below which little is known.
+    pub days_min: f64,
+    /// Days from which a secret is a bot's own.
+    pub owner_days: u16,
+    /// Time in which new secrets belong together.
+    pub sweep_minutes: i64,
+    /// New secrets at once.
+    pub sweep_high: u32,
+    /// Even more.
+    pub sweep_critical: u32,
 }
 
 /// See `[fraud]`.

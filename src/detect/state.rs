@@ -6,9 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
-use super::engine::Engine;
+use super::engine::{Engine, TIDY};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
+use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;
 use super::stats::Stats;
@@ -26,6 +27,7 @@ struct StateRef<'a> {
     bots: &'a [BotState],
     fleet: &'a Fleet,
     fleet_day: i64,
+    logs: &'a Logs,
     ledgers: &'a Ledgers,
     book: &'a AlertBook,
     stats: &'a Stats,
@@ -37,6 +39,7 @@ struct State {
     bots: Vec<BotState>,
     fleet: Fleet,
     fleet_day: i64,
+    logs: Logs,
     ledgers: Ledgers,
     book: AlertBook,
     stats: Stats,
@@ -54,6 +57,7 @@ impl Engine {
             bots: &self.bots,
             fleet: &self.fleet,
             fleet_day: self.fleet_day,
+            logs: &self.logs,
             ledgers: &self.ledgers,
             book: &self.book,
             stats: &self.stats,
@@ -75,11 +79,14 @@ impl Engine {
         engine.frontier = state.frontier;
         engine.fleet = state.fleet;
         engine.fleet_day = state.fleet_day;
+        engine.logs = state.logs.rebuilt();
         engine.ledgers = state.ledgers;
         engine.book = state.book;
         engine.stats = state.stats;
         for bot in state.bots {
-            let timers: Vec<_> = bot.sessions.iter().map(|session| (session.due, session.key)).collect();
+            let sessions = bot.sessions.iter().map(|session| (session.due, session.key));
+            let ids = bot.ids_due(engine.settings.lateness_max).map(|due| (due, TIDY));
+            let timers: Vec<_> = sessions.chain(ids).collect();
             let at = engine.enter(bot);
             engine.timers.extend(timers.into_iter().map(|(due, key)| (due, at, key)));
         }

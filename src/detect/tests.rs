@@ -11,6 +11,8 @@ use crate::event::{Event, RejectReason};
 use crate::registry::Registry;
 use crate::time::{Span, Timestamp};
 
+mod rules;
+
 /// Monday.
 const START: &str = "2026-03-02T00:00:00Z";
 
@@ -225,14 +227,15 @@ fn story(oddity: usize) -> Vec<Event> {
         usual,
     ];
     let after = (31..34).flat_map(|day| Night::usual(day).events());
-    month().into_iter().chain(odd[oddity % odd.len()].events()).chain(after).collect()
+    let nights = month().into_iter().chain(odd[oddity % odd.len()].events()).chain(after);
+    nights.chain(rules::beside()).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_restart_changes_nothing(oddity in 0..4_usize, cuts in proptest::collection::vec(0..204_usize, 1..4)) {
+    fn a_restart_changes_nothing(oddity in 0..4_usize, cuts in proptest::collection::vec(0..330_usize, 1..4)) {
         let events = story(oddity);
         let mut engine = Engine::new(Settings::default(), Registry::default());
         let (mut whole, mut parts) = (Output::default(), Output::default());

@@ -11,7 +11,7 @@ use async_nats::jetstream::{self, Context};
 use prometheus::IntGauge;
 
 use super::health::HealthState;
-use super::nats::connect::{NatsError, connect};
+use super::nats::connect::{NatsError, connect_once};
 use super::nats::streams::{self, StreamError};
 use super::source::jetstream::stream_spec;
 use crate::config::Config;
@@ -52,7 +52,7 @@ impl EventPublisher {
     /// # Errors
     /// The connection or the stream.
     pub async fn open(config: &Config, connected: &IntGauge) -> Result<Self, OpenError> {
-        let client = connect(&config.nats, &HealthState::new(None), connected).await?;
+        let client = connect_once(&config.nats, &HealthState::new(None), connected).await?;
         streams::ensure(&jetstream::new(client.clone()), &stream_spec(&config.events)).await?;
         Ok(Self::new(client, &config.events.subject_prefix))
     }

@@ -8,15 +8,15 @@
 //! the 90 % quantile, shrunk toward a prior scale by four pseudo-observations. A plain rank could never fall under
 //! `1/(n + 1)`, which for a bot of one run a day is no page at all.
 //!
-//! Scores are counted in 32 buckets of half a nat, so that a p-value is too large by at most the weight of one bucket,
+//! Scores are counted in 20 buckets of half a nat, so that a p-value is too large by at most the weight of one bucket,
 //! never too small. Blind spot: scores that drift upwards for all sessions alike are followed, not flagged.
 
 use serde::{Deserialize, Serialize};
 
 /// Nats covered by one bucket. Wider ones blur neighboring scores, narrower ones cost bytes in each bot.
 const BUCKET_NATS: f64 = 0.5;
-/// Buckets; scores of 16 nats and more share the last one, where every p-value pages already.
-const BUCKETS: usize = 32;
+/// Buckets; scores of 10 nats and more share the last one, where every p-value pages already.
+const BUCKETS: usize = 20;
 /// Weight of the prior tail scale, in observations. A larger one ignores the bot's own tail for longer.
 const PRIOR_WEIGHT: f64 = 4.0;
 /// Bounds of the tail scale, in nats: below, rounding decides; above, nothing would ever page.
@@ -31,7 +31,7 @@ pub struct TailPrior {
     pub sessions: f64,
 }
 
-/// History of one score; 136 bytes.
+/// History of one score; 84 bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibrator {
     buckets: [f32; BUCKETS],

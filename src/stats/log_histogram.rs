@@ -115,8 +115,7 @@ impl LogHistogram {
             bin.weight *= factor as f32;
         }
         self.bins.retain(|bin| bin.weight > 1e-3);
-        // Growth doubles; a bot that has settled keeps what it uses.
-        self.bins.shrink_to_fit();
+        super::give_back(&mut self.bins);
     }
 
     /// The outermost bin on a side, passing over up to a weight of one half: an outlier learned lightly is no record.

@@ -6,6 +6,7 @@
 pub mod calibrate;
 pub mod combine;
 pub mod daily_peak;
+pub mod half;
 pub mod log_histogram;
 pub mod novelty;
 pub mod week;
@@ -16,6 +17,14 @@ pub mod week;
 #[must_use]
 pub fn forget(days: f64, window_days: f64) -> f64 {
     (-4.0 / 3.0 * days.max(0.0) / window_days).exp()
+}
+
+/// Gives back room that a list does not use, if that is worth a new place: growth doubles, and a bot that has settled
+/// keeps what it uses. Small differences stay, since each move leaves a hole behind.
+pub fn give_back<T>(list: &mut Vec<T>) {
+    if list.capacity() > list.len() + list.len() / 4 + 2 {
+        list.shrink_to_fit();
+    }
 }
 
 /// FNV-1a, 64 bits: a fingerprint that is the same on every machine and in every release, since snapshots keep it.

@@ -122,7 +122,7 @@ impl Novelty {
             value.days *= factor as f32;
         }
         self.values.retain(|value| value.last_day >= oldest_day);
-        self.values.shrink_to_fit();
+        super::give_back(&mut self.values);
     }
 }
 

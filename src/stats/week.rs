@@ -8,10 +8,11 @@
 //! are at most as dense: the complement of the smallest highest-density region that holds it (Hyndman, *The American
 //! Statistician* 50, 1996). Unlike a distance to the mean that needs no idea of how many times a day there are.
 //!
-//! Local time comes from the zone, so that a clock change moves nothing. 1,064 bytes. Blind spot: months, holidays.
+//! Local time comes from the zone, so that a clock change moves nothing. 532 bytes. Blind spot: months, holidays.
 
 use serde::{Deserialize, Serialize};
 
+use super::half::Half;
 use crate::time::Local;
 
 /// Hours of a week.
@@ -26,14 +27,14 @@ const KERNEL: [f64; 10] = [0.44, 0.22, 0.012, 0.01, 0.009, 0.008, 0.007, 0.006, 
 /// History of starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeekDensity {
-    hours: Vec<f32>,
-    quarters: Vec<f32>,
+    hours: Vec<Half>,
+    quarters: Vec<Half>,
     total: f32,
 }
 
 impl Default for WeekDensity {
     fn default() -> Self {
-        Self { hours: vec![0.0; HOURS], quarters: vec![0.0; QUARTERS], total: 0.0 }
+        Self { hours: vec![Half::default(); HOURS], quarters: vec![Half::default(); QUARTERS], total: 0.0 }
     }
 }
 
@@ -47,7 +48,7 @@ impl WeekDensity {
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        (self.hours.capacity() + self.quarters.capacity()) * size_of::<f32>()
+        (self.hours.capacity() + self.quarters.capacity()) * size_of::<Half>()
     }
 
     /// Mass of all quarter hours that are at most as dense as that of `local`, 0 to 1.
@@ -73,8 +74,9 @@ impl WeekDensity {
     /// The quarter hour of the day in which it starts most often, in minutes since midnight; `None` without history.
     #[must_use]
     pub fn usual_minute(&self) -> Option<u16> {
-        let best = (0..QUARTERS).max_by(|&a, &b| self.quarters[a].total_cmp(&self.quarters[b]).then(b.cmp(&a)))?;
-        (self.quarters[best] > 0.0).then_some(best as u16 * 15)
+        let best =
+            (0..QUARTERS).max_by(|&a, &b| self.quarters[a].get().total_cmp(&self.quarters[b].get()).then(b.cmp(&a)))?;
+        (self.quarters[best].get() > 0.0).then_some(best as u16 * 15)
     }
 
     /// Share of starts on a weekday, 0 being Monday.
@@ -86,20 +88,21 @@ impl WeekDensity {
     /// Number of hours of the week that hold nearly all starts.
     #[must_use]
     pub fn busy_hours(&self) -> usize {
-        self.hours.iter().filter(|&&w| w > 0.02 * self.total / HOURS as f32).count()
+        self.hours.iter().filter(|w| w.get() > 0.02 * self.total / HOURS as f32).count()
     }
 
     /// Counts a start with a weight of 0 to 1.
     pub fn learn(&mut self, local: Local, weight: f64) {
-        self.hours[local.hour_of_week() % HOURS] += weight as f32;
-        self.quarters[usize::from(local.minute) / 15 % QUARTERS] += weight as f32;
+        let add = |bin: &mut Half| *bin = Half::new(bin.get() + weight as f32);
+        add(&mut self.hours[local.hour_of_week() % HOURS]);
+        add(&mut self.quarters[usize::from(local.minute) / 15 % QUARTERS]);
         self.total += weight as f32;
     }
 
     /// Shrinks the history.
     pub fn forget(&mut self, factor: f64) {
         for weight in self.hours.iter_mut().chain(&mut self.quarters) {
-            *weight *= factor as f32;
+            *weight = Half::new(weight.get() * factor as f32);
         }
         self.total *= factor as f32;
     }
@@ -133,8 +136,8 @@ impl WeekDensity {
         if self.total <= 0.0 {
             return smooth;
         }
-        for (at, &weight) in self.quarters.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-            let share = f64::from(weight) / self.total();
+        for (at, &weight) in self.quarters.iter().enumerate().filter(|(_, w)| w.get() > 0.0) {
+            let share = f64::from(weight.get()) / self.total();
             smooth[at] += share * KERNEL[0];
             for (distance, kernel) in KERNEL.iter().enumerate().skip(1) {
                 smooth[(at + distance) % QUARTERS] += share * kernel;
@@ -148,7 +151,7 @@ impl WeekDensity {
         let mut shares = [0.0; 7];
         if self.total > 0.0 {
             for (hour, &weight) in self.hours.iter().enumerate() {
-                shares[hour / 24] += f64::from(weight) / self.total();
+                shares[hour / 24] += f64::from(weight.get()) / self.total();
             }
         }
         shares
@@ -157,7 +160,7 @@ impl WeekDensity {
 
 /// A density, taken apart.
 struct Shape<'a> {
-    hours: &'a [f32],
+    hours: &'a [Half],
     /// Share of each quarter hour of the day within its hour.
     of_hour: [f64; QUARTERS],
     smooth: [f64; QUARTERS],
@@ -171,7 +174,7 @@ impl Shape<'_> {
     /// Probability of a quarter hour of the week.
     fn density(&self, hour: usize, part: usize) -> f64 {
         let quarter = hour % 24 * 4 + part;
-        let sharp = f64::from(self.hours[hour]) * self.of_hour[quarter] * self.sharp;
+        let sharp = f64::from(self.hours[hour].get()) * self.of_hour[quarter] * self.sharp;
         sharp + self.days[hour / 24] * self.smooth[quarter] + self.floor
     }
 }

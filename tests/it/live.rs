@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream;
 use futures_util::StreamExt;
 use humdrum::alert::Severity;
-use humdrum::config::{Config, SourceMode};
+use humdrum::config::SourceMode;
 use humdrum::detect::{Engine, Settings};
 use humdrum::runtime::app::App;
 use humdrum::runtime::store::Store;
@@ -16,46 +15,13 @@ use prometheus::Registry;
 
 use crate::support::config::{alert, config, event, state, webhook};
 use crate::support::nats::NatsServer;
+use crate::support::running::{Running, publish};
 use crate::support::webhook::Endpoint;
 use crate::support::{figure, until};
-
-async fn publish(context: &Context, ids: std::ops::Range<usize>) {
-    for id in ids {
-        let ack = context.publish("humdrum.events.acme.bot", event("bot", id).into()).await.expect("sends");
-        ack.await.expect("is stored");
-    }
-}
 
 /// The state of an engine that has seen nothing.
 fn blank_engine() -> Vec<u8> {
     Engine::new(Settings::default(), humdrum::registry::Registry::default()).snapshot()
-}
-
-/// A running app and its figures.
-struct Running {
-    app: App,
-    registry: Registry,
-}
-
-impl Running {
-    async fn start(config: Config) -> Self {
-        let registry = Registry::new();
-        let app = App::start(config, humdrum::registry::Registry::default(), &registry).await.expect("starts");
-        Self { app, registry }
-    }
-
-    fn events(&self, outcome: &str) -> u64 {
-        figure(&self.registry, "humdrum_events_total", &[("outcome", outcome)]) as u64
-    }
-
-    async fn accepted(&self, count: u64) {
-        until(&format!("{count} accepted events"), || async { self.events("accepted") >= count }).await;
-        assert_eq!(self.events("accepted"), count);
-    }
-
-    async fn ready(&self) {
-        until("readiness", || async { self.app.health().readiness().is_ok() }).await;
-    }
 }
 
 #[tokio::test]

@@ -3,13 +3,17 @@
 
 #![expect(clippy::expect_used, reason = "what a test expects and does not get ends it")]
 
+mod auth;
 mod cli;
 mod config;
+mod demo;
 mod grafana;
 mod http;
 mod live;
 mod metrics;
 mod notify;
+mod page;
+mod restart;
 mod scenarios;
 mod support;
 mod tidy;

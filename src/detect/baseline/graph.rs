@@ -11,8 +11,8 @@ use super::Trust;
 use crate::detect::feature::Session;
 use crate::detect::profile::Profile;
 use crate::event::Text;
-use crate::stats::fingerprint;
 use crate::stats::log_histogram::LogHistogram;
+use crate::stats::{fingerprint, give_back};
 
 /// Number of the virtual endpoint before the first call.
 pub(in crate::detect) const START: u16 = u16::MAX;
@@ -185,8 +185,8 @@ impl CallGraph {
             edge.sessions *= factor32;
         }
         self.edges.retain(|edge| edge.sessions > 0.01 && lives(edge.from) && lives(edge.to));
-        self.edges.shrink_to_fit();
-        self.endpoints.shrink_to_fit();
+        give_back(&mut self.edges);
+        give_back(&mut self.endpoints);
     }
 
     /// Bytes on the heap.

@@ -49,6 +49,8 @@ pub(in crate::detect) struct Session {
     /// Least p-value of a single call, with its step's endpoint and quantity.
     pub extreme_call: Option<(f64, u16, f64)>,
     pub manual_by: Option<Text>,
+    /// The first secret that it read.
+    pub secret: Option<Text>,
     /// Earliest timer that is set for it; its deadline is never earlier.
     pub due: Timestamp,
     /// The surprise of its start, in nats, with the start that it is for: the dearest score, and it seldom changes.
@@ -99,6 +101,7 @@ impl Session {
             calls: 0,
             extreme_call: None,
             manual_by: None,
+            secret: None,
             due: event.ts,
             start_nats: None,
             reported: None,
@@ -125,6 +128,9 @@ impl Session {
             if run.trigger.as_deref() == Some("manual") {
                 self.manual_by = Some(run.by.clone().unwrap_or_default());
             }
+        }
+        if let (Kind::Secret(secret), None) = (&event.kind, &self.secret) {
+            self.secret.clone_from(&secret.name);
         }
         let network = event.ip.filter(|ip| self.last_ip != Some(*ip)).map(normalize::network);
         self.last_ip = event.ip.or(self.last_ip);

@@ -1,5 +1,11 @@
 //! What is wrong whatever the statistics say: bots that should be dead, administration without a ticket, people at a
-//! bot's account. A rule has no p-value; its score is fixed by what it touches.
+//! bot's account; records that are missing from a log; secrets that are none of a bot's. A rule has no p-value; its score is fixed by what it touches.
+
+mod integrity;
+mod secret;
+
+pub(super) use integrity::{Arrival, LogBreach, Logs};
+pub(super) use secret::{Read, Secrets, name as secret_name};
 
 mod breach;
 pub(super) mod fraud;

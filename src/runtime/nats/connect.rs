@@ -4,13 +4,18 @@
 //! a clear sentence. Only when the server cannot be reached does a second, patient connection take over that goes on
 //! trying in the background: then the process is alive, not ready, and says why.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectOptions, Event, ServerAddr};
 use prometheus::IntGauge;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::refusal;
 use crate::config::NatsConfig;
+use crate::event::subject::decode_token;
 use crate::runtime::health::HealthState;
 
 /// Time between pings. A dead server is noticed after two of them: longer means minutes of silence, shorter means
@@ -23,11 +28,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest pause between attempts to connect again. Longer adds to every outage, shorter hammers a server that starts.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(4);
 
+/// Attempts after which a server that hangs up is taken for one that cannot be reached. Whoever hangs up says why just
+/// before, and the word can be lost in the noise of the closing; fewer attempts lose it more often, more delay nothing
+/// but that rare case.
+const HANG_UPS_MAX: u32 = 3;
+
 /// A connection that cannot be had with these settings.
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
     /// A file that a setting names cannot be read.
-    #[error("{setting} `{path}` cannot be read: {source}")]
+    #[error("{setting} `{path}` cannot be read")]
     File {
         /// The setting's path.
         setting: &'static str,
@@ -35,6 +45,16 @@ pub enum NatsError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A file that a setting names holds something else.
+    #[error("{setting} `{path}` holds no {wanted} in PEM")]
+    Pem {
+        /// The setting's path.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        wanted: &'static str,
     },
     /// Half of a pair of settings.
     #[error("{have} is set but {lack} is not")]
@@ -45,20 +65,30 @@ pub enum NatsError {
         lack: &'static str,
     },
     /// An address that cannot be read.
-    #[error("nats.url `{url}` is no server address: {source}")]
+    #[error("nats.url `{url}` is no server address")]
     Url {
-        /// The address.
+        /// The addresses, without what is secret in them.
         url: String,
         /// Why.
         source: std::io::Error,
     },
     /// The server answered and said no, or the credentials cannot be used.
-    #[error("nats refused the connection to {url}: {source}")]
+    #[error("nats refused the connection to {url}: {detail}; {advice}")]
     Refused {
-        /// The addresses.
+        /// The addresses, without what is secret in them.
         url: String,
         /// Why.
-        source: async_nats::ConnectError,
+        detail: String,
+        /// Which setting to look at.
+        advice: String,
+    },
+    /// No server answered.
+    #[error("nats cannot be reached at {url}: {detail}")]
+    Unreachable {
+        /// The addresses, without what is secret in them.
+        url: String,
+        /// Why.
+        detail: String,
     },
 }
 
@@ -67,17 +97,18 @@ impl NatsError {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::File { .. } => "file",
+            Self::File { .. } | Self::Pem { .. } => "file",
             Self::Half { .. } => "setting",
             Self::Url { .. } => "url",
             Self::Refused { .. } => "refused",
+            Self::Unreachable { .. } => "unreachable",
         }
     }
 
-    /// Whether trying again can help: never, the settings must change.
+    /// Whether trying again can help without anybody doing anything.
     #[must_use]
     pub fn retry(&self) -> bool {
-        false
+        matches!(self, Self::Unreachable { .. })
     }
 }
 
@@ -87,27 +118,58 @@ impl NatsError {
 /// # Errors
 /// A setting is wrong, or the server refuses the credentials.
 pub async fn connect(config: &NatsConfig, health: &HealthState, connected: &IntGauge) -> Result<Client, NatsError> {
-    let mut servers = Vec::with_capacity(config.url.len());
-    for url in &config.url {
-        let server = url.parse::<ServerAddr>().map_err(|source| NatsError::Url { url: url.clone(), source })?;
-        servers.push(server);
-    }
-    match options(config, health, connected).await?.connect(&servers[..]).await {
-        Ok(client) => Ok(client),
-        Err(error)
-            if matches!(error.kind(), ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns) =>
-        {
-            tracing::warn!(url = config.url.join(","), %error, "nats cannot be reached; trying on");
-            health.set_error(&error);
-            let patient = options(config, health, connected).await?.retry_on_initial_connect();
-            patient.connect(&servers[..]).await.map_err(|source| refused(config, source))
+    let error = match connect_once(config, health, connected).await {
+        Err(error) if error.retry() => error,
+        done => return done,
+    };
+    tracing::warn!("{error}; trying on");
+    health.set_error(&error);
+    let patient = options(config, health, connected).await?.retry_on_initial_connect();
+    patient.connect(&servers(config)?[..]).await.map_err(|error| fault(config, &error))
+}
+
+/// Connects now or not at all.
+///
+/// # Errors
+/// A setting is wrong, the server refuses the credentials, or none can be reached.
+pub async fn connect_once(
+    config: &NatsConfig,
+    health: &HealthState,
+    connected: &IntGauge,
+) -> Result<Client, NatsError> {
+    let servers = servers(config)?;
+    let mut attempt = 1;
+    loop {
+        match options(config, health, connected).await?.connect(&servers[..]).await {
+            Ok(client) => return Ok(client),
+            Err(error) if attempt < HANG_UPS_MAX && refusal::hung_up(&error) => attempt += 1,
+            Err(error) => return Err(fault(config, &error)),
         }
-        Err(source) => Err(refused(config, source)),
     }
 }
 
-fn refused(config: &NatsConfig, source: async_nats::ConnectError) -> NatsError {
-    NatsError::Refused { url: config.url.join(","), source }
+fn servers(config: &NatsConfig) -> Result<Vec<ServerAddr>, NatsError> {
+    let server =
+        |url: &String| url.parse::<ServerAddr>().map_err(|source| NatsError::Url { url: config.shown_url(), source });
+    config.url.iter().map(server).collect()
+}
+
+/// User and password, or a token alone, of the first address that has some.
+pub(super) fn embedded(config: &NatsConfig) -> Option<(String, Option<String>)> {
+    let plain = |text: &str| decode_token(text).map_or_else(|| text.to_owned(), Cow::into_owned);
+    config
+        .url
+        .iter()
+        .filter_map(|url| url.parse::<ServerAddr>().ok())
+        .find_map(|server| Some((plain(server.username()?), server.password().map(plain))))
+}
+
+fn fault(config: &NatsConfig, error: &ConnectError) -> NatsError {
+    let (url, detail) = (config.shown_url(), error.to_string());
+    match refusal::advice(config, error) {
+        Some(advice) => NatsError::Refused { url, detail, advice },
+        None => NatsError::Unreachable { url, detail },
+    }
 }
 
 async fn options(config: &NatsConfig, health: &HealthState, connected: &IntGauge) -> Result<ConnectOptions, NatsError> {
@@ -117,9 +179,7 @@ async fn options(config: &NatsConfig, health: &HealthState, connected: &IntGauge
         .ping_interval(PING_EVERY)
         .request_timeout(Some(REQUEST_TIMEOUT))
         .custom_inbox_prefix(&config.inbox_prefix)
-        .reconnect_delay_callback(|attempts| {
-            Duration::from_millis(100).saturating_mul(1 << attempts.min(6)).min(RECONNECT_PAUSE_MAX)
-        })
+        .reconnect_delay_callback(pause)
         .event_callback(move |event| {
             tell(&health, &connected, &event);
             std::future::ready(())
@@ -129,13 +189,13 @@ async fn options(config: &NatsConfig, health: &HealthState, connected: &IntGauge
         options = options.require_tls(true);
     }
     if let Some(path) = &config.tls_ca_file {
-        readable("nats.tls_ca_file", path).await?;
+        certificates("nats.tls_ca_file", path).await?;
         options = options.add_root_certificates(path.clone());
     }
     match (&config.tls_cert_file, &config.tls_key_file) {
         (Some(cert), Some(key)) => {
-            readable("nats.tls_cert_file", cert).await?;
-            readable("nats.tls_key_file", key).await?;
+            certificates("nats.tls_cert_file", cert).await?;
+            private_key("nats.tls_key_file", key).await?;
             options = options.add_client_certificate(cert.clone(), key.clone());
         }
         (Some(_), None) => return Err(NatsError::Half { have: "nats.tls_cert_file", lack: "nats.tls_key_file" }),
@@ -143,6 +203,14 @@ async fn options(config: &NatsConfig, health: &HealthState, connected: &IntGauge
         (None, None) => {}
     }
     Ok(options)
+}
+
+/// The pause before an attempt, the first being 1: none, then more each time.
+fn pause(attempt: usize) -> Duration {
+    match attempt {
+        0 | 1 => Duration::ZERO,
+        later => Duration::from_millis(100).saturating_mul(1 << (later - 2).min(6)).min(RECONNECT_PAUSE_MAX),
+    }
 }
 
 async fn authenticate(mut options: ConnectOptions, config: &NatsConfig) -> Result<ConnectOptions, NatsError> {
@@ -164,12 +232,35 @@ async fn authenticate(mut options: ConnectOptions, config: &NatsConfig) -> Resul
     if let Some(token) = &config.token {
         options = options.token(token.expose().to_owned());
     }
+    // The client itself takes no notice of what an address says.
+    if refusal::sign_in_settings(config).is_none()
+        && let Some(credentials) = embedded(config)
+    {
+        options = match credentials {
+            (user, Some(password)) => options.user_and_password(user, password),
+            (token, None) => options.token(token),
+        };
+    }
     Ok(options)
 }
 
-async fn readable(setting: &'static str, path: &Path) -> Result<(), NatsError> {
-    let fault = |source| NatsError::File { setting, path: path.to_owned(), source };
-    tokio::fs::File::open(path).await.map(drop).map_err(fault)
+async fn certificates(setting: &'static str, path: &Path) -> Result<(), NatsError> {
+    let pem = read(setting, path).await?;
+    let mut found = CertificateDer::pem_slice_iter(&pem);
+    let whole = found.next().is_some_and(|first| first.is_ok()) && found.all(|next| next.is_ok());
+    if whole { Ok(()) } else { Err(NatsError::Pem { setting, path: path.to_owned(), wanted: "certificate" }) }
+}
+
+async fn private_key(setting: &'static str, path: &Path) -> Result<(), NatsError> {
+    let pem = read(setting, path).await?;
+    match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(NatsError::Pem { setting, path: path.to_owned(), wanted: "private key" }),
+    }
+}
+
+async fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, NatsError> {
+    tokio::fs::read(path).await.map_err(|source| NatsError::File { setting, path: path.to_owned(), source })
 }
 
 fn tell(health: &HealthState, connected: &IntGauge, event: &Event) {
@@ -194,5 +285,16 @@ fn tell(health: &HealthState, connected: &IntGauge, event: &Event) {
             tracing::error!(%event, "nats reports an error");
         }
         other => tracing::warn!(event = %other, "nats"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_attempt_is_made_at_once_and_later_ones_wait_longer() {
+        let pauses: Vec<u128> = [1, 2, 3, 7, 8, 99].map(|attempt| pause(attempt).as_millis()).into();
+        assert_eq!(pauses, [0, 100, 200, 3200, 4000, 4000]);
     }
 }

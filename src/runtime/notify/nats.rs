@@ -39,8 +39,6 @@ const WINDOW: usize = 256;
 const ALERT_DUPLICATE_WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// How long alerts are kept, a quarter for the review that comes after.
 const ALERT_AGE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
-/// Name of the stream of dead letters.
-pub const REJECTED_STREAM: &str = "HUMDRUM_REJECTED";
 /// How long dead letters are kept: long enough to mend a producer, short enough that garbage does not pile up.
 const REJECTED_AGE_MAX: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How long the stream of dead letters remembers ids. Replays reach back no further than a snapshot; a day of ids of
@@ -113,7 +111,7 @@ impl NatsNotifier {
                 description: "alerts of humdrum",
             },
             StreamSpec {
-                name: REJECTED_STREAM.to_owned(),
+                name: events.rejected_stream.clone(),
                 needs: format!("{rejected}.*"),
                 subjects: format!("{rejected}.>"),
                 create: events.create_stream,

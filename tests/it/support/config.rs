@@ -30,6 +30,7 @@ pub(crate) fn config(url: String) -> Config {
             batch: 1000,
             idle_after: Duration::from_secs(60),
             rejected_prefix: "humdrum.rejected".to_owned(),
+            rejected_stream: "HUMDRUM_REJECTED".to_owned(),
         },
         alerts: AlertsConfig {
             subject_prefix: "humdrum.alerts".to_owned(),

@@ -2,8 +2,11 @@
 
 pub(crate) mod config;
 pub(crate) mod files;
+pub(crate) mod humdrum;
+pub(crate) mod identity;
 pub(crate) mod nats;
 pub(crate) mod prometheus;
+pub(crate) mod running;
 pub(crate) mod site;
 pub(crate) mod webhook;
 
@@ -19,14 +22,23 @@ use ::prometheus::proto::MetricFamily;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits until the condition holds, or fails the test with the name of what did not come.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl FnMut() -> F) {
+    until_within(DEADLINE, what, condition).await;
+}
+
+/// The same with a deadline of its own, for what is a lot of work.
+pub(crate) async fn until_within<F: Future<Output = bool>>(
+    deadline: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) {
     let mut poll = tokio::time::interval(Duration::from_millis(10));
     let wait = async {
         while !condition().await {
             poll.tick().await;
         }
     };
-    assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "{what} did not come within {DEADLINE:?}");
+    assert!(tokio::time::timeout(deadline, wait).await.is_ok(), "{what} did not come within {deadline:?}");
 }
 
 /// An address on loopback that nobody takes between this look and a server's start, nor while the server is down: its

@@ -1,12 +1,16 @@
 //! A real nats-server, one for each test: its own port, its own JetStream directory, ended by its own pid.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use async_nats::Client;
 use async_nats::jetstream::{self, Context};
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
+use super::files::write;
 use super::{free_address, until};
 
 /// A running server. It ends with the value.
@@ -33,6 +37,15 @@ impl NatsServer {
         let mut server = Self { child, port, dir, arguments };
         server.wait().await;
         server
+    }
+
+    /// Starts a server with these settings and JetStream.
+    pub(crate) async fn start_configured(settings: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("nats.conf");
+        write(&file, settings);
+        // Settings are read at the start only.
+        Self::start_with(&["-js", "-c", &file.to_string_lossy()]).await
     }
 
     /// Address for clients.
@@ -63,21 +76,31 @@ impl NatsServer {
     }
 
     async fn wait(&mut self) {
-        let (url, child) = (self.url(), &mut self.child);
+        let (port, child) = (self.port, &mut self.child);
         until("the nats-server", || {
             assert!(child.try_wait().expect("can be asked").is_none(), "nats-server ended at its start");
-            let url = url.clone();
-            async move {
-                // A server that wants a password is up too.
-                use async_nats::ConnectErrorKind::{Authentication, AuthorizationViolation};
-                match async_nats::connect(url).await {
-                    Ok(_) => true,
-                    Err(error) => matches!(error.kind(), Authentication | AuthorizationViolation),
-                }
-            }
+            greeting(port)
         })
         .await;
     }
+}
+
+/// What the stream of alerts holds, as it stands there, in order.
+pub(crate) async fn alerts(server: &NatsServer) -> Vec<String> {
+    let stream = server.jetstream().await.get_stream("HUMDRUM_ALERTS").await.expect("exists");
+    let mut alerts = Vec::new();
+    for sequence in 1..=stream.cached_info().state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.expect("is there");
+        alerts.push(String::from_utf8(message.payload.to_vec()).expect("UTF-8"));
+    }
+    alerts
+}
+
+/// Whether the server greets whoever comes, which it does before it asks for a password or for TLS.
+async fn greeting(port: u16) -> bool {
+    let Ok(mut connection) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return false };
+    let mut word = [0; 4];
+    connection.read_exact(&mut word).await.is_ok() && &word == b"INFO"
 }
 
 impl Drop for NatsServer {

@@ -1,18 +1,13 @@
 //! A whole site: a nats-server, `humdrum run` as a process of its own, a webhook, and a Prometheus that scrapes.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
 use async_nats::jetstream::Context;
 use tempfile::TempDir;
 
 use super::config::event;
-use super::files::{read, write};
+use super::humdrum::Humdrum;
 use super::nats::NatsServer;
 use super::prometheus::Prometheus;
 use super::webhook::{Answer, Endpoint};
-use super::{free_address, until};
 
 /// What [`Site::feed`] publishes, by what must become of it.
 pub(crate) const ACCEPTED: usize = 421;
@@ -39,7 +34,14 @@ impl Site {
         rustls::crypto::ring::default_provider().install_default().ok();
         let (nats, dir) = (NatsServer::start().await, tempfile::tempdir().expect("a directory"));
         let webhook = Endpoint::start([Answer::Status(500)]).await;
-        let humdrum = Humdrum::start(dir.path(), &nats.url(), &webhook.url()).await;
+        let settings = format!(
+            "[nats]\nurl = '{}'\n[state]\ndir = 'state'\nsnapshot_every = '1s'\n\
+            [webhook]\nname = 'on-call'\nurl = '{}'\nbackoff_min = '100ms'\nbackoff_max = '200ms'\n",
+            nats.url(),
+            webhook.url()
+        );
+        let humdrum = Humdrum::start(dir.path(), &settings).await;
+        humdrum.ready().await;
         let prometheus = Prometheus::start(humdrum.address).await;
         prometheus.becomes("humdrum_nats_connected", 1.0).await;
         let context = nats.jetstream().await;
@@ -78,56 +80,5 @@ impl Site {
     async fn publish(&self, bot: &str, payload: String) {
         let ack = self.context.publish(format!("humdrum.events.acme.{bot}"), payload.into()).await.expect("sends");
         ack.await.expect("is stored");
-    }
-}
-
-/// The binary, running.
-#[derive(Debug)]
-pub(crate) struct Humdrum {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Humdrum {
-    async fn start(dir: &Path, nats: &str, webhook: &str) -> Self {
-        let (address, log) = (free_address(), dir.join("log"));
-        let config = format!(
-            "[nats]\nurl = '{nats}'\n[metrics]\nlisten = '{address}'\n[state]\ndir = '{}'\nsnapshot_every = '1s'\n\
-            [webhook]\nname = 'on-call'\nurl = '{webhook}'\nbackoff_min = '100ms'\nbackoff_max = '200ms'\n",
-            dir.join("state").display()
-        );
-        write(&dir.join("humdrum.toml"), config);
-        write(&log, "");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_humdrum"))
-            .args(["run", "--config", "humdrum.toml"])
-            .current_dir(dir)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::OpenOptions::new().append(true).open(&log).expect("a log"))
-            .spawn()
-            .expect("the binary runs");
-        let http = reqwest::Client::new();
-        until("humdrum to be ready", || {
-            let runs = child.try_wait().expect("can be asked").is_none();
-            assert!(runs, "humdrum ended at its start:\n{}", read(&log));
-            let answer = http.get(format!("http://{address}/readyz")).send();
-            async { answer.await.is_ok_and(|answer| answer.status().is_success()) }
-        })
-        .await;
-        Self { child, address }
-    }
-
-    /// What a scraper reads.
-    pub(crate) async fn scrape(&self) -> String {
-        let answer = reqwest::get(format!("http://{}/metrics", self.address)).await.expect("answers");
-        answer.text().await.expect("text")
-    }
-}
-
-impl Drop for Humdrum {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }

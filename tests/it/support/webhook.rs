@@ -45,9 +45,14 @@ struct Shared {
 
 impl Endpoint {
     pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script).await
+    }
+
+    /// The same at an address that the test has chosen.
+    pub(crate) async fn start_at(address: SocketAddr, script: impl IntoIterator<Item = Answer>) -> Self {
         let shared = Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), requests: Mutex::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
         Self { address, shared, task }

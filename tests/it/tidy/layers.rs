@@ -45,8 +45,20 @@ const LAYERS: &[Layer] = &[
         &["alert", "detect::policy::breach", "detect::profile", "event", "stats", "time"],
     ),
     layer(
+        &["detect::policy"],
+        &["alert", "detect::change", "detect::policy::breach", "detect::profile", "event", "registry", "stats", "time"],
+    ),
+    layer(
         &["detect::bot"],
-        &["detect::baseline", "detect::change", "detect::feature", "detect::policy::fraud", "event::Text", "time"],
+        &[
+            "detect::baseline",
+            "detect::change",
+            "detect::feature",
+            "detect::policy",
+            "detect::policy::fraud",
+            "event::Text",
+            "time",
+        ],
     ),
     layer(
         &["detect::score"],
@@ -61,14 +73,13 @@ const LAYERS: &[Layer] = &[
             "time::Local",
         ],
     ),
-    layer(&["detect::policy"], &["alert", "detect::change", "detect::profile", "event", "registry", "stats"]),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(
         &["detect::explain"],
-        &["alert::Reason", "detect::baseline", "detect::feature", "detect::score", "stats", "time::Local"],
+        &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time::Local"],
     ),
     layer(
-        &["detect::engine", "detect::judge"],
+        &["detect::engine", "detect::judge", "detect::rules"],
         &[
             "alert",
             "detect::baseline",
@@ -99,6 +110,7 @@ const LAYERS: &[Layer] = &[
             "detect::engine",
             "detect::fleet",
             "detect::frontier",
+            "detect::policy::Logs",
             "detect::policy::fraud",
             "detect::settings",
             "detect::stats",
@@ -118,7 +130,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::present"], &["alert", "time"]),
     layer(&["runtime::store::format"], &["alert::Alert", "time"]),
     layer(&["runtime::store"], &[]),
-    layer(&["runtime::nats"], &["config::NatsConfig", "runtime::health"]),
+    layer(&["runtime::nats"], &["config::NatsConfig", "event::subject::decode_token", "runtime::health"]),
     layer(
         &["runtime::source"],
         &[
@@ -194,6 +206,7 @@ const LAYERS: &[Layer] = &[
             "runtime::http",
             "runtime::metrics",
             "runtime::notify",
+            "runtime::nats::connect::connect_once",
             "runtime::present",
             "runtime::produce",
             "simulate",

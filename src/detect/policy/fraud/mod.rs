@@ -29,8 +29,6 @@ mod paid;
 mod payees;
 mod refunds;
 mod splits;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -178,3 +176,6 @@ fn mark(parts: &[&str]) -> u64 {
     first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     u64::from_le_bytes(first)
 }
+
+#[cfg(test)]
+mod tests;

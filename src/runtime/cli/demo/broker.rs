@@ -18,19 +18,27 @@ use crate::alert::Alert;
 use crate::config::{self, Config, Flag, Sources};
 use crate::detect::{Engine, Output, Settings};
 use crate::runtime::app::App;
+use crate::runtime::health::HealthState;
 use crate::runtime::http::{HttpParams, HttpServer};
+use crate::runtime::nats::connect::connect_once;
 use crate::runtime::produce::EventPublisher;
 use crate::simulate::{EventStream, FleetSpec};
 
 /// Names of the demo's own streams and subjects.
 const EVENTS: (&str, &str) = ("HUMDRUM_DEMO_EVENTS", "humdrum_demo.events");
 const ALERTS: (&str, &str) = ("HUMDRUM_DEMO_ALERTS", "humdrum_demo.alerts");
+const REJECTED: (&str, &str) = ("HUMDRUM_DEMO_REJECTED", "humdrum_demo.rejected");
 /// Time without any new alert after which the rest counts as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the demo through a server.
 pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &str) -> anyhow::Result<()> {
-    let client = async_nats::connect(url).await.with_context(|| format!("no NATS server at {url}"))?;
+    let receiver = Receiver::start().await?;
+    let (config, metrics) = (settings(url, &receiver)?, prometheus::Registry::new());
+    // The demo's own connection; its state is nobody's figure.
+    let connected = prometheus::IntGauge::new("connected", "1 while connected")?;
+    let client = connect_once(&config.nats, &HealthState::new(None), &connected).await?;
+    let url = config.nats.shown_url();
     let context = jetstream::new(client.clone());
     clear(&context).await;
     // Made here and not left to the app, which makes it behind its start: the first event must find it.
@@ -40,11 +48,9 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
         ..jetstream::stream::Config::default()
     };
     context.create_stream(stream).await.context("the stream of the demo's events cannot be made")?;
-    let receiver = Receiver::start().await?;
-    let metrics = prometheus::Registry::new();
     let mut stream = EventStream::new(&spec);
     let bots = registry(&stream.registry())?;
-    let app = App::start(settings(url, &receiver)?, bots.clone(), &metrics).await?;
+    let app = App::start(config, bots.clone(), &metrics).await?;
     let health = app.health();
     let http = HttpServer::start(
         args.metrics_listen,
@@ -116,6 +122,8 @@ fn settings(url: &str, receiver: &Receiver) -> anyhow::Result<Config> {
         ("nats.url", url),
         ("events.stream", EVENTS.0),
         ("events.subject_prefix", EVENTS.1),
+        ("events.rejected_stream", REJECTED.0),
+        ("events.rejected_prefix", REJECTED.1),
         ("alerts.stream", ALERTS.0),
         ("alerts.subject_prefix", ALERTS.1),
     ];
@@ -131,7 +139,7 @@ fn settings(url: &str, receiver: &Receiver) -> anyhow::Result<Config> {
 
 /// Removes the demo's streams, if they are there.
 async fn clear(context: &jetstream::Context) {
-    for (stream, _) in [EVENTS, ALERTS] {
+    for (stream, _) in [EVENTS, ALERTS, REJECTED] {
         if context.delete_stream(stream).await.is_ok() {
             tracing::debug!(stream, "an earlier demo's stream is removed");
         }

@@ -27,8 +27,8 @@ use crate::simulate::{FleetSpec, Summary};
 use receiver::Receiver;
 use show::Show;
 
-/// Bots of the fleet: enough for each kind and each attack, few enough to read about.
-const BOTS: usize = 60;
+/// Bots of the fleet where nothing is asked for: enough for each kind and each attack, few enough to read about.
+const BOTS: u64 = 60;
 /// Attacks a bot, on average.
 const ATTACKS_PER_BOT: f64 = 0.6;
 /// Secret that the demo's webhook signs with; it guards nothing.
@@ -50,6 +50,9 @@ pub(super) struct DemoArgs {
     /// Send everything through this NATS server, in streams of the demo's own, made anew
     #[arg(long, value_name = "URL")]
     nats: Option<String>,
+    /// Bots of the fleet
+    #[arg(long, value_name = "NUMBER", default_value_t = BOTS, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    bots: u64,
     /// Seed of the fleet; the same seed shows the same
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
@@ -64,7 +67,12 @@ pub(super) struct DemoArgs {
 /// Shows the fleet.
 pub(super) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
-    let spec = FleetSpec { seed: args.seed, bots: BOTS, attacks_per_bot: ATTACKS_PER_BOT, ..FleetSpec::default() };
+    let spec = FleetSpec {
+        seed: args.seed,
+        bots: args.bots as usize,
+        attacks_per_bot: ATTACKS_PER_BOT,
+        ..FleetSpec::default()
+    };
     let show = Show::new(args.fast)?;
     Ok(runtime.block_on(async {
         match &args.nats {

@@ -1,0 +1,271 @@
+//! One log's count: which numbers came, which are missing, and whether it is one count at all.
+//!
+//! A number above the count opens a gap, one below it shrinks a gap, begins a new count, or came again. Everything is
+//! decided by the number and its event time, so that a log that is read twice is told of in the same words.
+
+use serde::{Deserialize, Serialize};
+
+use super::LogBreach;
+use crate::alert::{Dimension, Severity};
+use crate::detect::policy::{Breach, breach};
+use crate::detect::profile::IntegrityProfile;
+use crate::event::{Event, Text};
+use crate::time::{Span, Timestamp};
+
+/// Days after which a restart, or a loss, is news again.
+const NEWS_DAYS: i64 = 7;
+/// Highest number with which a count is taken to have begun at 1 and lost its beginning.
+const RESTART_MAX: u64 = 64;
+
+/// What is known of one producer's count.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Log {
+    pub tenant: Text,
+    pub producer: Text,
+    /// Event time of the first record ever, and how many came.
+    since: Timestamp,
+    pub records: u64,
+    /// Least number of the running count, one above its highest, and when it began and stood there.
+    first: u64,
+    next: u64,
+    started: Timestamp,
+    newest: Timestamp,
+    /// Where the count before the running one had come to.
+    before: Option<u64>,
+    pub gaps: Vec<Gap>,
+    pub due: Option<Timestamp>,
+    /// Until when the numbers say nothing, since two writers give them.
+    muddled_until: Option<Timestamp>,
+    restart_told_day: i64,
+    /// Day of the last loss, records lost on it, and days with losses in a row of at most a week between them.
+    loss_day: i64,
+    lost: u64,
+    loss_days: u16,
+}
+
+/// A range that is missing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Gap {
+    from: u64,
+    to: u64,
+    /// Event times of the records around it.
+    before: Timestamp,
+    pub after: Timestamp,
+    pub due: Timestamp,
+    /// The record after it.
+    pub event: Text,
+}
+
+impl Log {
+    pub(super) fn new(event: &Event, producer: &Text, seq: u64, watermark: Timestamp) -> Self {
+        // A first record may be stamped ahead of what the log writes; the watermark is not.
+        let ts = event.ts.min(watermark);
+        Self {
+            tenant: event.tenant.clone(),
+            producer: producer.clone(),
+            since: ts,
+            records: 1,
+            first: seq,
+            next: seq.saturating_add(1),
+            started: ts,
+            newest: ts,
+            before: None,
+            gaps: Vec::new(),
+            due: None,
+            muddled_until: None,
+            restart_told_day: i64::MIN,
+            loss_day: i64::MIN,
+            lost: 0,
+            loss_days: 0,
+        }
+    }
+
+    pub(super) fn is(&self, tenant: &str, producer: &str) -> bool {
+        self.tenant == tenant && self.producer == producer
+    }
+
+    /// Takes a number in.
+    pub(super) fn count(
+        &mut self,
+        seq: u64,
+        ts: Timestamp,
+        sound: bool,
+        event: &Event,
+        watermark: Timestamp,
+        profile: &IntegrityProfile,
+    ) -> (Option<Breach>, bool) {
+        if self.muddled_until.is_some_and(|until| watermark < until) {
+            self.begin(seq, ts);
+            return (None, false);
+        }
+        let grace = Span::from_mins(profile.grace_minutes);
+        if seq >= self.next {
+            if self.before.is_some() && ts < self.started {
+                // The end of the count before, come late.
+                return (None, false);
+            }
+            if sound && self.before.is_some_and(|before| seq >= before && seq - before < seq - self.next) {
+                return (self.muddle(ts), false);
+            }
+            let room = self.gaps.len() < profile.gaps_max;
+            if seq > self.next && room {
+                let (from, to, before) = (self.next, seq - 1, self.newest.min(ts));
+                self.gaps.push(Gap { from, to, before, after: ts, due: watermark + grace, event: event.id.clone() });
+            }
+            let limited = seq > self.next && !room;
+            self.next = seq.saturating_add(1);
+            self.newest = ts;
+            return (None, limited);
+        }
+        let again = sound && ts > self.newest;
+        if again && seq <= 1 {
+            return (self.restart(seq, ts, event, watermark + grace), false);
+        }
+        if let Some(at) = self.gap_of(seq, ts) {
+            if sound && ts > self.gaps[at].after + grace {
+                return (self.muddle(ts), false);
+            }
+            return (None, self.fill(at, seq, ts, event, profile.gaps_max));
+        }
+        if seq < self.first && watermark < self.started + grace {
+            // The first records of a log that is new to us came out of order.
+            self.first = seq;
+            return (None, false);
+        }
+        let restart = if again { self.restart(seq, ts, event, watermark + grace) } else { None };
+        (restart, false)
+    }
+
+    /// The gap that a number belongs to; of several, the one nearest in time.
+    fn gap_of(&self, seq: u64, ts: Timestamp) -> Option<usize> {
+        let distance = |gap: &Gap| {
+            let (early, late) = (gap.before - ts, ts - gap.after);
+            early.as_micros().max(late.as_micros()).max(0)
+        };
+        let holds = |at: &usize| (self.gaps[*at].from..=self.gaps[*at].to).contains(&seq);
+        (0..self.gaps.len()).filter(holds).min_by_key(|&at| distance(&self.gaps[at]))
+    }
+
+    /// Takes a number out of a gap; whether the bound on gaps cut what is left of it.
+    fn fill(&mut self, at: usize, seq: u64, ts: Timestamp, event: &Event, gaps_max: usize) -> bool {
+        let gap = &mut self.gaps[at];
+        match (gap.from == seq, gap.to == seq) {
+            (true, true) => {
+                self.gaps.remove(at);
+                if self.gaps.is_empty() {
+                    self.gaps = Vec::new();
+                }
+            }
+            (true, false) => {
+                gap.from += 1;
+                gap.before = ts.min(gap.after);
+            }
+            (false, true) => {
+                gap.to -= 1;
+                (gap.after, gap.event) = (ts.later(gap.before), event.id.clone());
+            }
+            (false, false) => {
+                let rest = Gap { from: seq + 1, before: ts.min(gap.after), ..gap.clone() };
+                gap.to = seq - 1;
+                (gap.after, gap.event) = (ts.later(gap.before), event.id.clone());
+                if self.gaps.len() >= gaps_max {
+                    return true;
+                }
+                self.gaps.insert(at + 1, rest);
+            }
+        }
+        false
+    }
+
+    /// Counts from a number on, as if the log began there.
+    fn begin(&mut self, seq: u64, ts: Timestamp) {
+        (self.first, self.next, self.started, self.newest) = (seq, seq.saturating_add(1), ts, ts);
+        self.before = None;
+        self.gaps = Vec::new();
+    }
+
+    /// The count starts again. What is missing of the old one stays missing.
+    fn restart(&mut self, seq: u64, ts: Timestamp, event: &Event, due: Timestamp) -> Option<Breach> {
+        let (ended, before) = (self.next, self.newest);
+        let gaps = std::mem::take(&mut self.gaps);
+        self.begin(seq, ts);
+        (self.before, self.gaps) = (Some(ended), gaps);
+        if (2..=RESTART_MAX).contains(&seq) {
+            self.gaps.push(Gap { from: 1, to: seq - 1, before, after: ts, due, event: event.id.clone() });
+        }
+        let day = ts.day_utc();
+        let news = self.restart_told_day.saturating_add(NEWS_DAYS) < day;
+        self.restart_told_day = day;
+        let last = ended.saturating_sub(1);
+        let phrase = format!("started counting again at {seq} after number {last}");
+        news.then(|| {
+            of_log(Severity::Info, 20.0, "counter_restart", &seq.to_string(), &format!("number {ended}"), phrase)
+        })
+    }
+
+    /// Two writers under one name.
+    fn muddle(&mut self, ts: Timestamp) -> Option<Breach> {
+        let again = self.muddled_until.is_some();
+        self.begin(self.next, ts);
+        self.muddled_until = Some(ts + Span::DAY);
+        let phrase = "is numbered by two writers at once, so that its gaps cannot be seen".to_owned();
+        let (observed, expected) = ("two counts under one name", "one count");
+        (!again).then(|| of_log(Severity::Info, 20.0, "counter_shared", observed, expected, phrase))
+    }
+
+    /// A gap that nothing filled.
+    pub(super) fn lose(&mut self, gap: &Gap, profile: &IntegrityProfile) -> Breach {
+        let day = gap.after.day_utc();
+        if day > self.loss_day {
+            let fresh = self.loss_day.saturating_add(NEWS_DAYS) < day;
+            self.loss_days = if fresh { 0 } else { self.loss_days.saturating_add(1) };
+            (self.loss_day, self.lost) = (day, 0);
+        }
+        let missing = (gap.to - gap.from).saturating_add(1);
+        self.lost = self.lost.saturating_add(missing);
+        let span = gap.after - gap.before;
+        let minutes = span.as_micros() / Span::MINUTE.as_micros();
+        let many = self.lost >= profile.page_records;
+        let long = missing > 1 && minutes >= profile.page_minutes;
+        let usual = self.loss_days >= profile.lossy_days || gap.after < self.since + Span::DAY;
+        let (severity, score) = match (usual, many, long) {
+            (true, ..) | (_, false, false) => (Severity::Low, 60.0),
+            (_, true, true) => (Severity::High, 93.0),
+            _ => (Severity::Medium, 85.0),
+        };
+        let (count, range) = match missing {
+            1 => ("1 record".to_owned(), format!("number {}", gap.from)),
+            _ => (format!("{missing} records"), format!("numbers {} to {}", gap.from, gap.to)),
+        };
+        let phrase = format!("lacks {count}, {range}, {} from {} on", lasting(span), gap.before);
+        of_log(severity, score, "sequence_gap", &range, "every number once", phrase)
+    }
+
+    pub(super) fn about(&self, ts: Timestamp, event: &Text, breach: Breach) -> LogBreach {
+        LogBreach {
+            tenant: self.tenant.clone(),
+            producer: self.producer.clone(),
+            ts,
+            event: event.clone(),
+            breach,
+            days: (ts - self.since).as_days_f64().max(0.0),
+            records: self.records,
+        }
+    }
+}
+
+fn of_log(severity: Severity, score: f64, detector: &str, observed: &str, expected: &str, phrase: String) -> Breach {
+    let mut breach = breach(severity, score, Dimension::Integrity, detector, observed, expected, phrase);
+    breach.reason.text = format!("The log {}.", breach.phrase);
+    breach
+}
+
+/// A stretch of time in words.
+fn lasting(span: Span) -> String {
+    let secs = span.as_micros() / Span::SECOND.as_micros();
+    match secs {
+        ..120 => format!("about {secs} seconds"),
+        120..7200 => format!("about {} minutes", secs / 60),
+        _ => format!("about {} hours", secs / 3600),
+    }
+}

@@ -1,0 +1,189 @@
+//! What is a gap, and what is only the way that records come.
+
+use super::*;
+use crate::alert::Severity;
+use crate::detect::profile::Profile;
+use crate::event::decode::{Envelope, Limits, decode};
+use crate::time::Span;
+
+/// Logs with the watermark that the records themselves give.
+#[derive(Default)]
+struct Bench {
+    logs: Logs,
+    watermark: Timestamp,
+    told: Vec<LogBreach>,
+    limited: usize,
+}
+
+/// Seconds after the beginning of a Monday.
+fn at(secs: i64) -> Timestamp {
+    "2026-03-02T00:00:00Z".parse::<Timestamp>().expect("a time") + Span::from_secs(secs)
+}
+
+fn profile() -> IntegrityProfile {
+    Profile::shipped().integrity
+}
+
+impl Bench {
+    /// A log of an old count, a record each ten minutes for two days; the next number is 2880.
+    fn settled() -> Self {
+        let mut bench = Self::default();
+        for seq in 2592..2880 {
+            bench.record(seq, 60 * 2879 - 600 * (2879 - seq as i64));
+        }
+        bench
+    }
+
+    fn record(&mut self, seq: u64, secs: i64) {
+        let json =
+            format!(r#"{{"id":"e{seq}","ts":"{}","bot":"b","type":"call","producer":"p","seq":{seq}}}"#, at(secs));
+        let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
+        self.pass(at(secs));
+        let (told, limited) = self.logs.note(&event, Arrival::Sound, self.watermark, &profile());
+        self.told.extend(told);
+        self.limited += usize::from(limited);
+    }
+
+    fn pass(&mut self, to: Timestamp) {
+        self.watermark = self.watermark.later(to);
+        self.told.extend(self.logs.due(self.watermark, &profile()));
+    }
+
+    /// What was told once an hour more has passed.
+    fn after_an_hour(&mut self) -> Vec<(&'static str, Severity)> {
+        self.pass(self.watermark + Span::HOUR);
+        let name = |told: &LogBreach| match told.breach.reason.detector.as_str() {
+            "sequence_gap" => "gap",
+            "counter_restart" => "restart",
+            _ => "shared",
+        };
+        self.told.iter().map(|told| (name(told), told.breach.severity)).collect()
+    }
+}
+
+/// What comes after two days, as numbers and seconds from then on.
+fn told(records: &[(u64, i64)]) -> Vec<(&'static str, Severity)> {
+    let mut bench = Bench::settled();
+    for &(seq, secs) in records {
+        bench.record(seq, 2880 * 60 + secs);
+    }
+    bench.after_an_hour()
+}
+
+#[test]
+fn a_gap_is_told_by_its_size_once_its_time_is_up() {
+    assert_eq!(told(&[(2881, 60)]), [("gap", Severity::Low)]);
+    assert_eq!(told(&[(2883, 180)]), [("gap", Severity::Low)]);
+    assert_eq!(told(&[(2890, 60)]), [("gap", Severity::Medium)], "ten records");
+    assert_eq!(told(&[(2886, 360)]), [("gap", Severity::Medium)], "six minutes");
+    assert_eq!(told(&[(2895, 900)]), [("gap", Severity::High)]);
+    let mut bench = Bench::settled();
+    bench.record(2892, 2892 * 60);
+    bench.pass(at(2892 * 60 + 899));
+    assert_eq!(bench.told, []);
+    bench.pass(at(2892 * 60 + 900));
+    let told = &bench.told[0];
+    assert_eq!((told.ts, told.event.as_str()), (at(2892 * 60), "e2892"));
+    assert_eq!(
+        told.breach.phrase,
+        "lacks 12 records, numbers 2880 to 2891, about 13 minutes from 2026-03-03T23:59:00Z on"
+    );
+}
+
+#[test]
+fn records_that_come_late_twice_or_out_of_order_are_no_gap() {
+    assert_eq!(told(&[(2882, 120), (2881, 60), (2880, 0), (2883, 180)]), []);
+    assert_eq!(told(&[(2880, 0), (2880, 0), (2879, -60), (2881, 60)]), []);
+    let backward: Vec<(u64, i64)> = (2880..3080).rev().map(|seq| (seq, 60 * (seq as i64 - 2880) / 20)).collect();
+    assert_eq!(told(&backward), []);
+    assert_eq!(told(&[(2890, 600), (2885, 300), (2900, 1200)]).len(), 3, "what remains on both sides is missing");
+}
+
+#[test]
+fn a_filled_gap_is_forgotten_and_a_half_filled_one_tells_the_rest() {
+    let mut bench = Bench::settled();
+    bench.record(2892, 2892 * 60);
+    for seq in 2880..2889 {
+        bench.record(seq, 60 * seq as i64);
+    }
+    bench.record(2891, 2891 * 60);
+    assert_eq!(bench.after_an_hour(), [("gap", Severity::Low)]);
+    assert_eq!(bench.told[0].breach.reason.observed, "numbers 2889 to 2890");
+    assert_eq!(bench.told[0].ts, at(2891 * 60));
+}
+
+#[test]
+fn many_small_gaps_of_a_day_are_one_large_one() {
+    let mut bench = Bench::settled();
+    for nth in 0..10 {
+        bench.record(2881 + 2 * nth, (2881 + 2 * nth as i64) * 60);
+    }
+    let told = bench.after_an_hour();
+    assert_eq!(told.iter().filter(|(_, severity)| *severity == Severity::Low).count(), 9);
+    assert_eq!(told.last(), Some(&("gap", Severity::Medium)));
+}
+
+#[test]
+fn a_log_that_loses_records_every_day_does_not_page_forever() {
+    let mut bench = Bench::settled();
+    let mut seq = 2880;
+    for day in 2..7_i64 {
+        seq += 20;
+        bench.record(seq, day * 86_400);
+        bench.record(seq + 1, day * 86_400 + 3600);
+        seq += 2;
+    }
+    let severities: Vec<Severity> = bench.after_an_hour().into_iter().map(|(_, severity)| severity).collect();
+    assert_eq!(severities, [Severity::Medium, Severity::High, Severity::High, Severity::Low, Severity::Low]);
+}
+
+#[test]
+fn a_restart_is_no_gap_of_billions() {
+    let restart = [("restart", Severity::Info)];
+    assert_eq!(told(&[(0, 0), (1, 60), (2, 120)]), restart);
+    assert_eq!(told(&[(3, 180), (1, 60), (2, 120), (4, 240)]), restart, "out of order, from 1");
+    assert_eq!(told(&[(1, 60), (2880, 0), (2, 120), (2, 120)]), restart, "the old count's last record is late");
+    assert_eq!(told(&[(0, 0), (1, 60), (0, 7200), (1, 7260)]), restart, "the second one is no news");
+    assert_eq!(told(&[(0, 0), (20, 60)]), [restart[0], ("gap", Severity::Medium)], "a new count may have gaps");
+}
+
+#[test]
+fn two_writers_under_one_name_make_no_gaps() {
+    let mut bench = Bench::settled();
+    for nth in 0..200_i64 {
+        bench.record(2880 + nth as u64, (2880 + nth) * 60);
+        bench.record(nth as u64, (2880 + nth) * 60 + 7);
+    }
+    assert_eq!(bench.after_an_hour(), [("restart", Severity::Info), ("shared", Severity::Info)]);
+}
+
+#[test]
+fn a_log_that_is_new_to_us_begins_where_it_is() {
+    let mut bench = Bench::default();
+    for (seq, secs) in [(700, 3), (698, 4), (699, 2), (701, 5)] {
+        bench.record(seq, secs);
+    }
+    assert_eq!(bench.after_an_hour(), []);
+    bench.record(900, 3700);
+    assert_eq!(bench.after_an_hour(), [("gap", Severity::Low)], "its first day proves nothing");
+}
+
+#[test]
+fn gaps_and_logs_are_bounded() {
+    let mut bench = Bench::settled();
+    for nth in 0..100 {
+        bench.record(2881 + 2 * nth, 2880 * 60 + nth as i64);
+    }
+    assert_eq!(bench.limited, 100 - profile().gaps_max);
+    assert!(bench.logs.heap_bytes() < 16 * 1024);
+}
+
+#[test]
+fn a_restored_state_goes_on() {
+    let mut bench = Bench::settled();
+    bench.record(2891, 2891 * 60);
+    let bytes = postcard::to_stdvec(&bench.logs).expect("bytes");
+    bench.logs = postcard::from_bytes::<Logs>(&bytes).expect("logs").rebuilt();
+    assert_eq!(postcard::to_stdvec(&bench.logs).expect("bytes"), bytes);
+    assert_eq!(bench.after_an_hour(), [("gap", Severity::High)]);
+}

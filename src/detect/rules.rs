@@ -1,0 +1,67 @@
+//! Where the rules meet the engine: what each of them is shown, and when.
+//!
+//! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
+
+use super::engine::{Engine, Output};
+use super::judge;
+use super::policy::{self, Arrival, Breach, Read};
+use crate::event::{Event, Kind};
+use crate::time::Timestamp;
+
+/// Holds an event against the rules about bots.
+pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
+    let bot = &engine.bots[at as usize];
+    let breaches = policy::check(event, engine.record(at), &bot.windows, &engine.profile.privilege);
+    for breach in breaches.into_iter().chain(secret(engine, at, event)) {
+        judge::rule(engine, at, event, breach, output);
+    }
+    if let Kind::Transaction(transaction) = &event.kind {
+        judge::transaction(engine, at, event, transaction, output);
+    }
+}
+
+/// Holds the read of a secret against those that the bot reads.
+fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
+    let name = policy::secret_name(event)?;
+    let tenant = &engine.bots[at as usize].tenant;
+    let owner = engine.fleet.other_reader(tenant, &name, at).map(|owner| engine.bots[owner as usize].bot.clone());
+    let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let bot = &mut engine.bots[at as usize];
+    let read = Read {
+        event,
+        secret: &name,
+        owner: owner.as_deref(),
+        today: bot.baseline.today,
+        days: f64::from(bot.baseline.days),
+        window_days: engine.settings.baseline_days,
+        mature_days: engine.settings.mature_days,
+        mature,
+        announced: bot.windows.new_secrets(event.ts),
+    };
+    let secrets = bot.secrets.get_or_insert_default();
+    let found = secrets.read(&read, &engine.profile);
+    if secrets.owns(&name, engine.profile.secret.owner_days) {
+        engine.fleet.learn_secret(&bot.tenant, &name, at, event.ts.day_utc());
+    }
+    found
+}
+
+/// Counts an event in the log that it comes from.
+pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: &mut Output) {
+    if event.seq.is_none() {
+        return;
+    }
+    let watermark = engine.frontier.watermark().unwrap_or(event.ts);
+    let (found, limited) = engine.logs.note(event, arrival, watermark, &engine.profile.integrity);
+    engine.stats.limited += u64::from(limited);
+    if let Some(found) = found {
+        judge::log(engine, found, output);
+    }
+}
+
+/// Tells of the gaps whose time is up.
+pub(super) fn logs_due(engine: &mut Engine, watermark: Timestamp, output: &mut Output) {
+    for found in engine.logs.due(watermark, &engine.profile.integrity) {
+        judge::log(engine, found, output);
+    }
+}
