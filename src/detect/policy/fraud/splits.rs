@@ -4,9 +4,10 @@
 //! of a day to one counterparty that lie within `split_band` below the same round amount are counted, from
 //! `split_payments_min` on, against the bot's own days ([`DailyPeak`]): some vendors always bill 990. What a payment
 //! at the limit needs decides how bad it is: more approvers than these had is high; a limit that the bot seldom
-//! exceeds is medium; where it often pays more, there was nothing to evade, and it is low.
+//! exceeds is medium; where it often pays more, there was nothing to evade, and it is low. So it is for a vendor whose
+//! bills were of that size on [`USUAL_DAYS`] days before, the first of them [`USUAL_AGE_DAYS`] days ago or longer.
 //!
-//! Bound: [`RECENT_MAX`] such payments of a day. Blind spots: limits that are not round; a counterparty for each part.
+//! Bounds: [`RECENT_MAX`] such payments of a day, [`USUAL_MAX`] vendors. Blind spots: limits that are not round; a counterparty for each part.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,11 +26,29 @@ const ABOVE: f64 = 1.14;
 /// Share of payments above an amount up to which the amount counts as a limit of the bot.
 const ABOVE_SHARE: f64 = 0.05;
 
+/// Days on which a vendor was paid just below a limit, after which that is its usual bill.
+const USUAL_DAYS: u16 = 2;
+/// Days since the first of them. Smaller: two small parts ahead excuse the rest.
+const USUAL_AGE_DAYS: i32 = 7;
+/// Vendors that were paid just below a limit. Fewer would tell of bills that are usual.
+const USUAL_MAX: usize = 256;
+
 /// Payments just below round amounts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Splits {
     recent: Vec<Near>,
     peak: DailyPeak,
+    usual: Vec<Usual>,
+}
+
+/// A counterparty that was paid just below a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Usual {
+    mark: u64,
+    first_day: i32,
+    last_day: i32,
+    /// Days before the last.
+    days: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +76,7 @@ impl Splits {
         if self.recent.len() > RECENT_MAX {
             self.recent.remove(0);
         }
+        let billed = self.is_usual(mark, case.day);
         let parts = || self.recent.iter().filter(|known| known.mark == mark);
         let count = parts().count() as u32;
         let p = self.peak.p_at_least(count, profile.dispersion_min);
@@ -68,7 +88,9 @@ impl Splits {
         }
         let sum = parts().map(|known| known.amount).sum();
         let above = limit * ABOVE;
-        let severity = if approvals.fewer(Some(above), transaction.approvers.len()) {
+        let severity = if billed {
+            Severity::Low
+        } else if approvals.fewer(Some(above), transaction.approvers.len()) {
             Severity::High
         } else if approvals.share_above(above) <= ABOVE_SHARE {
             Severity::Medium
@@ -89,6 +111,24 @@ impl Splits {
         breach.evidence = parts().rev().filter(|known| known.id != event.id).map(|known| known.id.clone()).collect();
         self.peak.note_doubted(count);
         Some(breach)
+    }
+
+    /// Notes a payment just below a limit; whether the counterparty's bills are usually of that size.
+    fn is_usual(&mut self, mark: u64, day: i32) -> bool {
+        let Some(known) = self.usual.iter_mut().find(|known| known.mark == mark) else {
+            if self.usual.len() >= USUAL_MAX
+                && let Some(oldest) = (0..self.usual.len()).min_by_key(|&at| self.usual[at].last_day)
+            {
+                self.usual.swap_remove(oldest);
+            }
+            self.usual.push(Usual { mark, first_day: day, last_day: day, days: 0 });
+            return false;
+        };
+        if day > known.last_day {
+            known.days = known.days.saturating_add(1);
+            known.last_day = day;
+        }
+        known.days >= USUAL_DAYS && day - known.first_day >= USUAL_AGE_DAYS
     }
 
     /// Closes days.
@@ -146,5 +186,10 @@ mod tests {
             (0..4).for_each(|nth| billed.feed(day * DAY + nth, &pay(990.0, "Gamma", r#""ann""#)));
         }
         assert_eq!(parts(&mut billed, &[970.0; 4], "Gamma"), None);
+        let mut seldom = Books::default();
+        for day in 0..30 {
+            seldom.feed(day * DAY, &pay(if day % 10 == 0 { 990.0 } else { 200.0 }, "Gamma", r#""ann""#));
+        }
+        assert_eq!(parts(&mut seldom, &[970.0; 4], "Gamma"), Some(("split_payments", Severity::Low)));
     }
 }
