@@ -38,9 +38,22 @@ pub(super) struct BotState {
     /// What its transactions have been like; none for bots without any.
     pub money: Option<Box<MoneyHistory>>,
     ids: IdWindow,
-    /// Halves of their fingerprints, newest last.
-    recent: SmallVec<[u32; 4]>,
+    /// Judged sessions, newest last.
+    recent: SmallVec<[Judged; 2]>,
     told: SmallVec<[Told; 1]>,
+}
+
+/// A session that was judged, small, since each bot keeps some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Judged {
+    /// Half of its id's fingerprint.
+    print: u32,
+    /// Minute of its newest event, since 1970.
+    last_minute: u32,
+}
+
+fn minute(at: Timestamp) -> u32 {
+    at.as_micros().div_euclid(Span::MINUTE.as_micros()) as u32
 }
 
 /// A novelty that was reported.
@@ -101,18 +114,20 @@ impl BotState {
         }
     }
 
-    /// Whether a session was judged already.
-    pub(super) fn was_judged(&self, key: u64) -> bool {
-        key != 0 && self.recent.contains(&(key as u32))
+    /// Whether an event belongs to a session that was judged: it carries its id and happened before its end. Whatever
+    /// happened later under that id is another session, or an old id would be a place to hide in.
+    pub(super) fn is_straggler(&self, key: u64, at: Timestamp) -> bool {
+        let of_it = |judged: &Judged| judged.print == key as u32 && minute(at) <= judged.last_minute;
+        key != 0 && self.recent.iter().any(of_it)
     }
 
-    /// Notes that a session was judged.
-    pub(super) fn note_judged(&mut self, key: u64) {
+    /// Notes that a session was judged, with its newest event.
+    pub(super) fn note_judged(&mut self, key: u64, newest: Timestamp) {
         if key != 0 {
             if self.recent.len() >= RECENT_MAX {
                 self.recent.remove(0);
             }
-            self.recent.push(key as u32);
+            self.recent.push(Judged { print: key as u32, last_minute: minute(newest) });
         }
     }
 

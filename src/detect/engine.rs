@@ -206,7 +206,7 @@ impl Engine {
     fn follow(&mut self, at: u32, event: &Event, output: &mut Output) {
         let bot = &mut self.bots[at as usize];
         let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, TIDY - 1));
-        if bot.was_judged(key) {
+        if bot.is_straggler(key, event.ts) {
             return;
         }
         let slot = match bot.sessions.iter().position(|session| session.key == key) {
@@ -270,7 +270,7 @@ impl Engine {
             if bot.sessions.is_empty() {
                 bot.sessions = Vec::new();
             }
-            bot.note_judged(key);
+            bot.note_judged(key, session.newest);
             self.stats.sessions += 1;
             judge::closed(self, at, &session, output);
         }

@@ -124,6 +124,18 @@ fn each_dimension_pages_for_its_own_reason() {
     }
 }
 
+/// A session id that was judged is no cloak: only what happened within that session is a straggler of it.
+#[test]
+fn the_id_of_an_old_session_hides_nothing() {
+    let old = format!("run-29-{}", Night::usual(29).minute);
+    let reused = Night { host: "kali", ip: "172.16.9.9", ..Night::usual(30) }.events().into_iter().map(|mut event| {
+        event.session = Some(old.as_str().into());
+        event
+    });
+    let alerts = alerts_of(month().into_iter().chain(reused));
+    assert!(alerts.iter().any(|alert| alert.severity.pages()), "{alerts:#?}");
+}
+
 #[test]
 fn a_young_bot_is_learned_and_not_judged() {
     let events = (0..10).flat_map(|day| Night::usual(day).events());
