@@ -13,9 +13,9 @@ use humdrum::event::Event;
 use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
-use humdrum::stats::calibrate::{Calibrator, TailPrior};
+use humdrum::stats::calibrate::Calibrator;
 use humdrum::stats::log_histogram::LogHistogram;
-use humdrum::stats::week::WeekDensity;
+use humdrum::stats::week::{WeekDensity, WeekPrior};
 use humdrum::time::Local;
 
 /// Events that one measurement takes.
@@ -80,11 +80,11 @@ fn statistics(c: &mut Criterion) {
         week.learn(Local { day: 0, weekday: (step % 5) as u8, minute: 360 + step % 90 }, 1.0);
     }
     let mut group = c.benchmark_group("stats");
-    let prior = TailPrior { scale: 0.8, sessions: 8.0 };
-    group.bench_function("calibrator_p", |b| b.iter(|| calibrator.p_value(black_box(3.3), prior)));
+    group.bench_function("calibrator_p", |b| b.iter(|| calibrator.p_own(black_box(3.3), 0.8)));
     group.bench_function("log_histogram_p", |b| b.iter(|| histogram.p_value(black_box(1234.0), 0.2)));
+    let prior = WeekPrior { days: 20.0, any_time: 0.03, in_time: 0.5, alike: 0.3 };
     let start = Local { day: 0, weekday: 2, minute: 400 };
-    group.bench_function("week_tail_mass", |b| b.iter(|| week.tail_mass(black_box(start), 0.01)));
+    group.bench_function("week_tail_mass", |b| b.iter(|| week.tail_mass(black_box(start), prior)));
     group.finish();
 }
 

@@ -220,7 +220,13 @@ impl Zone {
     /// What the wall clock shows at an instant.
     #[must_use]
     pub fn local(&self, at: Timestamp) -> Local {
-        let offset_us = i64::from(self.0.to_offset(at.to_jiff()).seconds()) * 1_000_000;
+        self.local_as_of(at, at)
+    }
+
+    /// What the wall clock would show at an instant, had it not been changed since another one.
+    #[must_use]
+    pub fn local_as_of(&self, at: Timestamp, then: Timestamp) -> Local {
+        let offset_us = i64::from(self.0.to_offset(then.to_jiff()).seconds()) * 1_000_000;
         let local = at.0 + offset_us;
         let day = local.div_euclid(Span::DAY.0);
         // 1970-01-01 was a Thursday.
@@ -236,6 +242,21 @@ impl Local {
     pub fn hour_of_week(self) -> usize {
         usize::from(self.weekday) * 24 + usize::from(self.minute) / 60
     }
+}
+
+/// Working days at the end of a month, and at its start, that belong to its turn: what closes the books runs then.
+const TURN_DAYS: (i32, i32) = (2, 3);
+
+/// Whether a local day, counted from 1970-01-01, belongs to the turn of a month: its last two working days up to the
+/// third one of the next. Weekends are no working days; holidays are not known here.
+#[must_use]
+pub fn is_turn_of_month(day: i32) -> bool {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let date = epoch.saturating_add(jiff::SignedDuration::from_hours(24 * i64::from(day)));
+    let first = day - i32::from(date.day()) + 1;
+    let last = first + i32::from(date.days_in_month()) - 1;
+    let working = |from: i32, to: i32| (from..=to).filter(|day| (day + 3).rem_euclid(7) < 5).count() as i32;
+    working(day + 1, last) < TURN_DAYS.0 || working(first, day - 1) < TURN_DAYS.1
 }
 
 impl fmt::Display for Local {
@@ -267,6 +288,13 @@ mod tests {
         {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_turn_of_a_month_is_counted_in_working_days() {
+        // 2026-03-31 is a Tuesday, day 20,543.
+        let turn: Vec<i32> = (20_530..20_560).filter(|&day| is_turn_of_month(day)).map(|day| day - 20_543).collect();
+        assert_eq!(turn, [-1, 0, 1, 2, 3]);
     }
 
     #[test]

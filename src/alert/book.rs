@@ -78,8 +78,11 @@ impl AlertBook {
         self.open.is_empty()
     }
 
-    /// Takes a finding in; the alert to publish, if it opens a story or makes one worse.
-    pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Option<Alert> {
+    /// Takes a finding in; the alerts to publish, if it opens a story or makes one worse.
+    ///
+    /// What pages nobody is no story that could take a page in, or somebody could hide behind a small oddity: a page
+    /// gets an alert of its own, and so does each session of the archive. They share the incident.
+    pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Vec<Alert> {
         let subject = (finding.tenant.clone(), finding.bot.clone(), finding.producer.clone());
         let deadline = watermark.later(finding.ts) + quiet;
         self.deadlines.insert((deadline, subject.clone()));
@@ -87,10 +90,15 @@ impl AlertBook {
             let incident = Incident::open(finding, deadline);
             let alert = incident.alert.clone();
             self.open.insert(subject, incident);
-            return Some(alert);
+            return vec![alert];
         };
         incident.deadline = incident.deadline.later(deadline);
-        incident.grow(finding).then(|| incident.alert.clone())
+        let same = finding.session.is_some() && finding.session == incident.last_session;
+        if incident.alert.severity.pages() || same {
+            return if incident.grow(finding) { vec![incident.alert.clone()] } else { Vec::new() };
+        }
+        let next = incident.next(finding);
+        vec![std::mem::replace(incident, next).resolved(), incident.alert.clone()]
     }
 
     /// Resolves what has been quiet until the watermark.
@@ -99,11 +107,9 @@ impl AlertBook {
         while self.deadlines.first().is_some_and(|(deadline, _)| *deadline <= watermark) {
             let Some((_, subject)) = self.deadlines.pop_first() else { break };
             if self.open.get(&subject).is_some_and(|incident| incident.deadline <= watermark)
-                && let Some(mut incident) = self.open.remove(&subject)
+                && let Some(incident) = self.open.remove(&subject)
             {
-                incident.alert.status = Status::Resolved;
-                incident.alert.revision += 1;
-                resolved.push(incident.alert);
+                resolved.push(incident.resolved());
             }
         }
         resolved
@@ -137,6 +143,19 @@ impl Incident {
         alert.events.truncate(EVENTS_MAX);
         alert.reasons.truncate(REASONS_MAX);
         Self { alert, deadline, last_session, last_count }
+    }
+
+    /// The alert that comes after this one in the same story.
+    fn next(&self, finding: Finding) -> Self {
+        let mut next = Self::open(finding, self.deadline);
+        next.alert.incident.clone_from(&self.alert.incident);
+        next
+    }
+
+    fn resolved(mut self) -> Alert {
+        self.alert.status = Status::Resolved;
+        self.alert.revision += 1;
+        self.alert
     }
 
     /// Adds a finding; whether the story got worse.
@@ -249,22 +268,33 @@ mod tests {
     #[test]
     fn one_story_is_one_page_until_it_is_worse() {
         let mut book = AlertBook::default();
-        let first = book.raise(finding(0, Severity::Medium, "a"), at(0), QUIET).expect("opens");
-        assert_eq!(book.raise(finding(10, Severity::Medium, "b"), at(10), QUIET), None);
-        let worse = book.raise(finding(20, Severity::High, "c"), at(20), QUIET).expect("is worse");
+        let first = book.raise(finding(0, Severity::Medium, "a"), at(0), QUIET).remove(0);
+        assert_eq!(book.raise(finding(10, Severity::Medium, "b"), at(10), QUIET), []);
+        let worse = book.raise(finding(20, Severity::High, "c"), at(20), QUIET).remove(0);
         assert_eq!((&worse.id, worse.revision, worse.event_count), (&first.id, 2, 3));
         assert_eq!((worse.title.as_str(), worse.reasons.len(), worse.ts), ("c", 3, at(20)));
         assert!(book.advance(at(20 + 359)).is_empty());
         let resolved = book.advance(at(20 + 360));
         assert_eq!((resolved[0].status, resolved[0].revision), (Status::Resolved, 3));
         assert!(book.is_empty());
-        let next = book.raise(finding(600, Severity::Medium, "a"), at(600), QUIET).expect("a new story");
+        let next = book.raise(finding(600, Severity::Medium, "a"), at(600), QUIET).remove(0);
         assert_ne!(next.id, first.id);
     }
 
     #[test]
+    fn a_page_does_not_hide_behind_what_pages_nobody() {
+        let mut book = AlertBook::default();
+        let small = book.raise(finding(0, Severity::Info, "a"), at(0), QUIET).remove(0);
+        let page = book.raise(finding(10, Severity::Medium, "b"), at(10), QUIET);
+        assert_eq!((&page[0].id, page[0].status, page[1].revision), (&small.id, Status::Resolved, 1));
+        assert!(page[1].id != small.id && page[1].incident == small.incident);
+        assert_eq!(book.raise(finding(20, Severity::Info, "c"), at(20), QUIET), [], "it is evidence of the page");
+        assert_eq!(book.advance(at(999)).len(), 1);
+    }
+
+    #[test]
     fn the_id_is_the_finding_and_nothing_else() {
-        let raise = |finding| AlertBook::default().raise(finding, at(999), QUIET).expect("opens").id;
+        let raise = |finding| AlertBook::default().raise(finding, at(999), QUIET).remove(0).id;
         assert_eq!(raise(finding(0, Severity::Medium, "a")), raise(finding(0, Severity::High, "a")));
         assert_ne!(raise(finding(0, Severity::Medium, "a")), raise(finding(1, Severity::Medium, "a")));
     }

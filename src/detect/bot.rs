@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::baseline::Baseline;
 use super::change::ChangeWindows;
-use super::feature::Session;
+use super::feature::{Session, Sighting};
 use super::policy::Secrets;
 use super::policy::fraud::MoneyHistory;
 use crate::event::Text;
@@ -17,6 +17,22 @@ const RECENT_MAX: usize = 32;
 const TOLD_MAX: usize = 16;
 /// Days for which a novelty that was told is not told again.
 const TOLD_DAYS: i32 = 7;
+
+/// How far silence is watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Watch {
+    /// The watermark at which silence is looked at again.
+    pub due: Option<Timestamp>,
+    /// Since when it has been odd, with its score and p-value: it waits for the others, or was told.
+    pub odd: Option<OddSilence>,
+}
+
+/// A silence that is odd.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct OddSilence {
+    pub since: Timestamp,
+    pub told: bool,
+}
 
 /// State of one bot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,10 +53,17 @@ pub(super) struct BotState {
     pub secrets: Option<Box<Secrets>>,
     /// What its transactions have been like; none for bots without any.
     pub money: Option<Box<MoneyHistory>>,
+    /// Where it was seen last.
+    pub sighting: Option<Sighting>,
+    /// When silence is looked at next, or told of.
+    pub watch: Watch,
     ids: IdWindow,
     /// Judged sessions, newest last.
     recent: SmallVec<[Judged; 2]>,
     told: SmallVec<[Told; 1]>,
+    /// What was said today without a page, by key.
+    said: SmallVec<[u64; 1]>,
+    said_day: i32,
 }
 
 /// A session that was judged, small, since each bot keeps some.
@@ -91,9 +114,13 @@ impl BotState {
             windows: ChangeWindows::default(),
             secrets: None,
             money: None,
+            sighting: None,
+            watch: Watch::default(),
             ids: IdWindow::default(),
             recent: SmallVec::new(),
             told: SmallVec::new(),
+            said: SmallVec::new(),
+            said_day: 0,
         }
     }
 
@@ -129,6 +156,19 @@ impl BotState {
             }
             self.recent.push(Judged { print: key as u32, last_minute: minute(newest) });
         }
+    }
+
+    /// Whether something that pages nobody is said for the first time today, noting that it is.
+    pub(super) fn say(&mut self, key: u64, today: i32) -> bool {
+        if self.said_day != today {
+            self.said.clear();
+            self.said_day = today;
+        }
+        if self.said.contains(&key) || self.said.len() >= TOLD_MAX {
+            return false;
+        }
+        self.said.push(key);
+        true
     }
 
     /// Whether novelties were told before, noting that they are there today.

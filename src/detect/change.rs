@@ -4,10 +4,11 @@
 //! Blind spot: whoever can write a ticket into the log can open a window; that is why windows are narrow by dimension.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-use super::baseline::SCORED;
 use super::profile::ChangeProfile;
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, Text};
+use crate::stats::fingerprint;
 use crate::time::{Local, Span, Timestamp};
 
 /// Until when each kind of novelty is announced.
@@ -18,6 +19,10 @@ pub(super) struct ChangeWindows {
     behavior: Option<Timestamp>,
     privilege: Option<Timestamp>,
     manual: Option<Timestamp>,
+    /// Fingerprints of roles that were granted with a ticket, the latest last.
+    granted: SmallVec<[u64; 1]>,
+    /// Until when somebody who signed in for an announced change works from a host, by its fingerprint.
+    person: Option<(Timestamp, u64)>,
     /// Until when people may be at the bot's account for an approved change.
     maintenance: Option<Timestamp>,
 }
@@ -26,24 +31,44 @@ pub(super) struct ChangeWindows {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Excuses {
     /// Dimensions that a ticketed change announces, in the order of the calibrators.
-    announced: [bool; SCORED],
+    announced: [bool; DIMENSIONS],
     /// Whether an operator announced a start by hand.
     announced_start: bool,
     /// Whether the session began in office hours.
     office: bool,
+    /// Whether it is the work of somebody who signed in for an announced change.
+    person: bool,
 }
 
+/// Dimensions that are scored session by session.
+const DIMENSIONS: usize = 7;
 /// Time in which an announced manual start must follow.
 const MANUAL_START: Span = Span::from_hours(2);
 /// Time for which an approved change explains a person at the bot's account.
-const MAINTENANCE: Span = Span::from_hours(12);
+const MAINTENANCE: Span = Span::from_hours(36);
+/// Time for which somebody who signed in for it works.
+const PERSON: Span = Span::from_hours(4);
+/// Granted roles remembered.
+const GRANTED_MAX: usize = 16;
 
 impl ChangeWindows {
     /// Opens the window that an event announces.
     pub(super) fn note(&mut self, event: &Event, profile: &ChangeProfile) {
         let until = Some(event.ts + Span::from_days(i64::from(profile.window_days)));
         match &event.kind {
-            Kind::Grant(_) if event.ticket().is_some() => self.privilege = self.privilege.max(until),
+            Kind::Grant(grant) if event.ticket().is_some() => {
+                self.privilege = self.privilege.max(until);
+                if let Some(role) = &grant.role {
+                    if self.granted.len() >= GRANTED_MAX {
+                        self.granted.remove(0);
+                    }
+                    self.granted.push(fingerprint(&[role]));
+                }
+            }
+            Kind::Login(login) if login.interactive == Some(true) && self.maintenance(event.ts) => {
+                let host = event.host.as_deref().unwrap_or("");
+                self.person = Some((event.ts + PERSON, fingerprint(&[host])));
+            }
             Kind::Control(control) => {
                 let approved = event.ticket().is_some();
                 if approved {
@@ -64,20 +89,39 @@ impl ChangeWindows {
     }
 
     /// What is announced at the start of a session.
-    pub(super) fn excuses(&self, at: Timestamp, start: Local, profile: &ChangeProfile) -> Excuses {
+    pub(super) fn excuses(&self, at: Timestamp, start: Local, hosts: &[Text], profile: &ChangeProfile) -> Excuses {
         let open = |until: Option<Timestamp>| until.is_some_and(|until| at <= until);
         let [first, last] = profile.office_hours;
         let office = start.weekday < 5 && (first..last).contains(&(start.minute / 60));
         let (time, behavior) = (open(self.time), open(self.behavior));
         Excuses {
-            announced: [time, open(self.source), behavior, behavior, open(self.privilege), time],
+            announced: [time, open(self.source), behavior, behavior, open(self.privilege), time, behavior],
             announced_start: open(self.manual),
             office,
+            person: self.person.is_some_and(|(until, host)| {
+                let of_them = |name: &Text| fingerprint(&[name]) == host;
+                (at..=at + PERSON).contains(&until) && hosts.iter().all(of_them)
+            }),
         }
+    }
+
+    /// Fingerprints of roles that were granted with a ticket.
+    pub(super) fn granted(&self) -> &[u64] {
+        &self.granted
     }
 }
 
 impl ChangeWindows {
+    /// Whether a change is announced that may move levels.
+    pub(super) fn new_level(&self, at: Timestamp) -> bool {
+        self.behavior.is_some_and(|until| at <= until)
+    }
+
+    /// Whether a change of the schedule is announced.
+    pub(super) fn new_times(&self, at: Timestamp) -> bool {
+        self.time.is_some_and(|until| at <= until)
+    }
+
     /// Whether a change is announced that may bring new secrets.
     pub(super) fn new_secrets(&self, at: Timestamp) -> bool {
         [self.behavior, self.privilege].into_iter().flatten().any(|until| at <= until)
@@ -90,9 +134,17 @@ impl ChangeWindows {
 }
 
 impl Excuses {
+    /// Whether the whole session is excused, however odd.
+    pub(super) fn whole(self) -> bool {
+        self.person
+    }
+
     /// Excuses of the calibrated dimensions, in their order, for a session that an operator may have started.
-    pub(super) fn by_dimension(self, manual: bool) -> [bool; SCORED] {
+    pub(super) fn by_dimension(self, manual: bool) -> [bool; DIMENSIONS] {
         let by_hand = self.office && (manual || self.announced_start);
+        if self.person {
+            return [true; DIMENSIONS];
+        }
         let mut excused = self.announced;
         for at in [TIME, RATE] {
             excused[at] |= by_hand;

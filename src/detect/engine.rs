@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 use super::baseline::Baseline;
 use super::bot::BotState;
-use super::feature::Session;
+use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
 use super::policy::{Arrival, Logs, fraud};
@@ -18,9 +18,9 @@ use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
-use super::{judge, rules, score};
-use crate::alert::{Alert, AlertBook};
-use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
+use super::{judge, rules, score, silence};
+use crate::alert::{Alert, AlertBook, Dimension};
+use crate::event::{Event, Kind, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
 use crate::stats::fingerprint;
 use crate::time::{Span, Timestamp, Zone};
@@ -30,8 +30,14 @@ const CALL_P_ALARM: f64 = 1e-4;
 /// P-value of a single call under which its volume is learned lightly.
 const CALL_P_ODD: f64 = 0.01;
 
+/// Time into a session after which it is judged for the first time. Shorter: the event that says who started it may not
+/// have arrived. Longer: odd hours are told later.
+const FIRST_LOOK: Span = Span::from_secs(45);
+
 /// Key of the timer that tidies up after a bot; no session has it.
 pub(super) const TIDY: u64 = u64::MAX;
+/// Key of the timer that looks at a bot's silence.
+pub(super) const SILENCE: u64 = u64::MAX - 1;
 
 /// What one step of the engine gave.
 #[derive(Debug, Default)]
@@ -40,6 +46,27 @@ pub struct Output {
     pub alerts: Vec<Alert>,
     /// Events that were refused after decoding, for the dead letters.
     pub rejected: Vec<(Event, Reject)>,
+    /// Verdicts on closed sessions, kept only where somebody asked for them: to measure what p-values mean.
+    pub verdicts: Option<Vec<Verdict>>,
+}
+
+/// The verdict on one closed session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Whose bot.
+    pub tenant: Text,
+    /// The bot.
+    pub bot: Text,
+    /// Event time of the session's newest event.
+    pub ts: Timestamp,
+    /// Days that the bot has been at work on, weighted by age.
+    pub days: f64,
+    /// Whether it was old enough to be told of.
+    pub mature: bool,
+    /// P-value by detector, with its dimension; none where an announced change explains it.
+    pub p_values: Vec<(Dimension, Option<f64>)>,
+    /// All of them together.
+    pub fused: f64,
 }
 
 /// The detection engine.
@@ -192,7 +219,11 @@ impl Engine {
         bot.newest = bot.newest.later(event.ts);
         bot.baseline.events += 1;
         let day = self.zones[usize::from(bot.zone)].1.local(event.ts).day;
-        bot.baseline.roll(day, self.settings.baseline_days);
+        let burn_in = self.profile.calibration.burn_in_share * f64::from(self.settings.mature_days);
+        let closed = bot.baseline.roll(day, self.settings.baseline_days, burn_in);
+        if let Some(closed) = closed {
+            judge::day(self, at, &event, &closed, output);
+        }
         self.roll_fleet(event.ts);
         rules::log(self, &event, Arrival::Sound, output);
         rules::event(self, at, &event, output);
@@ -205,11 +236,19 @@ impl Engine {
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, output: &mut Output) {
         let bot = &mut self.bots[at as usize];
-        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, TIDY - 1));
+        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, SILENCE - 1));
         if bot.is_straggler(key, event.ts) {
             return;
         }
-        let slot = match bot.sessions.iter().position(|session| session.key == key) {
+        let sighting = event.geo.as_ref().and_then(|geo| Sighting::new(event.ts, geo));
+        let travel = sighting.as_ref().zip(bot.sighting.as_ref()).and_then(|(here, there)| there.impossible(here));
+        bot.sighting = sighting.or(bot.sighting);
+        let open = bot.sessions.iter().position(|session| session.key == key);
+        if open.is_none() && bot.sessions.len() < self.settings.sessions_open_max {
+            silence::resumed(self, at, event);
+        }
+        let bot = &mut self.bots[at as usize];
+        let slot = match open {
             Some(slot) => slot,
             None if bot.sessions.len() >= self.settings.sessions_open_max => {
                 self.stats.limited += 1;
@@ -219,11 +258,12 @@ impl Engine {
                 // Growth by doubling would start with room for four.
                 bot.sessions.reserve_exact(1);
                 bot.sessions.push(Session::open(key, event));
-                bot.baseline.sessions_today += 1;
                 bot.sessions.len() - 1
             }
         };
         let session = &mut bot.sessions[slot];
+        let travelled = travel.is_some() && session.travel.is_none();
+        session.travel = session.travel.or(travel);
         let (limited_before, calls_before) = (session.limited, session.calls);
         // A failed call moved nothing, and its repetition is a retry, not another step.
         let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint(event) };
@@ -234,7 +274,9 @@ impl Engine {
             session.due = deadline;
             self.timers.insert((deadline, at, key));
         }
-        let mut alarm = attach.first || (attach.fresh && is_news(&bot.baseline, event, endpoint.as_ref()));
+        let looks = !session.looked && event.ts > session.opened + FIRST_LOOK;
+        session.looked |= looks;
+        let mut alarm = travelled || looks || (attach.fresh && is_news(&bot.baseline, event, endpoint.as_ref()));
         if session.calls > calls_before
             && let Some(name) = &endpoint
         {
@@ -255,6 +297,10 @@ impl Engine {
             let bot = &mut self.bots[at as usize];
             if key == TIDY {
                 bot.drop_old_ids(watermark, lateness);
+                continue;
+            }
+            if key == SILENCE {
+                silence::due(self, at, due, output);
                 continue;
             }
             let Some(slot) = bot.sessions.iter().position(|session| session.key == key) else { continue };
@@ -281,8 +327,9 @@ impl Engine {
     fn roll_fleet(&mut self, ts: Timestamp) {
         let day = ts.day_utc();
         if day > self.fleet_day {
+            let passed = if self.fleet_day > 0 { day - self.fleet_day } else { 0 };
             self.fleet_day = day;
-            self.fleet.forget(day - i64::from(self.settings.baseline_days));
+            self.fleet.forget(day - i64::from(self.settings.baseline_days), passed);
             self.ledgers.forget(ts, &self.profile.fraud);
         }
     }
@@ -343,7 +390,9 @@ fn count_volume(bot: &mut BotState, slot: usize, event: &Event, name: &Text, pro
     let (read, written) = (event.records_read.unwrap_or(0) as f64, event.records_written.unwrap_or(0) as f64);
     let bytes = event.bytes.unwrap_or(0) as f64;
     bot.baseline.volumes.count([read, written, bytes, 1.0], event.ts.as_micros().div_euclid(Span::HOUR.as_micros()));
-    let moved = if read + written > 0.0 { read + written } else { bytes };
+    // An endpoint's records are not compared with its bytes.
+    let counted = event.records_read.is_some() || event.records_written.is_some();
+    let moved = if counted { read + written } else { bytes };
     let Some(number) = bot.baseline.graph.number(name) else { return false };
     let p = score::p_call(&bot.baseline, number, moved, profile.volume.spread_floor);
     let trust = if p.is_some_and(|p| p < CALL_P_ODD) { profile.learn.trust_page } else { 1.0 };
@@ -362,8 +411,13 @@ fn session_doubled(session: &Session) -> bool {
 
 /// Whether an event shows a value that the baseline does not know.
 fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool {
+    // What a transaction is about, the rules on money know better; its novelty can wait for the session's end.
+    if matches!(event.kind, Kind::Transaction(_)) {
+        return false;
+    }
     let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
+    let unknown_place = event.geo.is_some();
     let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.devices.knows(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
     let number = endpoint.map(|name| baseline.graph.number(name));
@@ -371,5 +425,11 @@ fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool 
         (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, role),
         _ => false,
     };
-    unknown_host || unknown_network || unknown_device || unknown_role || number == Some(None) || new_pair
+    unknown_host
+        || unknown_network
+        || unknown_place
+        || unknown_device
+        || unknown_role
+        || number == Some(None)
+        || new_pair
 }

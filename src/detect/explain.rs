@@ -1,12 +1,14 @@
 //! Causes into words: what was observed, what was expected, and one sentence for whoever was woken.
 
-use super::baseline::{Baseline, END, Measure, SCORED, START};
+use super::baseline::{Baseline, END, MEASURES, Measure, START};
 use super::feature::Session;
-use super::score::{DIMENSIONS, Judgment, Scope, Why};
+use super::score::{BY_SESSION, DIMENSIONS, Judgment, Scope, Why};
 use crate::alert::{Dimension, Reason};
 use crate::stats::fingerprint;
+use crate::stats::levels::Rise;
 use crate::stats::log_histogram::Side;
-use crate::time::Local;
+use crate::stats::presence::Trace;
+use crate::time::{Local, Timestamp};
 
 /// P-value up to which a dimension is named as a reason beside the strongest one.
 const REASON_P_MAX: f64 = 0.02;
@@ -28,6 +30,8 @@ pub(super) struct Subject<'a> {
     pub baseline: &'a Baseline,
     pub session: &'a Session,
     pub start: Local,
+    /// The bot's other open sessions.
+    pub others: &'a [Session],
     /// Name of the other bot that a host belongs to.
     pub owner: Option<&'a str>,
 }
@@ -43,7 +47,7 @@ struct Words {
 
 /// Explains a judgment.
 pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
-    let mut order: Vec<usize> = (0..SCORED).filter(|&at| judgment.scores[at].why != Why::Usual).collect();
+    let mut order: Vec<usize> = (0..BY_SESSION).filter(|&at| judgment.scores[at].why != Why::Usual).collect();
     order.sort_by(|&a, &b| judgment.p[a].total_cmp(&judgment.p[b]).then(a.cmp(&b)));
     let (mut reasons, mut phrases, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for (rank, &at) in order.iter().enumerate() {
@@ -108,6 +112,8 @@ impl Subject<'_> {
                 let phrase = format!("ran on device `{name}`, never seen before");
                 plain("new_device", "device", name, usual_names(&self.baseline.devices), phrase)
             }
+            Why::NewPlace { place, travel } => self.new_place(place, travel),
+            Why::TwoPlaces { other } => self.two_places(other),
             Why::NewEndpoint { endpoint, more } => self.new_endpoint(endpoint, more),
             Why::OddStep { from, to, more } => self.odd_step(from, to, more),
             Why::Volume { scope, measure, side, amount } => self.volume(scope, measure, side, amount),
@@ -115,6 +121,7 @@ impl Subject<'_> {
             Why::NewRole { role, admin } => self.new_role(role, admin),
             Why::NewPair { role } => self.new_pair(role),
             Why::TooOften { sessions } => self.too_often(sessions),
+            Why::Burst { sessions } => self.burst(sessions),
         })
     }
 
@@ -144,6 +151,32 @@ impl Subject<'_> {
             None => ("new_host", format!("ran from host `{name}`, never seen before")),
         };
         plain(detector, "host", name, usual_names(&self.baseline.hosts), phrase)
+    }
+
+    fn new_place(&self, place: usize, travel: bool) -> Words {
+        let name = &self.session.places[place];
+        let known =
+            self.baseline.places.as_ref().map_or_else(|| "none so far".to_owned(), |places| usual_names(places));
+        let phrase = match self.session.travel.filter(|_| travel) {
+            Some(travel) => format!(
+                "was at work in `{name}`, {:.0} km from where it was {:.0} minutes before, which nothing travels",
+                travel.km, travel.minutes
+            ),
+            None => format!("was at work in `{name}`, where it never was"),
+        };
+        plain(if travel { "impossible_travel" } else { "new_place" }, "place", name, known, phrase)
+    }
+
+    fn two_places(&self, other: usize) -> Words {
+        let host = self.session.hosts.first().map_or("?", |host| host.as_str());
+        let there = self.others.get(other).and_then(|other| other.hosts.first()).map_or("another host", |h| h.as_str());
+        Words {
+            detector: "two_places",
+            observed: format!("sessions on `{host}` and `{there}` at once"),
+            expected: "one host at a time".to_owned(),
+            phrase: format!("was at work on `{host}` and on `{there}` at the same time"),
+            key: fingerprint(&["two places", host, there]),
+        }
     }
 
     fn new_endpoint(&self, endpoint: u16, more: u16) -> Words {
@@ -202,7 +235,7 @@ impl Subject<'_> {
             observed: format!("{} {} {span}", count(amount), measure.noun()),
             expected: format!("about {}, from {} to {}", count(usual), count(range.0), count(range.1)),
             phrase: format!("had {} {} {span}, {times}", count(amount), measure.noun()),
-            key: fingerprint(&["volume", measure.name(), span, &level.to_string()]),
+            key: fingerprint(&["volume", span, &level.to_string()]),
         }
     }
 
@@ -240,6 +273,17 @@ impl Subject<'_> {
         }
     }
 
+    fn burst(&self, sessions: u32) -> Words {
+        let mean = self.baseline.hourly.mean().unwrap_or(0.0);
+        Words {
+            detector: "sessions_per_hour",
+            observed: format!("{sessions} sessions within an hour"),
+            expected: format!("about {mean:.1} in the busiest hour of a day"),
+            phrase: format!("ran {sessions} times within an hour, in its busiest one usually {mean:.0} times"),
+            key: fingerprint(&["burst"]),
+        }
+    }
+
     fn too_often(&self, sessions: u32) -> Words {
         let mean = self.baseline.daily_sessions().map_or(0.0, |(mean, _)| mean);
         Words {
@@ -250,6 +294,48 @@ impl Subject<'_> {
             key: fingerprint(&["rate"]),
         }
     }
+}
+
+/// A level that crept up, in words.
+pub(super) fn drift(measure: usize, rise: Rise, p: f64, detector: &str) -> Account {
+    let noun = MEASURES[measure].noun();
+    let factor = (rise.to - rise.from).exp();
+    let (before, now) = (rise.from.exp_m1(), rise.to.exp_m1());
+    let phrase = format!(
+        "has crept up to {} times the {noun} of a session, from {} to {}",
+        ratio(factor),
+        count(before),
+        count(now)
+    );
+    let reason = Reason {
+        dimension: Dimension::Drift,
+        detector: detector.to_owned(),
+        p_value: Some(p),
+        observed: format!("about {} {noun} a session in the last days", count(now)),
+        expected: format!("about {}, as before", count(before)),
+        text: format!("It {phrase}, over {} days or more.", rise.days),
+    };
+    Account { reasons: vec![reason], phrase, keys: Vec::new() }
+}
+
+/// A silence, in words; with how many of how many bots share it, if that is why it is told.
+pub(super) fn silence(trace: Trace, since: Timestamp, p: f64, common: Option<(usize, usize)>) -> Account {
+    let phrase = match common {
+        None => format!("has been silent since {since}, when it should be at work"),
+        Some((silent, due)) => format!(
+            "is one of {silent} silent bots among {due} that were due: a holiday or an outage, and not this bot alone"
+        ),
+    };
+    let usual = format!("about {:.1} busy hours in the same stretch of other days", trace.missing);
+    let reason = Reason {
+        dimension: Dimension::Absence,
+        detector: if common.is_some() { "common_silence" } else { "silence" }.to_owned(),
+        p_value: Some(p),
+        observed: format!("nothing since {since}"),
+        text: format!("It {phrase}; expected {usual}."),
+        expected: usual,
+    };
+    Account { reasons: vec![reason], phrase, keys: Vec::new() }
 }
 
 fn plain(detector: &'static str, kind: &str, name: &str, expected: String, phrase: String) -> Words {

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::stats::fingerprint;
+use crate::stats::calibrate::Pool;
+use crate::stats::{fingerprint, forget};
+use crate::time::{Span, Timestamp};
 
 /// Owners remembered for one host. More would only lengthen the list of a shared runner.
 const OWNERS_MAX: usize = 4;
@@ -19,6 +21,20 @@ const OWNERS_MAX: usize = 4;
 pub(super) struct Fleet {
     hosts: BTreeMap<u64, Owners>,
     secrets: BTreeMap<u64, Reader>,
+    /// How odd the silences of all bots are by their own histories, a bot-day each, by how many days they have shown.
+    silences: [Pool; EXPERIENCE.len() + 1],
+    /// When a common silence of a tenant was told last.
+    common: BTreeMap<u64, Timestamp>,
+}
+
+/// Days at work, weighted by age, below which a bot's scores are pooled with those of its like: whoever has been seen
+/// twice surprises differently from whoever works daily.
+const EXPERIENCE: [f32; 2] = [3.0, 8.0];
+/// Days over which the pools forget. They stand for bots in general, and may remember longer than a bot's window.
+const POOL_DAYS: f64 = 90.0;
+
+fn experience(days: f32) -> usize {
+    EXPERIENCE.iter().filter(|&&bound| days >= bound).count()
 }
 
 /// Who reads a secret.
@@ -36,6 +52,28 @@ struct Owners {
 }
 
 impl Fleet {
+    /// What is known of the silences of bots that have been at work on so many days.
+    pub(super) fn silences(&self, days: f32) -> &Pool {
+        &self.silences[experience(days)]
+    }
+
+    /// Counts the silences of a bot's day.
+    pub(super) fn learn_silences(&mut self, days: f32, silences: &[(f64, f64)]) {
+        for &(odd, weight) in silences {
+            self.silences[experience(days)].learn(odd, weight);
+        }
+    }
+
+    /// Whether a common silence of a tenant is to be told, noting that it is.
+    pub(super) fn tell_common(&mut self, tenant: &str, now: Timestamp, quiet: Span) -> bool {
+        let told = self.common.entry(fingerprint(&[tenant])).or_insert(Timestamp::MIN);
+        let tell = *told + quiet <= now;
+        if tell {
+            *told = now;
+        }
+        tell
+    }
+
     /// Notes that a bot works from a host.
     pub(super) fn learn(&mut self, tenant: &str, host: &str, bot: u32, day: i64) {
         let owners = self.hosts.entry(fingerprint(&[tenant, host])).or_default();
@@ -65,8 +103,12 @@ impl Fleet {
         (!reader.shared && reader.bot != bot).then_some(reader.bot)
     }
 
-    /// Drops hosts and secrets unseen since `oldest_day`.
-    pub(super) fn forget(&mut self, oldest_day: i64) {
+    /// Drops hosts and secrets unseen since `oldest_day`, and lets the pools forget the days that passed.
+    pub(super) fn forget(&mut self, oldest_day: i64, passed: i64) {
+        let factor = forget(passed as f64, POOL_DAYS);
+        for pool in &mut self.silences {
+            pool.forget(factor);
+        }
         self.secrets.retain(|_, reader| reader.last_day >= oldest_day);
         self.hosts.retain(|_, owners| owners.last_day >= oldest_day);
     }
@@ -89,7 +131,7 @@ mod tests {
         assert_eq!(fleet.other_owner("t", "h", 1), None);
         assert_eq!(fleet.other_owner("t", "h", 2), Some(1));
         assert_eq!(fleet.other_owner("other", "h", 2), None);
-        fleet.forget(11);
+        fleet.forget(11, 1);
         assert_eq!(fleet.other_owner("t", "h", 2), None);
     }
 
@@ -100,7 +142,7 @@ mod tests {
         assert_eq!((fleet.other_reader("t", "kv/db", 1), fleet.other_reader("t", "kv/db", 2)), (None, Some(1)));
         fleet.learn_secret("t", "kv/db", 2, 11);
         assert_eq!(fleet.other_reader("t", "kv/db", 3), None, "two read it");
-        fleet.forget(12);
+        fleet.forget(12, 1);
         assert!(fleet.secrets.is_empty());
     }
 }

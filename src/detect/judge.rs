@@ -1,19 +1,23 @@
 //! The verdict on a session, a running one or a closed one, and on a broken rule: what is told, and what is learned.
 
-use super::baseline::{SCORED, Trust};
+use super::baseline::{ClosedDay, Trust};
 use super::bot::Known;
 use super::decide;
-use super::engine::{Engine, Output};
+use super::engine::{Engine, Output, Verdict};
 use super::explain::{self, Subject};
 use super::feature::Session;
 use super::policy::{Breach, LogBreach, fraud};
-use super::score::{self, Context, Judgment, Why};
+use super::score::{self, BY_SESSION, Context, Judgment, Why};
+use super::silence::{Found, Others};
 use crate::alert::{BaselineNote, Finding, Severity};
 use crate::event::{Event, Transaction};
-use crate::time::{Local, Timestamp};
+use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
 /// A running session is told again only when it has become that many times less expected.
 const AGAIN: f64 = 20.0;
+
+/// Nats by which a creep must be odder than a page, since it is looked at each day anew.
+const AGAIN_NATS: f64 = 3.0;
 
 /// Judges a session that still runs; what it misses may still come.
 pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Output) {
@@ -22,16 +26,24 @@ pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Ou
     if session.start_nats.is_none_or(|(start, _)| start != session.opened) {
         let bot = &engine.bots[at as usize];
         let start = engine.zones[usize::from(bot.zone)].1.local(session.opened);
-        let nats = score::start_surprise(&bot.baseline, start, engine.profile.time.floor_starts);
+        let then = session.opened - Span::from_days(i64::from(engine.settings.baseline_days));
+        let zone = &engine.zones[usize::from(bot.zone)].1;
+        let unshifted = Some(zone.local_as_of(session.opened, then)).filter(|unshifted| *unshifted != start);
+        let nats = score::start_surprise(&bot.baseline, start, unshifted, &engine.profile.time);
         session.start_nats = Some((session.opened, nats));
     }
-    let (judgment, start) = assess(engine, at, session, false);
+    sessions.swap(0, slot);
+    let (judgment, start) = assess(engine, at, &sessions[0], &sessions[1..], false);
+    sessions.swap(0, slot);
     if let Some(severity) = verdict(engine, &judgment)
         && severity.pages()
         && sessions[slot].reported.is_none_or(|before| judgment.daily_rate * AGAIN < before)
     {
         sessions[slot].reported = Some(judgment.daily_rate);
-        tell(engine, at, &sessions[slot], start, &judgment, severity, output);
+        sessions.swap(0, slot);
+        let (session, others) = sessions.split_at(1);
+        tell(engine, at, &Told { session: &session[0], others, start, judgment: &judgment }, severity, output);
+        sessions.swap(0, slot);
     }
     engine.bots[at as usize].sessions = sessions;
 }
@@ -39,11 +51,27 @@ pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Ou
 /// Judges a session that is over, and learns from it.
 pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &mut Output) {
     let mature = engine.mature(&engine.bots[at as usize].baseline);
-    let (judgment, start) = assess(engine, at, session, true);
+    let (judgment, start) = assess(engine, at, session, &engine.bots[at as usize].sessions, true);
     let severity = if mature { verdict(engine, &judgment) } else { None };
+    if let Some(verdicts) = &mut output.verdicts {
+        let bot = &engine.bots[at as usize];
+        let p_values = judgment.p.iter().zip(judgment.excused).zip(score::DIMENSIONS);
+        verdicts.push(Verdict {
+            tenant: bot.tenant.clone(),
+            bot: bot.bot.clone(),
+            ts: session.newest,
+            days: f64::from(bot.baseline.days),
+            mature,
+            p_values: p_values.map(|((&p, excused), dimension)| (dimension, (!excused).then_some(p))).collect(),
+            fused: judgment.fused,
+        });
+    }
     let mut known = Known::New;
     if let Some(severity) = severity {
-        known = tell(engine, at, session, start, &judgment, severity, output);
+        let others = std::mem::take(&mut engine.bots[at as usize].sessions);
+        let told = Told { session, others: &others, start, judgment: &judgment };
+        known = tell(engine, at, &told, severity, output);
+        engine.bots[at as usize].sessions = others;
     }
     learn(engine, at, session, start, &judgment, severity, known);
 }
@@ -76,6 +104,90 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         baseline: note(engine, at),
     };
     raise(engine, finding, ts, output);
+}
+
+/// A day is over: its scores are history now, and its level is held against those of the days before.
+pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDay, output: &mut Output) {
+    engine.fleet.learn_silences(engine.bots[at as usize].baseline.days, &closed.silences);
+    let bot = &engine.bots[at as usize];
+    if !engine.mature(&bot.baseline) || bot.windows.new_level(event.ts) {
+        return;
+    }
+    // Levels of one day and the next share most of their days, so that a bot-week has few chances and not seven.
+    let p_of = |nats: f64| (AGAIN_NATS - nats).exp().clamp(f64::MIN_POSITIVE, 1.0);
+    // Books are closed at the turn of a month; what has crept is still there after it.
+    let creep =
+        closed.creep.filter(|_| !is_turn_of_month(closed.day)).map(|(at, rise)| (at, rise, p_of(rise.nats), "creep"));
+    let creep = creep.filter(|(_, _, p, _)| {
+        let rate = p * bot.baseline.active_share();
+        decide::severity(rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide)
+            .is_some_and(Severity::pages)
+    });
+    let slow = closed
+        .slow
+        .filter(|_| !is_turn_of_month(closed.day))
+        .map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
+    let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
+    let key = crate::stats::fingerprint(&["drift", &measure.to_string()]);
+    let today = bot.baseline.today;
+    let bot = &mut engine.bots[at as usize];
+    bot.baseline.levels[measure].anchor();
+    if bot.tell(&[key], today, u16::MAX) != Known::New {
+        return;
+    }
+    let account = explain::drift(measure, rise, p, detector);
+    let rate = p * engine.bots[at as usize].baseline.active_share();
+    let finding = Finding {
+        ts: event.ts,
+        severity: Severity::Medium,
+        score: decide::score(rate),
+        p_value: Some(p),
+        events: vec![event.id.to_string()],
+        event_count: 1,
+        ..about(engine, at, account)
+    };
+    raise(engine, finding, event.ts, output);
+}
+
+/// Tells of a bot that is silent where it should be at work, or of a good part of a tenant's bots that are.
+pub(super) fn silence(
+    engine: &mut Engine,
+    at: u32,
+    now: Timestamp,
+    found: &Found,
+    others: Option<Others>,
+    output: &mut Output,
+) {
+    let account = explain::silence(found.trace, found.since, found.p, others.map(|o| (o.silent + 1, o.due + 1)));
+    let finding = Finding {
+        ts: now,
+        severity: if others.is_some() { Severity::Low } else { found.severity },
+        score: if others.is_some() { 20.0 } else { decide::score(found.daily_rate) },
+        p_value: Some(found.p),
+        ..about(engine, at, account)
+    };
+    raise(engine, finding, now, output);
+}
+
+/// A finding about a bot, to be completed.
+fn about(engine: &Engine, at: u32, account: explain::Account) -> Finding {
+    let bot = &engine.bots[at as usize];
+    Finding {
+        tenant: bot.tenant.to_string(),
+        bot: Some(bot.bot.to_string()),
+        session: None,
+        producer: None,
+        ts: bot.newest,
+        severity: Severity::Info,
+        score: 0.0,
+        p_value: None,
+        title: format!("Bot `{}` {}", bot.bot, account.phrase),
+        tags: engine.tags.of(&account.reasons),
+        reasons: account.reasons,
+        events: Vec::new(),
+        event_count: 0,
+        baseline: note(engine, at),
+    }
 }
 
 /// Holds a transaction against the rules on money, and learns it.
@@ -123,17 +235,23 @@ pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
     raise(engine, finding, found.ts, output);
 }
 
-fn assess(engine: &Engine, at: u32, session: &Session, closed: bool) -> (Judgment, Local) {
+fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], closed: bool) -> (Judgment, Local) {
     let bot = &engine.bots[at as usize];
-    let start = engine.zones[usize::from(bot.zone)].1.local(session.opened);
+    let zone = &engine.zones[usize::from(bot.zone)].1;
+    let start = zone.local(session.opened);
+    let then = session.opened - Span::from_days(i64::from(engine.settings.baseline_days));
+    let unshifted = Some(zone.local_as_of(session.opened, then)).filter(|unshifted| *unshifted != start);
     let context = Context {
+        unshifted,
         profile: &engine.profile,
         fleet: &engine.fleet,
+        others,
         bot: at,
         tenant: &bot.tenant,
         start,
         closed,
-        excuses: bot.windows.excuses(session.opened, start, &engine.profile.change),
+        excuses: bot.windows.excuses(session.opened, start, &session.hosts, &engine.profile.change),
+        granted: bot.windows.granted(),
     };
     (score::judge(&bot.baseline, session, &context), start)
 }
@@ -142,28 +260,36 @@ fn verdict(engine: &Engine, judgment: &Judgment) -> Option<Severity> {
     decide::severity(judgment.daily_rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide)
 }
 
-/// Publishes what a judgment says, unless the same novelty was told before.
-fn tell(
-    engine: &mut Engine,
-    at: u32,
-    session: &Session,
+/// A judged session.
+#[derive(Clone, Copy, Debug)]
+struct Told<'a> {
+    session: &'a Session,
+    /// The bot's other open sessions.
+    others: &'a [Session],
     start: Local,
-    judgment: &Judgment,
-    severity: Severity,
-    output: &mut Output,
-) -> Known {
+    judgment: &'a Judgment,
+}
+
+/// Publishes what a judgment says, unless the same novelty was told before.
+fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, output: &mut Output) -> Known {
+    let &Told { session, others, start, judgment } = told;
     let owner = match judgment.scores[1].why {
         Why::NewHost { owner: Some(owner), .. } => Some(engine.bots[owner as usize].bot.to_string()),
         _ => None,
     };
     let bot = &engine.bots[at as usize];
-    let subject = Subject { baseline: &bot.baseline, session, start, owner: owner.as_deref() };
+    let subject = Subject { baseline: &bot.baseline, session, start, others, owner: owner.as_deref() };
     let account = explain::explain(judgment, &subject);
     let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
     let known = if severity.pages() { engine.bots[at as usize].tell(&account.keys, today, adopt) } else { Known::New };
     // A session that was told while it ran goes on adding to its own story at full weight.
     let severity =
         if known == Known::New || session.reported.is_some() { severity } else { severity.min(Severity::Low) };
+    if severity.pages() {
+        engine.bots[at as usize].baseline.tell_excess();
+    } else if !engine.bots[at as usize].say(account.keys.first().copied().unwrap_or(0), today) {
+        return known;
+    }
     let bot = &engine.bots[at as usize];
     let finding = Finding {
         tenant: bot.tenant.to_string(),
@@ -217,21 +343,21 @@ fn learn(
     let mut each = Trust::even(trust);
     // A manual run says nothing of the schedule.
     each.time = if by_hand { 0.0 } else { trust };
-    let burn_in = engine.profile.calibration.burn_in_share * f64::from(engine.settings.mature_days);
-    let ripe = engine.bots[at as usize].baseline.age_days(engine.settings.baseline_days) >= burn_in;
     let bot = &mut engine.bots[at as usize];
-    for (calibrator, (score, excused)) in
-        bot.baseline.calibrators.iter_mut().zip(judgment.scores.iter().zip(judgment.excused))
-    {
-        if ripe && !excused {
-            calibrator.learn(score.nats, trust);
+    for (dimension, (score, excused)) in judgment.scores.iter().zip(judgment.excused).enumerate() {
+        if !excused {
+            bot.baseline.peaks.note(dimension, score.nats, trust);
         }
     }
-    for (at, excused) in judgment.excused.iter().enumerate().take(SCORED) {
+    bot.baseline.note_overlap(judgment.overlap, trust);
+    if trust >= 0.5 && !by_hand {
+        bot.baseline.presence.note(start.day * 24 + i32::from(start.minute) / 60);
+    }
+    for (at, excused) in judgment.excused.iter().enumerate().take(BY_SESSION) {
         if *excused {
             match at {
                 1 => each.source = 1.0,
-                2 => each.sequence = 1.0,
+                2 | 6 => each.sequence = 1.0,
                 3 => each.volume = 1.0,
                 4 => each.privilege = 1.0,
                 _ => {}

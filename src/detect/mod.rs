@@ -19,11 +19,12 @@ pub mod profile;
 mod rules;
 mod score;
 mod settings;
+mod silence;
 mod state;
 mod stats;
 mod tags;
 
-pub use engine::{Engine, Output};
+pub use engine::{Engine, Output, Verdict};
 pub use settings::Settings;
 pub use state::RestoreError;
 pub use stats::Stats;

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::alert::Severity;
-use crate::stats::calibrate::TailPrior;
 use crate::stats::novelty::NoveltyPrior;
 
 /// Every constant of the models.
@@ -54,14 +53,26 @@ pub struct NoveltyProfile {
     pub values_max: usize,
     /// Nats for another bot's host.
     pub foreign_host_nats: f64,
+    /// Nats for a public network of a bot in private ones.
+    pub public_network_nats: f64,
+    /// Nats for a way that nothing travels.
+    pub travel_nats: f64,
 }
 
 /// See `[time]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeProfile {
-    /// Weight of the uniform floor.
-    pub floor_starts: f64,
+    /// Days with a start at just any time.
+    pub any_time_days: f64,
+    /// Days without.
+    pub in_time_days: f64,
+    /// Weight of all weekdays being alike.
+    pub alike_days: f64,
+    /// Nats for each hour apart.
+    pub apart_nats: f64,
+    /// Most hours that count.
+    pub apart_hours_max: f64,
 }
 
 /// See `[sequence]`.
@@ -88,6 +99,8 @@ pub struct VolumeProfile {
     pub spread_floor: f64,
     /// Least p-value of the low side.
     pub low_side_p_min: f64,
+    /// Times as much at the turn of a month.
+    pub turn_of_month_factor: f64,
 }
 
 /// See `[rate]`.
@@ -96,6 +109,8 @@ pub struct VolumeProfile {
 pub struct RateProfile {
     /// Least variance over mean.
     pub dispersion_min: f64,
+    /// Times as often at the turn of a month.
+    pub turn_of_month_factor: f64,
 }
 
 /// See `[privilege]`.
@@ -114,10 +129,6 @@ pub struct PrivilegeProfile {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationProfile {
-    /// Prior tail scale.
-    pub prior_scale_nats: f64,
-    /// Weight of the prior.
-    pub prior_sessions: f64,
     /// Days not counted, as a share of those to maturity.
     pub burn_in_share: f64,
 }
@@ -304,12 +315,6 @@ impl Profile {
     pub fn shipped() -> Self {
         #[expect(clippy::expect_used, reason = "the text is compiled in, and a test parses it")]
         Self::parse(Self::SHIPPED).expect("the shipped profile is valid")
-    }
-
-    /// The prior on scores.
-    #[must_use]
-    pub fn tail_prior(&self) -> TailPrior {
-        TailPrior { scale: self.calibration.prior_scale_nats, sessions: self.calibration.prior_sessions }
     }
 
     /// The prior on unseen values.

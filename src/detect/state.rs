@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
-use super::engine::{Engine, TIDY};
+use super::engine::{Engine, SILENCE, TIDY};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::policy::Logs;
@@ -86,7 +86,8 @@ impl Engine {
         for bot in state.bots {
             let sessions = bot.sessions.iter().map(|session| (session.due, session.key));
             let ids = bot.ids_due(engine.settings.lateness_max).map(|due| (due, TIDY));
-            let timers: Vec<_> = sessions.chain(ids).collect();
+            let silence = bot.watch.due.map(|due| (due, SILENCE));
+            let timers: Vec<_> = sessions.chain(ids).chain(silence).collect();
             let at = engine.enter(bot);
             engine.timers.extend(timers.into_iter().map(|(due, key)| (due, at, key)));
         }

@@ -1,71 +1,119 @@
-//! Scores to tail probabilities: the rank of a score among its own history, with a fitted tail beyond the record.
+//! Scores to tail probabilities: the rank of a day's highest score among the bot's own days, with a fitted tail beyond
+//! the record.
 //!
-//! For a score `s` against `n` earlier ones, `p(s) = (N(≥ s) + T(s) + m G(s)) / (n + 1 + m)`, where `T(s)` is 1 up to
-//! the record and `exp(-(s - record) / σ)` beyond it, and `m` pseudo-sessions with the exponential tail `G` stand for
-//! what bots in general are like, so that one of four runs a month can be judged at all. Up to the record that is the conformal p-value (Vovk, Gammerman, Shafer,
-//! *Algorithmic Learning in a Random World*, 2005), valid whatever the scores mean as long as they are exchangeable. Beyond it is peaks over
-//! threshold with an exponential tail (the generalized Pareto with shape 0; Pickands 1975): σ is the mean excess over
-//! the 90 % quantile, shrunk toward a prior scale by four pseudo-observations. A plain rank could never fall under
-//! `1/(n + 1)`, which for a bot of one run a day is no page at all.
+//! For a score `s` against `n` earlier days, `p(s) = (N(≥ s) + T(s)) / (n + 1)`. `N` counts the days whose highest score
+//! was at least `s`; `T(s)` is 1 up to the record and `exp(-(s - record) / σ)` beyond it. Up to the record that is the
+//! conformal p-value (Vovk, Gammerman, Shafer, *Algorithmic Learning in a Random World*, 2005), valid whatever the
+//! scores mean as long as days are exchangeable. Beyond it is peaks over threshold with an exponential tail (the
+//! generalized Pareto with shape 0; Pickands, *Annals of Statistics* 3, 1975): σ is the mean excess over the 90 %
+//! quantile, shrunk by four pseudo-observations toward a prior scale, which is wider while there are few days.
 //!
-//! Scores are counted in 20 buckets of half a nat, so that a p-value is too large by at most the weight of one bucket,
-//! never too small. Blind spot: scores that drift upwards for all sessions alike are followed, not flagged.
+//! Days are the unit because sessions of one day are not independent (the thirtieth extra session of a flood looks like
+//! the twenty-ninth), and because pages are budgeted by the day. Where a month of days cannot tell, a [`Pool`] asks how
+//! often days are so odd by their own bots' histories over all bots.
+//!
+//! Scores are counted in buckets of half a nat (a quarter in the pool), so that a p-value is too large by at most the
+//! weight of one bucket, never too small. Blind spot: scores that drift upwards for all days alike are followed.
 
 use serde::{Deserialize, Serialize};
 
+use super::half::Half;
+
 /// Nats covered by one bucket. Wider ones blur neighboring scores, narrower ones cost bytes in each bot.
 const BUCKET_NATS: f64 = 0.5;
-/// Buckets; scores of 10 nats and more share the last one, where every p-value pages already.
-const BUCKETS: usize = 20;
-/// Weight of the prior tail scale, in observations. A larger one ignores the bot's own tail for longer.
+/// Buckets; scores of 12 nats and more share the last one, where every p-value pages already.
+const BUCKETS: usize = 24;
+/// Weight of the prior tail scale, in observations. A larger one ignores the own tail for longer.
 const PRIOR_WEIGHT: f64 = 4.0;
+/// What is added to the prior scale while there is no history, in nats; it falls with the days seen.
+const YOUNG_SCALE: f64 = 1.0;
 /// Bounds of the tail scale, in nats: below, rounding decides; above, nothing would ever page.
 const SCALE_NATS: (f64, f64) = (0.35, 2.5);
 
-/// What is known of a score before a bot has shown any.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TailPrior {
-    /// Scale of the exponential tail, in nats.
-    pub scale: f64,
-    /// Weight, in sessions.
-    pub sessions: f64,
-}
-
-/// History of one score; 84 bytes.
+/// History of one score's daily maxima; 52 bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibrator {
-    buckets: [f32; BUCKETS],
+    buckets: [Half; BUCKETS],
     total: f32,
 }
 
 impl Default for Calibrator {
     fn default() -> Self {
-        Self { buckets: [0.0; BUCKETS], total: 0.0 }
+        Self { buckets: [Half::default(); BUCKETS], total: 0.0 }
     }
 }
 
 impl Calibrator {
-    /// Weight of the history.
+    /// Weight of the history, in days.
     #[must_use]
     pub fn total(&self) -> f64 {
         f64::from(self.total)
     }
 
-    /// Probability of a score at least as large as `score` (in nats, not negative), given the history.
-    ///
+    /// Probability that a day's highest score is at least `score` (in nats, not negative), by the own history alone.
     #[must_use]
-    pub fn p_value(&self, score: f64, prior: TailPrior) -> f64 {
-        let bucket = bucket(score);
-        let above: f64 = self.buckets[bucket..].iter().map(|&w| f64::from(w)).sum();
-        let record = self.level_above_which(1.0);
-        let tail = if score > record { (-(score - record) / self.scale(prior.scale)).exp() } else { 1.0 };
-        let general = prior.sessions * (-score / prior.scale).exp();
-        ((above + tail + general) / (self.total() + 1.0 + prior.sessions)).min(1.0)
+    pub fn p_own(&self, score: f64, scale: f64) -> f64 {
+        let weights = || self.buckets.iter().map(|w| f64::from(w.get()));
+        let above: f64 = weights().skip(bucket(score, BUCKET_NATS, BUCKETS)).sum();
+        let tail = beyond(score, &mut weights(), BUCKET_NATS, self.total(), scale);
+        ((above + tail) / (self.total() + 1.0)).clamp(f64::MIN_POSITIVE, 1.0)
     }
 
-    /// Counts a score with a weight of 0 to 1.
+    /// Counts a day's highest score with a weight of 0 to 1.
     pub fn learn(&mut self, score: f64, weight: f64) {
-        self.buckets[bucket(score)] += weight as f32;
+        let bin = &mut self.buckets[bucket(score, BUCKET_NATS, BUCKETS)];
+        *bin = Half::new(bin.get() + weight as f32);
+        self.total += weight as f32;
+    }
+
+    /// Shrinks the history.
+    pub fn forget(&mut self, factor: f64) {
+        for weight in &mut self.buckets {
+            *weight = Half::new(weight.get() * factor as f32);
+        }
+        self.total *= factor as f32;
+    }
+}
+
+/// Nats covered by one bucket of a pool, and how many there are.
+const POOL_NATS: f64 = 0.25;
+const POOL_BUCKETS: usize = 64;
+/// Days of the prior in a pool that is empty. More of them outweigh the fleet's own for longer.
+const POOL_PRIOR_DAYS: f64 = 40.0;
+
+/// Daily maxima of one score over many bots.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    buckets: Vec<f32>,
+    total: f32,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { buckets: vec![0.0; POOL_BUCKETS], total: 0.0 }
+    }
+}
+
+impl Pool {
+    /// Weight of the history, in bot-days.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        f64::from(self.total)
+    }
+
+    /// Share of bot-days that are at least so odd by their own bot's history: `-ln` of [`Calibrator::p_own`].
+    #[must_use]
+    pub fn p_value(&self, oddness: f64) -> f64 {
+        let weights = || self.buckets.iter().map(|&w| f64::from(w));
+        let above: f64 = weights().skip(bucket(oddness, POOL_NATS, POOL_BUCKETS)).sum();
+        let tail = beyond(oddness, &mut weights(), POOL_NATS, self.total(), 1.0);
+        let prior = POOL_PRIOR_DAYS * (-oddness).exp();
+        ((above + tail + prior) / (self.total() + 1.0 + POOL_PRIOR_DAYS)).min(1.0)
+    }
+
+    /// Counts a bot-day.
+    pub fn learn(&mut self, score: f64, weight: f64) {
+        self.buckets[bucket(score, POOL_NATS, POOL_BUCKETS)] += weight as f32;
         self.total += weight as f32;
     }
 
@@ -76,35 +124,42 @@ impl Calibrator {
         }
         self.total *= factor as f32;
     }
-
-    /// The lowest level with less than `weight` above it: the upper edge of a bucket.
-    fn level_above_which(&self, weight: f64) -> f64 {
-        let mut sum = 0.0;
-        for (index, &w) in self.buckets.iter().enumerate().rev() {
-            sum += f64::from(w);
-            if sum >= weight.min(self.total() * 0.999).max(f64::MIN_POSITIVE) {
-                return (index + 1) as f64 * BUCKET_NATS;
-            }
-        }
-        0.0
-    }
-
-    fn scale(&self, prior_scale: f64) -> f64 {
-        let level = self.level_above_which(0.1 * self.total());
-        let (mut weight, mut excess) = (PRIOR_WEIGHT, PRIOR_WEIGHT * prior_scale);
-        for (index, &w) in self.buckets.iter().enumerate() {
-            let middle = (index as f64 + 0.5) * BUCKET_NATS;
-            if middle > level {
-                weight += f64::from(w);
-                excess += f64::from(w) * (middle - level);
-            }
-        }
-        (excess / weight).clamp(SCALE_NATS.0, SCALE_NATS.1)
-    }
 }
 
-fn bucket(score: f64) -> usize {
-    ((score.max(0.0) / BUCKET_NATS) as usize).min(BUCKETS - 1)
+/// The tail beyond the record: 1 up to it, then falling exponentially.
+fn beyond(score: f64, weights: &mut dyn DoubleEndedIterator<Item = f64>, width: f64, total: f64, scale: f64) -> f64 {
+    let weights: smallvec::SmallVec<[f64; POOL_BUCKETS]> = weights.collect();
+    let record = level_above_which(&weights, 1.0_f64.min(total * 0.999), width);
+    if score <= record {
+        return 1.0;
+    }
+    let level = level_above_which(&weights, 0.1 * total, width);
+    let scale = scale + YOUNG_SCALE / (1.0 + total);
+    let (mut weight, mut excess) = (PRIOR_WEIGHT, PRIOR_WEIGHT * scale);
+    for (index, w) in weights.iter().enumerate() {
+        let middle = (index as f64 + 0.5) * width;
+        if middle > level {
+            weight += w;
+            excess += w * (middle - level);
+        }
+    }
+    (-(score - record) / (excess / weight).clamp(SCALE_NATS.0, SCALE_NATS.1)).exp()
+}
+
+/// The lowest level with less than `goal` above it: the upper edge of a bucket.
+fn level_above_which(weights: &[f64], goal: f64, width: f64) -> f64 {
+    let mut sum = 0.0;
+    for (index, w) in weights.iter().enumerate().rev() {
+        sum += w;
+        if sum >= goal.max(f64::MIN_POSITIVE) {
+            return (index + 1) as f64 * width;
+        }
+    }
+    0.0
+}
+
+fn bucket(score: f64, width: f64, count: usize) -> usize {
+    ((score.max(0.0) / width) as usize).min(count - 1)
 }
 
 #[cfg(test)]
@@ -113,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    const PRIOR: TailPrior = TailPrior { scale: 0.8, sessions: 0.0 };
+    const SCALE: f64 = 0.8;
 
     fn calibrator(scores: &[f64]) -> Calibrator {
         let mut calibrator = Calibrator::default();
@@ -126,36 +181,47 @@ mod tests {
     #[test]
     fn a_record_is_one_in_n_and_beyond_it_the_tail_falls() {
         let calibrator = calibrator(&[0.1; 27]);
-        assert!((calibrator.p_value(0.2, PRIOR) - 1.0).abs() < 1e-9);
-        assert!((calibrator.p_value(0.5, PRIOR) - 1.0 / 28.0).abs() < 1e-9);
-        assert!(calibrator.p_value(6.0, PRIOR) < 1e-4);
+        assert!((calibrator.p_own(0.2, SCALE) - 1.0).abs() < 1e-9);
+        assert!((calibrator.p_own(0.5, SCALE) - 1.0 / 28.0).abs() < 1e-9);
+        assert!(calibrator.p_own(6.0, SCALE) < 1e-4);
     }
 
     #[test]
-    fn no_history_leaves_the_prior() {
-        let p = Calibrator::default().p_value(2.0, PRIOR);
-        assert!((p - (-2.0 / PRIOR.scale).exp()).abs() < 1e-9, "{p}");
+    fn no_history_proves_little_and_an_empty_pool_believes_the_bot() {
+        assert!(Calibrator::default().p_own(4.0, SCALE) > 0.05);
+        let p = Pool::default().p_value(4.0) / (-4.0_f64).exp();
+        assert!((1.0..1.3).contains(&p), "{p}");
+        let mut pool = Pool::default();
+        (0..100_000).for_each(|nth| pool.learn(f64::from(nth % 100) / 20.0, 1.0));
+        let p = pool.p_value(4.0);
+        assert!((p - 0.2).abs() < 0.01, "{p}");
     }
 
-    /// Scores from a stream that stays the same: P(p ≤ α) ≤ 1.2 α.
+    /// Scores from a stream that stays the same: P(p ≤ α) ≤ 1.2 α, for young histories and old.
     #[test]
     fn p_values_of_a_steady_stream_mean_what_they_say() {
         use rand::{Rng, SeedableRng};
         let mut rng = rand_xoshiro::Xoshiro256PlusPlus::seed_from_u64(7);
-        for alpha in [0.05, 0.01] {
-            let (mut hits, mut trials) = (0_u32, 0_u32);
-            for _ in 0..300 {
-                let mut calibrator = Calibrator::default();
-                for step in 0..250 {
-                    let score = -rng.gen_range(1e-9..1.0_f64).ln();
-                    if step >= 50 {
-                        trials += 1;
-                        hits += u32::from(calibrator.p_value(score, PRIOR) <= alpha);
+        let mut draw = move || -rng.gen_range(1e-12..1.0_f64).ln();
+        let alphas = [0.05, 0.01, 1e-3];
+        let (mut hits, mut trials) = ([0_u32; 3], 0_u32);
+        for _ in 0..5_000 {
+            let mut calibrator = Calibrator::default();
+            for day in 0..28 {
+                let score = draw();
+                if day >= 7 {
+                    trials += 1;
+                    // The prior scale is no smaller than the stream's own, which is one.
+                    let p = calibrator.p_own(score, 1.2);
+                    for (hit, alpha) in hits.iter_mut().zip(alphas) {
+                        *hit += u32::from(p <= alpha);
                     }
-                    calibrator.learn(score, 1.0);
                 }
+                calibrator.learn(score, 1.0);
             }
-            let rate = f64::from(hits) / f64::from(trials);
+        }
+        for (hit, alpha) in hits.into_iter().zip(alphas) {
+            let rate = f64::from(hit) / f64::from(trials);
             assert!(rate <= 1.2 * alpha, "P(p ≤ {alpha}) = {rate}");
         }
     }
@@ -163,10 +229,17 @@ mod tests {
     proptest! {
         #[test]
         fn p_falls_as_the_score_rises(scores in proptest::collection::vec(0.0..20.0_f64, 0..60), a in 0.0..25.0_f64, b in 0.0..25.0_f64) {
-            let calibrator = calibrator(&scores);
+            let (calibrator, mut pool) = (calibrator(&scores), Pool::default());
+            for &score in &scores {
+                pool.learn(score, 1.0);
+            }
             let (low, high) = (a.min(b), a.max(b));
-            let (p_low, p_high) = (calibrator.p_value(low, PRIOR), calibrator.p_value(high, PRIOR));
-            prop_assert!(0.0 < p_high && p_high <= p_low && p_low <= 1.0, "{p_high} {p_low}");
+            for (p_low, p_high) in [
+                (calibrator.p_own(low, SCALE), calibrator.p_own(high, SCALE)),
+                (pool.p_value(low), pool.p_value(high)),
+            ] {
+                prop_assert!(0.0 < p_high && p_high <= p_low + 1e-12 && p_low <= 1.0, "{} {}", p_high, p_low);
+            }
         }
 
         #[test]

@@ -7,8 +7,10 @@ pub mod calibrate;
 pub mod combine;
 pub mod daily_peak;
 pub mod half;
+pub mod levels;
 pub mod log_histogram;
 pub mod novelty;
+pub mod presence;
 pub mod week;
 
 /// The factor by which weights shrink over `days`, for a window of `window_days`.

@@ -3,8 +3,8 @@
 //! Two histograms are kept: hours of the week (168) and quarter hours of the day (96). The density of a quarter hour of
 //! the week mixes the sharp view (this hour of this weekday, with the quarter's share of its hour) and the pooled one
 //! (weekday × quarter hour of the day), so that three weeks of a daily job suffice to know that it starts at six; the
-//! quarter hours are smoothed by a narrow kernel for jitter and a wide one for delays, and a uniform floor of a few
-//! hundredths of an observation keeps the rest possible. The p-value of a start is the mass of all quarter hours that
+//! quarter hours are smoothed by a narrow kernel for jitter and a wide one for delays; weekdays are shrunk toward each
+//! other by a fraction of a day, and a uniform floor, which shrinks as days are seen, keeps the rest possible. The p-value of a start is the mass of all quarter hours that
 //! are at most as dense: the complement of the smallest highest-density region that holds it (Hyndman, *The American
 //! Statistician* 50, 1996). Unlike a distance to the mean that needs no idea of how many times a day there are.
 //!
@@ -24,12 +24,28 @@ const SHARP: f64 = 0.6;
 /// Shares of the kernels over quarter hours: the slot itself, each neighbor, and each of the eight beyond (two hours).
 const KERNEL: [f64; 10] = [0.44, 0.22, 0.012, 0.01, 0.009, 0.008, 0.007, 0.006, 0.005, 0.003];
 
+/// Weight of starts from which a quarter hour counts as one in which it starts.
+const SEEN_MIN: f32 = 0.2;
+
 /// History of starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeekDensity {
     hours: Vec<Half>,
     quarters: Vec<Half>,
     total: f32,
+}
+
+/// What is thought of a week before much is seen of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WeekPrior {
+    /// Days behind the history, weighted by age; starts of one day are no independent evidence.
+    pub days: f64,
+    /// Days on which it starts at just any time, as if observed; and days on which it does not.
+    pub any_time: f64,
+    /// Days that it does not.
+    pub in_time: f64,
+    /// Weight of the belief that all weekdays are alike, in days.
+    pub alike: f64,
 }
 
 impl Default for WeekDensity {
@@ -52,11 +68,9 @@ impl WeekDensity {
     }
 
     /// Mass of all quarter hours that are at most as dense as that of `local`, 0 to 1.
-    ///
-    /// `floor` is the weight of the uniform part, in observations.
     #[must_use]
-    pub fn tail_mass(&self, local: Local, floor: f64) -> f64 {
-        let shape = self.shape(floor);
+    pub fn tail_mass(&self, local: Local, prior: WeekPrior) -> f64 {
+        let shape = self.shape(prior);
         let here = shape.density(local.hour_of_week(), usize::from(local.minute) / 15 % 4);
         let mut mass = 0.0;
         for hour in 0..HOURS {
@@ -69,6 +83,15 @@ impl WeekDensity {
             }
         }
         mass.min(1.0)
+    }
+
+    /// Hours around the clock from a time of day to the nearest quarter hour in which it ever starts, on whatever day.
+    #[must_use]
+    pub fn hours_apart(&self, local: Local) -> f64 {
+        let here = usize::from(local.minute) / 15 % QUARTERS;
+        let seen = |at: usize| self.quarters[at % QUARTERS].get() > SEEN_MIN;
+        let apart = (0..=QUARTERS / 2).find(|&apart| seen(here + apart) || seen(here + QUARTERS - apart));
+        apart.map_or(0.0, |quarters| quarters as f64 / 4.0)
     }
 
     /// The quarter hour of the day in which it starts most often, in minutes since midnight; `None` without history.
@@ -108,7 +131,7 @@ impl WeekDensity {
     }
 
     /// Everything that the density of each quarter hour is made of, computed once.
-    fn shape(&self, floor: f64) -> Shape<'_> {
+    fn shape(&self, prior: WeekPrior) -> Shape<'_> {
         let smooth = self.smoothed_quarters();
         let mut of_hour = [0.25; QUARTERS];
         for (hour, shares) in of_hour.chunks_exact_mut(4).enumerate() {
@@ -118,15 +141,16 @@ impl WeekDensity {
                 shares.iter_mut().zip(quarters).for_each(|(share, quarter)| *share = quarter / sum);
             }
         }
-        let scale = 1.0 / (self.total() + floor);
-        let days = self.day_shares().map(|share| share * self.total() * (1.0 - SHARP) * scale);
+        let floor = if self.total > 0.0 { prior.any_time / (prior.days + prior.any_time + prior.in_time) } else { 1.0 };
+        let alike = |share: f64| (share * prior.days + prior.alike / 7.0) / (prior.days + prior.alike);
+        let days = self.day_shares().map(|share| alike(share) * (1.0 - SHARP) * (1.0 - floor));
         Shape {
             hours: &self.hours,
             of_hour,
             smooth,
             days,
-            sharp: SHARP * scale,
-            floor: floor / (4 * HOURS) as f64 * scale,
+            sharp: SHARP * (1.0 - floor) / self.total().max(f64::MIN_POSITIVE),
+            floor: floor / (4 * HOURS) as f64,
         }
     }
 
@@ -185,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    const FLOOR: f64 = 0.05;
+    const PRIOR: WeekPrior = WeekPrior { days: 20.0, any_time: 0.05, in_time: 0.5, alike: 0.3 };
 
     fn local(weekday: u8, hour: u16, minute: u16) -> Local {
         Local { day: 0, weekday, minute: hour * 60 + minute }
@@ -204,16 +228,16 @@ mod tests {
     #[test]
     fn a_run_at_night_is_rare_and_the_usual_morning_is_not() {
         let week = mornings(5);
-        assert!(week.tail_mass(local(2, 6, 2), FLOOR) > 0.5);
-        assert!(week.tail_mass(local(2, 3, 12), FLOOR) < 0.01);
-        assert!(week.tail_mass(local(6, 6, 2), FLOOR) < 0.01, "a Sunday was never seen");
-        assert!(week.tail_mass(local(2, 6, 20), FLOOR) > week.tail_mass(local(2, 7, 50), FLOOR));
+        assert!(week.tail_mass(local(2, 6, 2), PRIOR) > 0.5);
+        assert!(week.tail_mass(local(2, 3, 12), PRIOR) < 0.01);
+        assert!(week.tail_mass(local(6, 6, 2), PRIOR) < 0.01, "a Sunday was never seen");
+        assert!(week.tail_mass(local(2, 6, 20), PRIOR) > week.tail_mass(local(2, 7, 50), PRIOR));
         assert_eq!(week.usual_minute(), Some(360));
     }
 
     #[test]
     fn without_history_nothing_is_rare() {
-        assert!((WeekDensity::default().tail_mass(local(0, 0, 0), FLOOR) - 1.0).abs() < 1e-9);
+        assert!((WeekDensity::default().tail_mass(local(0, 0, 0), PRIOR) - 1.0).abs() < 1e-9);
     }
 
     proptest! {
@@ -223,7 +247,7 @@ mod tests {
             for &(weekday, minute) in &starts {
                 week.learn(Local { day: 0, weekday, minute }, 1.0);
             }
-            let shape = week.shape(FLOOR);
+            let shape = week.shape(PRIOR);
             let sum: f64 = (0..HOURS).flat_map(|hour| (0..4).map(move |part| (hour, part))).map(|(h, p)| shape.density(h, p)).sum();
             prop_assert!((sum - 1.0).abs() < 1e-4, "{}", sum);
         }

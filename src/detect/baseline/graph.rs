@@ -79,6 +79,11 @@ impl CallGraph {
         self.endpoints.get(usize::from(number)).filter(|endpoint| !endpoint.name.is_empty())
     }
 
+    /// An empty graph with the same bounds.
+    pub(in crate::detect) fn fresh(&self) -> Self {
+        Self { endpoints_max: self.endpoints_max, ..Self::default() }
+    }
+
     /// How many endpoints are known.
     pub(in crate::detect) fn len(&self) -> usize {
         self.endpoints.iter().filter(|endpoint| endpoint.days >= KNOWN_MIN).count()

@@ -5,9 +5,11 @@
 //! window. It scores nothing itself: the scorers read it, and [`Baseline::learn`] is the only way in.
 
 mod graph;
+mod peaks;
 mod volume;
 
 pub(super) use graph::{CallGraph, END, START};
+pub(super) use peaks::Peaks;
 pub(super) use volume::{MEASURES, Measure, Volumes};
 
 use serde::{Deserialize, Serialize};
@@ -15,13 +17,20 @@ use serde::{Deserialize, Serialize};
 use super::feature::Session;
 use super::profile::Profile;
 use crate::stats::calibrate::Calibrator;
+use crate::stats::daily_peak::DailyPeak;
 use crate::stats::forget;
+use crate::stats::levels::{Levels, Rise};
 use crate::stats::novelty::Novelty;
+use crate::stats::presence::Presence;
 use crate::stats::week::WeekDensity;
 use crate::time::Local;
 
-/// The dimensions that are calibrated, by index.
-pub(super) const SCORED: usize = 6;
+/// The dimensions that are calibrated, by index: those that are scored session by session, then drift and absence.
+pub(super) const SCORED: usize = 9;
+/// Place of drift among them.
+pub(super) const DRIFT: usize = 7;
+/// Place of absence among them.
+pub(super) const ABSENCE: usize = 8;
 
 /// Normal behavior of one bot.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -38,13 +47,63 @@ pub(super) struct Baseline {
     pub graph: CallGraph,
     pub volumes: Volumes,
     pub calibrators: [Calibrator; SCORED],
-    /// Sessions and active days, weighted by age.
+    pub peaks: Peaks,
+    /// Which hours it was at work.
+    pub presence: Presence,
+    /// Daily levels of what a session moves: records read, records written, bytes.
+    pub levels: [Levels; LEVELS],
+    /// Sums of those levels today, and sessions in them.
+    level_sums: [f32; LEVELS],
+    level_sessions: u16,
+    /// Places that it worked from, where events tell.
+    pub places: Option<Box<Novelty>>,
+    /// Days with two sessions at once, and with two on different hosts, weighted by age; and the last of them.
+    pub overlaps: [f32; 2],
+    overlap_day: [i32; 2],
+    /// Hour in which a session began last.
+    pub last_begin: Option<i32>,
+    /// Sessions and active days, weighted by age; and all days.
     pub sessions: f32,
     pub days: f32,
+    pub elapsed: f32,
     /// Mean and mean square of sessions on an active day come from these sums.
     pub daily_sessions_squared: f32,
     /// Sessions begun today.
     pub sessions_today: u32,
+    /// How many of them were told of as too many.
+    pub sessions_told: u32,
+    /// Sessions begun within an hour: highest of each day, of this hour, and of the one before.
+    pub hourly: DailyPeak,
+    pub hour_number: i32,
+    pub hour_sessions: [u16; 2],
+}
+
+/// Trust in a day whose level has crept. Larger: the same creep surprises less each day.
+const DRIFT_TRUST: f64 = 0.1;
+
+/// Most windows of the calendar for which a bot that seldom works is remembered.
+const STRETCH_MAX: f64 = 3.0;
+
+/// Scale of a tail of scores of which nothing is known yet, in nats, by dimension. Larger: young bots surprise less.
+/// Novelty is nearly a probability already; the order of steps has many ways to be rare.
+const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8, 0.8];
+
+/// Levels that are followed for drift.
+pub(super) const LEVELS: usize = 3;
+
+/// A day that is over.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ClosedDay {
+    /// Which local day it was.
+    pub day: i32,
+    /// Whether the bot was at work on it and old enough for its scores to count.
+    pub counts: bool,
+    /// How odd its silences were by the bot's own history, in nats, with a weight.
+    pub silences: Vec<(f64, f64)>,
+    /// The level that crept most, by measure.
+    pub creep: Option<(usize, Rise)>,
+    /// A level that rose far above what it was long ago.
+    pub slow: Option<(usize, Rise)>,
 }
 
 /// How far a session is trusted, dimension by dimension.
@@ -71,24 +130,27 @@ impl Baseline {
         f64::from(age).min(f64::from(window_days))
     }
 
-    /// Moves to a local day; whether a new life began after too long a silence.
-    pub(super) fn roll(&mut self, day: i32, window_days: u32) -> bool {
+    /// Moves to a local day; says what the day was like that is over. After too long a silence a new life begins.
+    pub(super) fn roll(&mut self, day: i32, window_days: u32, burn_in_days: f64) -> Option<ClosedDay> {
         let Some(_) = self.first_day else {
             self.first_day = Some(day);
             self.today = day;
-            return false;
+            return None;
         };
         let passed = day - self.today;
         if passed <= 0 {
-            return false;
+            return None;
         }
-        if passed > window_days as i32 {
-            *self = Self { first_day: Some(day), today: day, ..Self::default() };
-            return true;
+        // Who seldom works is remembered by days at work: for up to three windows of the calendar.
+        let stretch = (3.0 * self.active_share()).clamp(1.0 / STRETCH_MAX, 1.0).recip();
+        let window = f64::from(window_days) * stretch;
+        if f64::from(passed) > f64::from(window_days) * STRETCH_MAX || f64::from(passed) > window {
+            *self = Self { first_day: Some(day), today: day, graph: self.graph.fresh(), ..Self::default() };
+            return None;
         }
-        self.close_day();
-        let factor = forget(f64::from(passed), f64::from(window_days));
-        let oldest = day - window_days as i32;
+        let closed = self.close_day(self.age_days(window_days) >= burn_in_days);
+        let factor = forget(f64::from(passed), window);
+        let oldest = day - window as i32;
         self.week.forget(factor);
         for values in [&mut self.hosts, &mut self.networks, &mut self.devices, &mut self.roles] {
             values.forget(factor, oldest);
@@ -98,11 +160,68 @@ impl Baseline {
         for calibrator in &mut self.calibrators {
             calibrator.forget(factor);
         }
+        if let Some(places) = &mut self.places {
+            places.forget(factor, oldest);
+        }
+        self.hourly.roll(passed, window);
+        self.overlaps = self.overlaps.map(|days| days * factor as f32);
         self.sessions *= factor as f32;
         self.days *= factor as f32;
+        self.elapsed = (self.elapsed + passed as f32) * factor as f32;
         self.daily_sessions_squared *= factor as f32;
         self.today = day;
-        false
+        Some(closed)
+    }
+
+    /// How odd a score is by the bot's own history, in nats.
+    pub(super) fn oddness(&self, dimension: usize, nats: f64) -> f64 {
+        -self.calibrators[dimension].p_own(nats, TAIL_SCALES_NATS[dimension]).ln()
+    }
+
+    /// Share of days on which the bot is at work, 0 to 1.
+    pub(super) fn active_share(&self) -> f64 {
+        f64::from((self.days / self.elapsed.max(1.0)).clamp(0.03, 1.0))
+    }
+
+    /// Counts a session that begins.
+    pub(super) fn begin(&mut self, start: Local) {
+        self.sessions_today += 1;
+        let hour = start.day * 24 + i32::from(start.minute) / 60;
+        self.last_begin = self.last_begin.max(Some(hour));
+        if hour > self.hour_number {
+            self.hour_sessions = [0, if hour == self.hour_number + 1 { self.hour_sessions[0] } else { 0 }];
+            self.hour_number = hour;
+        }
+        self.hour_sessions[0] = self.hour_sessions[0].saturating_add(1);
+        let within = self.within_hour(start);
+        self.hourly.note(within);
+    }
+
+    /// What is above the usual today was told of; only what comes on top of it is news.
+    pub(super) fn tell_excess(&mut self) {
+        let mean = self.daily_sessions().map_or(0.0, |(mean, _)| mean).round() as u32;
+        self.sessions_told = self.sessions_today.saturating_sub(mean);
+        self.volumes.tell_excess();
+    }
+
+    /// Sessions begun within about an hour up to now: this hour's, and the share of the last one's that is not over yet.
+    pub(super) fn within_hour(&self, now: Local) -> u32 {
+        if now.day * 24 + i32::from(now.minute) / 60 != self.hour_number {
+            return 1;
+        }
+        let left = 60 - u32::from(now.minute) % 60;
+        u32::from(self.hour_sessions[0]) + u32::from(self.hour_sessions[1]) * left / 60
+    }
+
+    /// Notes that two sessions ran at once, and whether on different hosts.
+    pub(super) fn note_overlap(&mut self, overlap: Option<bool>, trust: f64) {
+        let Some(apart) = overlap else { return };
+        for at in 0..=usize::from(apart) {
+            if self.overlap_day[at] < self.today {
+                self.overlaps[at] += trust as f32;
+                self.overlap_day[at] = self.today;
+            }
+        }
     }
 
     /// Sessions on an active day: mean and variance, weighted by age; `None` before the first whole day.
@@ -132,8 +251,20 @@ impl Baseline {
         for (role, _) in &session.roles {
             limited += u64::from(self.roles.learn(role, day, trust.privilege, max));
         }
+        if !session.places.is_empty() {
+            let places = self.places.get_or_insert_default();
+            for place in &session.places {
+                limited += u64::from(places.learn(place, day, trust.source, max));
+            }
+        }
         limited += self.graph.learn(session, day, trust, profile);
         self.volumes.learn(session, trust.volume);
+        if session.calls > 0 {
+            for (sum, moved) in self.level_sums.iter_mut().zip([session.read, session.written, session.bytes]) {
+                *sum += (moved as f32).ln_1p();
+            }
+            self.level_sessions = self.level_sessions.saturating_add(1);
+        }
         limited
     }
 
@@ -141,17 +272,47 @@ impl Baseline {
     pub(super) fn heap_bytes(&self) -> usize {
         let values = [&self.hosts, &self.networks, &self.devices, &self.roles];
         let values: usize = values.iter().map(|values| values.heap_bytes()).sum();
-        self.week.heap_bytes() + values + self.graph.heap_bytes() + self.volumes.heap_bytes()
+        let levels: usize = self.levels.iter().map(Levels::heap_bytes).sum();
+        let places = self.places.as_ref().map_or(0, |places| size_of::<Novelty>() + places.heap_bytes());
+        self.week.heap_bytes() + values + self.graph.heap_bytes() + self.volumes.heap_bytes() + levels + places
     }
 
-    fn close_day(&mut self) {
+    fn close_day(&mut self, ripe: bool) -> ClosedDay {
+        let mut closed = ClosedDay { day: self.today, counts: ripe && self.sessions_today > 0, ..ClosedDay::default() };
         if self.sessions_today > 0 {
             let count = self.sessions_today as f32;
             self.sessions += count;
             self.days += 1.0;
             self.daily_sessions_squared += count * count;
         }
-        self.sessions_today = 0;
+        (self.sessions_today, self.sessions_told) = (0, 0);
         self.volumes.close_day();
+        if self.level_sessions > 0 {
+            let sessions = f32::from(self.level_sessions);
+            for (at, levels) in self.levels.iter_mut().enumerate() {
+                levels.push(f64::from(self.level_sums[at] / sessions));
+                let further = |best: Option<(usize, Rise)>, rise: Option<Rise>| match (best, rise) {
+                    (Some((_, known)), Some(rise)) if rise.nats > known.nats => Some((at, rise)),
+                    (None, Some(rise)) => Some((at, rise)),
+                    (best, _) => best,
+                };
+                closed.creep = further(closed.creep, levels.creep());
+                closed.slow = further(closed.slow, levels.slow_rise());
+            }
+            (self.level_sums, self.level_sessions) = ([0.0; LEVELS], 0);
+        }
+        // A creep that is taken for usual on its first day is never told: it is learned lightly.
+        let creep = closed.creep.map_or(0.0, |(_, rise)| rise.nats);
+        self.peaks.note(DRIFT, creep, if creep > 0.0 { DRIFT_TRUST } else { 1.0 });
+        let peaks = std::mem::take(&mut self.peaks);
+        if closed.counts {
+            closed.silences = peaks.of(ABSENCE).map(|(nats, weight)| (self.oddness(ABSENCE, nats), weight)).collect();
+            for (at, calibrator) in self.calibrators.iter_mut().enumerate() {
+                for (nats, weight) in peaks.of(at) {
+                    calibrator.learn(nats, weight);
+                }
+            }
+        }
+        closed
     }
 }

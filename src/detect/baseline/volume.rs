@@ -31,6 +31,8 @@ pub(in crate::detect) struct Volumes {
     pub hour_number: i64,
     /// What was moved today.
     pub this_day: Totals,
+    /// What was moved today beyond the usual and has been told.
+    pub told_day: Totals,
     /// Least trust in a session of today.
     pub trust_today: Option<f64>,
     pub trust_hour: Option<f64>,
@@ -111,8 +113,20 @@ impl Volumes {
                 history.learn(total, trust);
             }
         }
-        self.this_day = Totals::default();
+        (self.this_day, self.told_day) = (Totals::default(), Totals::default());
         self.trust_today = None;
+    }
+
+    /// What is above the usual today was told of.
+    pub(in crate::detect) fn tell_excess(&mut self) {
+        for (at, told) in self.told_day.iter_mut().enumerate() {
+            *told = (self.this_day[at] - self.day[at].quantile(0.5).unwrap_or(0.0)).max(0.0);
+        }
+    }
+
+    /// What was moved today and not told yet.
+    pub(in crate::detect) fn untold_day(&self, at: usize) -> f64 {
+        self.this_day[at] - self.told_day[at]
     }
 
     /// Shrinks all histories.

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::place::{self, Travel};
 use crate::detect::profile::BoundsProfile;
 use crate::event::{Event, Kind, Phase, Text, normalize};
 use crate::time::{Span, Timestamp};
@@ -17,7 +18,7 @@ use crate::time::{Span, Timestamp};
 /// Evidence ids that an alert carries.
 const EVIDENCE_MAX: usize = 20;
 /// Time for stragglers after the end of a session. Longer delays what only a whole session shows, shorter misses steps.
-const GRACE: Span = Span::from_mins(5);
+const GRACE: Span = Span::from_mins(10);
 /// Length after which an implicit session is cut.
 const IMPLICIT_MAX: Span = Span::HOUR;
 
@@ -40,6 +41,9 @@ pub(in crate::detect) struct Session {
     /// Address of the latest event, whose network is known already.
     last_ip: Option<IpAddr>,
     pub devices: SmallVec<[Text; 1]>,
+    pub places: SmallVec<[Text; 1]>,
+    /// The farthest way that its bot cannot have travelled.
+    pub travel: Option<Travel>,
     /// Role with the number of the endpoint that it was used on.
     pub roles: SmallVec<[(Text, Option<u16>); 2]>,
     pub read: u64,
@@ -57,6 +61,8 @@ pub(in crate::detect) struct Session {
     pub start_nats: Option<(Timestamp, f64)>,
     /// Least expected rate that was reported already; further reports must be ten times rarer.
     pub reported: Option<f64>,
+    /// Whether it was judged for the first time.
+    pub looked: bool,
     /// Bounds that cut something.
     pub limited: u32,
 }
@@ -94,6 +100,8 @@ impl Session {
             networks: SmallVec::new(),
             last_ip: None,
             devices: SmallVec::new(),
+            places: SmallVec::new(),
+            travel: None,
             roles: SmallVec::new(),
             read: 0,
             written: 0,
@@ -105,6 +113,7 @@ impl Session {
             due: event.ts,
             start_nats: None,
             reported: None,
+            looked: false,
             limited: 0,
         }
     }
@@ -135,9 +144,13 @@ impl Session {
         let network = event.ip.filter(|ip| self.last_ip != Some(*ip)).map(normalize::network);
         self.last_ip = event.ip.or(self.last_ip);
         let max = bounds.session_values_max;
-        for (list, value) in
-            [(&mut self.hosts, &event.host), (&mut self.networks, &network), (&mut self.devices, &event.device)]
-        {
+        let place = event.geo.as_ref().and_then(place::name);
+        for (list, value) in [
+            (&mut self.hosts, &event.host),
+            (&mut self.networks, &network),
+            (&mut self.devices, &event.device),
+            (&mut self.places, &place),
+        ] {
             if let Some(value) = value {
                 attach.fresh |= insert(list, value, max, &mut self.limited);
             }

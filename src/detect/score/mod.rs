@@ -17,26 +17,43 @@ use super::feature::Session;
 use super::fleet::Fleet;
 use super::profile::Profile;
 use crate::alert::Dimension;
-use crate::stats::combine::cauchy;
+use crate::stats::combine::harmonic;
 use crate::stats::log_histogram::Side;
 use crate::time::Local;
 
 pub(super) use volume::p_call;
 
 /// The dimensions in the order of the calibrators.
-pub(super) const DIMENSIONS: [Dimension; SCORED] =
-    [Dimension::Time, Dimension::Source, Dimension::Sequence, Dimension::Volume, Dimension::Privilege, Dimension::Rate];
+pub(super) const DIMENSIONS: [Dimension; SCORED] = [
+    Dimension::Time,
+    Dimension::Source,
+    Dimension::Sequence,
+    Dimension::Volume,
+    Dimension::Privilege,
+    Dimension::Rate,
+    Dimension::Sequence,
+    Dimension::Drift,
+    Dimension::Absence,
+];
+/// How many of them are scored session by session.
+pub(super) const BY_SESSION: usize = 7;
 
 /// What a scorer may look at besides baseline and session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub profile: &'a Profile,
     pub fleet: &'a Fleet,
+    /// The bot's other open sessions.
+    pub others: &'a [Session],
     /// Number of the bot in the fleet.
     pub bot: u32,
     pub tenant: &'a str,
     /// When the session began, on the bot's wall clock.
     pub start: Local,
+    /// The same, had the zone's clock not been changed within the window; none where it was not.
+    pub unshifted: Option<Local>,
+    /// Fingerprints of roles that were granted with a ticket.
+    pub granted: &'a [u64],
     /// Whether all of the session is known; a running one may still take its missing steps.
     pub closed: bool,
     pub excuses: Excuses,
@@ -47,6 +64,8 @@ pub(super) struct Context<'a> {
 pub(super) struct Score {
     pub nats: f64,
     pub why: Why,
+    /// Whether an announced change explains so much.
+    pub excusable: bool,
 }
 
 /// The cause of a score; numbers index the session's own lists.
@@ -58,6 +77,8 @@ pub(super) enum Why {
     RareHost { host: usize },
     NewNetwork { network: usize },
     NewDevice { device: usize },
+    NewPlace { place: usize, travel: bool },
+    TwoPlaces { other: usize },
     NewEndpoint { endpoint: u16, more: u16 },
     OddStep { from: u16, to: u16, more: u16 },
     Volume { scope: Scope, measure: Measure, side: Side, amount: f64 },
@@ -65,6 +86,7 @@ pub(super) enum Why {
     NewRole { role: usize, admin: bool },
     NewPair { role: usize },
     TooOften { sessions: u32 },
+    Burst { sessions: u32 },
 }
 
 /// Over which stretch a volume was summed.
@@ -78,11 +100,14 @@ pub(super) enum Scope {
 /// Scores of all dimensions with their probabilities.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judgment {
-    pub scores: [Score; SCORED],
+    pub scores: [Score; BY_SESSION],
     /// Calibrated p-values; 1 where the dimension is excused.
-    pub p: [f64; SCORED],
+    pub p: [f64; BY_SESSION],
     /// Which dimensions an announced change excuses.
-    pub excused: [bool; SCORED],
+    pub excused: [bool; BY_SESSION],
+    /// Whether another session ran at the same time, and if so, whether on another host.
+    pub overlap: Option<bool>,
+    /// Harmonic mean of the p-values.
     pub fused: f64,
     /// How often something at least as odd is expected on a day of this bot.
     pub daily_rate: f64,
@@ -90,10 +115,15 @@ pub(super) struct Judgment {
 
 impl Score {
     /// Nothing odd.
-    pub(super) const USUAL: Self = Self { nats: 0.0, why: Why::Usual };
+    pub(super) const USUAL: Self = Self { nats: 0.0, why: Why::Usual, excusable: true };
 
     fn new(nats: f64, why: Why) -> Self {
-        Self { nats: nats.max(0.0), why }
+        Self { nats: nats.max(0.0), why, excusable: true }
+    }
+
+    /// The same, if only up to so many nats are explained by an announced change.
+    fn excusable_to(self, nats: f64) -> Self {
+        Self { excusable: self.nats <= nats, ..self }
     }
 
     fn max(self, other: Self) -> Self {
@@ -108,20 +138,23 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
     let scores = [
         time::score(baseline, session, context),
         source::score(baseline, session, context),
-        sequence::score(baseline, session, context),
+        sequence::operations(baseline, session, context),
         volume::score(baseline, session, context),
         privilege::score(baseline, session, context),
         rate::score(baseline, context),
+        sequence::order(baseline, session, context),
     ];
-    let excused = context.excuses.by_dimension(session.manual_by.is_some());
-    let prior = context.profile.tail_prior();
-    let mut p = [1.0; SCORED];
+    let mut excused = context.excuses.by_dimension(session.manual_by.is_some());
+    for (excused, score) in excused.iter_mut().zip(&scores) {
+        *excused &= score.excusable || context.excuses.whole();
+    }
+    let mut p = [1.0; BY_SESSION];
     for (at, score) in scores.iter().enumerate() {
         if !excused[at] {
-            p[at] = baseline.calibrators[at].p_value(score.nats, prior);
+            p[at] = (-baseline.oddness(at, score.nats)).exp();
         }
     }
-    let fused = cauchy(p.iter().map(|&p| (p, 1.0)));
-    let sessions = baseline.daily_sessions().map_or(1.0, |(mean, _)| mean.max(1.0));
-    Judgment { scores, p, excused, fused, daily_rate: fused * sessions }
+    let fused = harmonic(&p);
+    let overlap = source::overlapping(session, context.others);
+    Judgment { scores, p, excused, overlap, fused, daily_rate: fused * baseline.active_share() }
 }

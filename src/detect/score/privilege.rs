@@ -4,11 +4,15 @@ use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
 use crate::detect::feature::Session;
 use crate::detect::profile::PrivilegeProfile;
+use crate::stats::fingerprint;
 
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let (prior, profile) = (context.profile.novelty_prior(), &context.profile.privilege);
     let mut worst = Score::USUAL;
     for (at, (role, endpoint)) in session.roles.iter().enumerate() {
+        if context.granted.contains(&fingerprint(&[role])) {
+            continue;
+        }
         let nats = baseline.roles.surprise(role, prior, baseline.today);
         if !baseline.roles.knows(role) {
             let admin = administers(role, profile);

@@ -8,69 +8,59 @@
 use super::{Context, Score, Why};
 use crate::detect::baseline::{Baseline, END, START};
 use crate::detect::feature::Session;
+use crate::event::Text;
 
-pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
-    if session.endpoints.is_empty() {
+/// Endpoints never touched: the chance of a new one, and more for each further one.
+pub(super) fn operations(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+    let (graph, profile) = (&baseline.graph, context.profile);
+    let unknown = |name: &&Text| graph.number(name).is_none();
+    let new = session.endpoints.iter().filter(unknown).count();
+    let Some(at) = session.endpoints.iter().position(|name| unknown(&name)) else { return Score::USUAL };
+    let first = graph.new_endpoint_surprise(profile, baseline.today);
+    let more = (new - 1).min(MORE_MAX);
+    let nats = first * (1.0 + profile.sequence.second_share * more as f64);
+    let score = Score::new(nats, Why::NewEndpoint { endpoint: at as u16, more: new as u16 - 1 });
+    Score { excusable: new <= ANNOUNCED_MAX, ..score }
+}
+
+/// New endpoints that a release may bring.
+const ANNOUNCED_MAX: usize = 3;
+/// Nats of order that it may: a few steps moved, not all of them.
+const ANNOUNCED_NATS: f64 = 14.0;
+/// Further endpoints that count.
+const MORE_MAX: usize = 3;
+
+/// Steps between known endpoints that are seldom taken. Only a closed session is asked: before that, events may still
+/// arrive between two others.
+pub(super) fn order(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+    if session.endpoints.is_empty() || !context.closed {
         return Score::USUAL;
     }
     let (graph, profile) = (&baseline.graph, context.profile);
     let numbers: Vec<Option<u16>> = session.endpoints.iter().map(|name| graph.number(name)).collect();
-    let mut top = Top::default();
-    let new_endpoint = graph.new_endpoint_surprise(profile, baseline.today);
-    let unknown: Vec<u16> = (0..numbers.len() as u16).filter(|&at| numbers[usize::from(at)].is_none()).collect();
-    for &at in &unknown {
-        let more = unknown.len() as u16 - 1;
-        top.add(new_endpoint, Why::NewEndpoint { endpoint: at, more });
-    }
-    if context.closed {
-        let mut from = (START, START);
-        let path = session.path();
-        let ends = std::iter::once(END);
-        for at in path.into_iter().chain(ends) {
-            let to = if at == END { Some(END) } else { numbers[usize::from(at)] };
-            // Steps from or to an unknown endpoint are part of its novelty, which counts already.
-            if let Some(to) = to {
-                if from.1 != END {
-                    let nats = graph.edge_surprise(from.1, to, profile);
-                    top.add(nats, Why::OddStep { from: from.0, to: at, more: 0 });
-                }
-                from = (at, to);
-            } else {
-                from = (at, END);
-            }
-        }
-    }
-    top.score(profile.sequence.second_share, profile.sequence.third_share)
-}
-
-/// The three most surprising steps.
-#[derive(Default)]
-struct Top {
-    best: [f64; 3],
-    why: Option<Why>,
-    odd: u16,
-}
-
-/// Nats from which a step counts as odd in the sentence.
-const ODD_NATS: f64 = 3.0;
-
-impl Top {
-    fn add(&mut self, nats: f64, why: Why) {
-        self.odd = self.odd.saturating_add(u16::from(nats >= ODD_NATS));
-        let Some(at) = self.best.iter().position(|&best| nats > best) else { return };
-        if at == 0 {
-            self.why = Some(why);
-        }
-        self.best[at..].rotate_right(1);
-        self.best[at] = nats;
-    }
-
-    fn score(self, second: f64, third: f64) -> Score {
-        let why = match self.why {
-            Some(Why::OddStep { from, to, .. }) => Why::OddStep { from, to, more: self.odd.saturating_sub(1) },
-            Some(why) => why,
-            None => Why::Usual,
+    let mut steps: Vec<(f64, u16, u16)> = Vec::new();
+    let mut from = (START, START);
+    for at in session.path().into_iter().chain(std::iter::once(END)) {
+        let to = if at == END { Some(END) } else { numbers[usize::from(at)] };
+        // Steps from or to an unknown endpoint are part of its novelty, which counts already.
+        let Some(to) = to else {
+            from = (at, END);
+            continue;
         };
-        Score::new(self.best[0] + second * self.best[1] + third * self.best[2], why)
+        if from.1 != END && !steps.iter().any(|step| (step.1, step.2) == (from.0, at)) {
+            steps.push((graph.edge_surprise(from.1, to, profile), from.0, at));
+        }
+        from = (at, to);
     }
+    steps.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let odd = steps.iter().filter(|step| step.0 >= ODD_NATS).count() as u16;
+    let Some(&(worst, from, to)) = steps.first() else { return Score::USUAL };
+    let further: f64 = steps.iter().skip(1).take(FURTHER_MAX).map(|step| (step.0 - ODD_NATS).max(0.0)).sum();
+    let nats = worst + profile.sequence.second_share * further;
+    Score::new(nats, Why::OddStep { from, to, more: odd.saturating_sub(1) }).excusable_to(ANNOUNCED_NATS)
 }
+
+/// Nats from which a step counts as odd.
+const ODD_NATS: f64 = 2.5;
+/// Further odd steps that count: an order turned around has many, a step left out has one.
+const FURTHER_MAX: usize = 8;

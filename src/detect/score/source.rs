@@ -26,16 +26,89 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
         network =
             network.max(Score::new(baseline.networks.surprise(name, prior, today), Why::NewNetwork { network: at }));
     }
+    if network.nats > UNKNOWN_NATS && is_public_surprise(baseline, session) {
+        network.nats += context.profile.novelty.public_network_nats;
+    }
     let mut device = Score::USUAL;
     for (at, name) in session.devices.iter().enumerate() {
         let nats = 0.5 * baseline.devices.surprise(name, prior, today);
         device = device.max(Score::new(nats, Why::NewDevice { device: at }));
     }
+    let place = place(baseline, session, context);
+    let overlap = overlap(baseline, session, context);
     // The new host is the better name for what happened, where there is one.
     let why = match (host.why, network.nats > host.nats) {
+        _ if place.nats > 6.0 && place.nats > host.nats.max(network.nats) => place.why,
+        _ if overlap.nats > host.nats.max(network.nats) => overlap.why,
         (why @ Why::NewHost { .. }, _) if host.nats > 1.0 => why,
         (_, true) => network.why,
         _ => host.max(device).why,
     };
-    Score::new(host.nats + network.nats + device.nats, why)
+    // A replaced host is no other bot's, and stays in its network and its place.
+    let foreign = matches!(host.why, Why::NewHost { owner: Some(_), .. });
+    let moved = foreign || place.nats > UNKNOWN_NATS || network.nats > UNKNOWN_NATS;
+    let score = Score::new(host.nats + network.nats + device.nats + place.nats + overlap.nats, why);
+    Score { excusable: !moved, ..score }
+}
+
+/// Nats from which a network counts as unknown.
+const UNKNOWN_NATS: f64 = 2.0;
+
+/// Whether the session came over a public address while all known ones are private.
+fn is_public_surprise(baseline: &Baseline, session: &Session) -> bool {
+    session.networks.iter().any(|name| is_public(name)) && !baseline.networks.values().any(|v| is_public(&v.name))
+}
+
+/// Whether a network is routed in the open internet, by its first bytes (RFC 1918, 6598, 4193).
+fn is_public(network: &str) -> bool {
+    let Ok(net) = network.parse::<ipnet::IpNet>() else { return false };
+    match net.addr() {
+        std::net::IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || (a == 100 && (64..128).contains(&b)))
+        }
+        std::net::IpAddr::V6(ip) => (ip.segments()[0] & 0xfe00) != 0xfc00 && !ip.is_loopback(),
+    }
+}
+
+/// A place never worked from, and a way there that nothing travels.
+fn place(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+    let Some(places) = &baseline.places else { return Score::USUAL };
+    let (prior, today) = (context.profile.novelty_prior(), baseline.today);
+    let mut worst = Score::USUAL;
+    for (at, name) in session.places.iter().enumerate().filter(|(_, name)| !places.knows(name)) {
+        let travel = session.travel.is_some();
+        let extra = if travel { context.profile.novelty.travel_nats } else { 0.0 };
+        worst = worst.max(Score::new(places.surprise(name, prior, today) + extra, Why::NewPlace { place: at, travel }));
+    }
+    worst
+}
+
+/// Whether another session ran at the same time: not at all, somewhere, or on other hosts.
+pub(super) fn overlapping(session: &Session, others: &[Session]) -> Option<bool> {
+    let at_once = |other: &&Session| other.opened < session.newest && session.opened < other.newest;
+    others.iter().any(|other| at_once(&other)).then(|| runs_apart(session, others).is_some())
+}
+
+/// Another session that ran at the same time on other hosts.
+pub(super) fn runs_apart(session: &Session, others: &[Session]) -> Option<usize> {
+    let apart = |other: &Session| {
+        !other.hosts.is_empty()
+            && other.hosts.iter().all(|host| !session.hosts.contains(host))
+            && other.opened < session.newest
+            && session.opened < other.newest
+    };
+    others.iter().position(apart).filter(|_| !session.hosts.is_empty())
+}
+
+/// A session on another host while this one runs, as seldom as that was.
+fn overlap(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+    let Some(at) = runs_apart(session, context.others) else { return Score::USUAL };
+    let prior = context.profile.novelty_prior();
+    let share = |days: f32| (f64::from(days) + prior.a) / (f64::from(baseline.days) + prior.a + prior.b);
+    // Whoever works from several hosts, and now and then twice at once, will some day do both.
+    let hosts = session.hosts.iter().chain(&context.others[at].hosts);
+    let own = if hosts.into_iter().all(|host| baseline.hosts.knows(host)) { 0.5 } else { 0.0 };
+    let p = share(baseline.overlaps[1]).max(own * share(baseline.overlaps[0]));
+    Score::new(-p.min(1.0).ln(), Why::TwoPlaces { other: at })
 }

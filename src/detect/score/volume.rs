@@ -8,6 +8,7 @@ use crate::detect::baseline::{Baseline, MEASURES, Volumes};
 use crate::detect::feature::Session;
 use crate::stats::combine::cauchy;
 use crate::stats::log_histogram::{LogHistogram, Side};
+use crate::time::is_turn_of_month;
 
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let profile = &context.profile.volume;
@@ -20,23 +21,24 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
             least = (p, why);
         }
     };
+    // What closes the books moves more, at the first quarter's end that is lived through, too.
+    let allowance = if is_turn_of_month(context.start.day) { profile.turn_of_month_factor } else { 1.0 };
     let moved = [session.read as f64, session.written as f64, session.bytes as f64, session.calls as f64];
     for (at, measure) in MEASURES.into_iter().enumerate() {
         let history = &volumes.session[at];
         if never(history, moved[at]) {
             continue;
         }
-        let (p, side) = if context.closed {
-            match history.p_value(moved[at], profile.spread_floor) {
-                (p, Side::Low) => (p.max(profile.low_side_p_min), Side::Low),
-                high => high,
-            }
+        let high = history.p_side(moved[at] / allowance, Side::High, profile.spread_floor);
+        let low = history.p_side(moved[at], Side::Low, profile.spread_floor);
+        let (p, side) = if context.closed && low < high {
+            ((2.0 * low).clamp(profile.low_side_p_min, 1.0), Side::Low)
         } else {
-            (history.p_side(moved[at], Side::High, profile.spread_floor), Side::High)
+            ((2.0 * high).min(1.0), Side::High)
         };
         add(p, Why::Volume { scope: Scope::Session, measure, side, amount: moved[at] });
         for (scope, history, amount) in running(volumes, at) {
-            let p = history.p_side(amount, Side::High, profile.spread_floor);
+            let p = history.p_side(amount / allowance, Side::High, profile.spread_floor);
             add(p, Why::Volume { scope, measure, side: Side::High, amount });
         }
     }
@@ -44,8 +46,11 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
         add((p * session.calls as f64).min(1.0), Why::CallVolume { endpoint, amount });
     }
     let p = cauchy(all);
-    Score::new(-p.ln(), least.1)
+    Score::new(-p.ln(), least.1).excusable_to(ANNOUNCED_NATS)
 }
+
+/// Nats of volume that a release may bring.
+const ANNOUNCED_NATS: f64 = 7.0;
 
 /// P-value of what one call of an endpoint moved; `None` while too little is known of it.
 pub(in crate::detect) fn p_call(baseline: &Baseline, number: u16, moved: f64, spread_floor: f64) -> Option<f64> {
@@ -59,5 +64,5 @@ fn never(history: &LogHistogram, amount: f64) -> bool {
 }
 
 fn running(volumes: &Volumes, at: usize) -> [(Scope, &LogHistogram, f64); 2] {
-    [(Scope::Hour, &volumes.hour[at], volumes.this_hour[at]), (Scope::Day, &volumes.day[at], volumes.this_day[at])]
+    [(Scope::Hour, &volumes.hour[at], volumes.this_hour[at]), (Scope::Day, &volumes.day[at], volumes.untold_day(at))]
 }

@@ -31,13 +31,13 @@ const LAYERS: &[Layer] = &[
     // The detector, from its settings up to the engine.
     layer(&["detect::settings"], &["time"]),
     layer(&["detect::stats"], &[]),
-    layer(&["detect::profile"], &["alert::Severity", "stats::calibrate::TailPrior", "stats::novelty::NoveltyPrior"]),
+    layer(&["detect::profile"], &["alert::Severity", "stats::novelty::NoveltyPrior"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
-    layer(&["detect::fleet"], &["stats"]),
+    layer(&["detect::fleet"], &["stats", "time"]),
     layer(&["detect::feature"], &["detect::profile", "event", "time"]),
     layer(&["detect::baseline"], &["detect::feature", "detect::profile", "event::Text", "stats", "time::Local"]),
-    layer(&["detect::change"], &["detect::baseline", "detect::profile", "event", "time"]),
+    layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
     // What a rule found, and the rules on money, which remember: their memory is a part of the bot's.
     layer(&["detect::policy::breach"], &["alert", "event::Text", "time::Timestamp"]),
     layer(
@@ -69,17 +69,15 @@ const LAYERS: &[Layer] = &[
             "detect::feature",
             "detect::fleet",
             "detect::profile",
+            "event::Text",
             "stats",
-            "time::Local",
+            "time",
         ],
     ),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
+    layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
     layer(
-        &["detect::explain"],
-        &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time::Local"],
-    ),
-    layer(
-        &["detect::engine", "detect::judge", "detect::rules"],
+        &["detect::engine", "detect::judge", "detect::rules", "detect::silence"],
         &[
             "alert",
             "detect::baseline",

@@ -1,0 +1,178 @@
+//! Silence where there should be work: when to look, what to make of it, and whether others are silent, too.
+//!
+//! A bot's own record of busy hours says how odd a silence is ([`presence`](crate::stats::presence)), and the history of
+//! its gaps makes that a probability, as for all other dimensions. A timer stands at the first hour at which silence
+//! would be odd, so that a quiet bot costs a look or two a day.
+//!
+//! What is odd is not told at once. On a holiday, or when the scheduler is down, the first bot that is missed would be
+//! a page, and so would the next; so each waits until enough others were due as well, and where a good part of them is
+//! silent, too, one word is said for all of them. Blind spot: a fleet too small to have others pages on holidays.
+
+use super::baseline::ABSENCE;
+use super::bot::{BotState, OddSilence};
+use super::decide;
+use super::engine::{Engine, Output, SILENCE};
+use super::judge;
+use crate::alert::Severity;
+use crate::event::Event;
+use crate::registry::BotStatus;
+use crate::stats::presence::Trace;
+use crate::time::{Local, Span, Timestamp};
+
+/// Nats from which a silence is looked at. Less costs time, more would overlook bots of few days.
+const LOOK_NATS: f64 = 3.0;
+/// Rise in nats after which a silence that was not odd enough is looked at again.
+const AGAIN_NATS: f64 = 0.4;
+/// How far ahead a silence is thought of: beyond, weekly bots would be due again.
+const AHEAD_HOURS: i32 = 24 * 9;
+/// Other bots that must have been due before one is told of, and the longest wait for them.
+const OTHERS_MIN: usize = 5;
+const WAIT_MAX: Span = Span::from_hours(5);
+/// Time between two looks while it waits.
+const WAIT: Span = Span::HOUR;
+/// Stretch before the silence in which others must have been due.
+const BEFORE: Span = Span::from_hours(3);
+/// Bots that are asked whether they are silent, too.
+const ASKED_MAX: usize = 4096;
+/// Chance of an empty stretch up to which a bot counts as due.
+const DUE_P_MAX: f64 = 0.12;
+/// Share of those that were due which makes a common cause, and the least number.
+const COMMON_SHARE: f64 = 0.15;
+const COMMON_MIN: usize = 2;
+/// Time for which a common cause is not told again.
+const COMMON_QUIET: Span = Span::from_hours(20);
+
+/// A silence with what it came to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub trace: Trace,
+    pub since: Timestamp,
+    pub p: f64,
+    pub severity: Severity,
+    pub daily_rate: f64,
+}
+
+/// Others of the tenant that were due, and how many of them are silent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Others {
+    pub due: usize,
+    pub silent: usize,
+}
+
+fn hour(local: Local) -> i32 {
+    local.day * 24 + i32::from(local.minute) / 60
+}
+
+/// A session begins: the gap before it is history, and the timer is set if none is.
+pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event) {
+    let bot = &engine.bots[at as usize];
+    let local = engine.zones[usize::from(bot.zone)].1.local(event.ts);
+    let gap = bot.baseline.last_begin.map(|last| {
+        let to = hour(local).min(last + AHEAD_HOURS);
+        bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY)
+    });
+    let trust = if bot.watch.odd.is_some_and(|odd| odd.told) { engine.profile.learn.trust_page } else { 1.0 };
+    let mature = engine.mature(&bot.baseline);
+    let bot = &mut engine.bots[at as usize];
+    if let Some(gap) = gap {
+        bot.baseline.peaks.note(ABSENCE, gap.nats, trust);
+    }
+    bot.watch.odd = None;
+    bot.baseline.begin(local);
+    if bot.watch.due.is_none() && mature {
+        set(engine, at, event.ts, LOOK_NATS);
+    }
+}
+
+/// Sets the timer at the first hour after `now` at which silence would have so many nats.
+fn set(engine: &mut Engine, at: u32, now: Timestamp, nats_min: f64) {
+    let bot = &engine.bots[at as usize];
+    let local = engine.zones[usize::from(bot.zone)].1.local(now);
+    let this = hour(local);
+    let due = bot.baseline.last_begin.and_then(|last| {
+        let trace = bot.baseline.presence.trace(last + 1, last + AHEAD_HOURS, this + 1, nats_min);
+        (trace.nats >= nats_min && trace.to > this).then_some(trace.to)
+    });
+    let into_hour = Span::from_micros(now.as_micros().rem_euclid(Span::HOUR.as_micros()));
+    let due = due.map(|to| now - into_hour + Span::from_hours(i64::from(to - this)));
+    engine.bots[at as usize].watch.due = due;
+    engine.timers.extend(due.map(|due| (due, at, SILENCE)));
+}
+
+/// The timer of a bot's silence is due.
+pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Output) {
+    if engine.bots[at as usize].watch.due != Some(now) {
+        return;
+    }
+    engine.bots[at as usize].watch.due = None;
+    let (found, nats) = look(engine, at, now);
+    let Some(found) = found else {
+        set(engine, at, now, LOOK_NATS.max(nats + AGAIN_NATS));
+        return;
+    };
+    let odd = engine.bots[at as usize].watch.odd.get_or_insert(OddSilence { since: now, told: false });
+    if odd.told {
+        return;
+    }
+    let since = odd.since;
+    let others = others(engine, at, since - BEFORE, now);
+    if others.due < OTHERS_MIN && now - since < WAIT_MAX || now == since {
+        let again = now + WAIT;
+        engine.bots[at as usize].watch.due = Some(again);
+        engine.timers.insert((again, at, SILENCE));
+        return;
+    }
+    engine.bots[at as usize].watch.odd = Some(OddSilence { since, told: true });
+    let common = others.silent >= COMMON_MIN && others.silent as f64 >= COMMON_SHARE * others.due as f64;
+    if !common {
+        judge::silence(engine, at, now, &found, None, output);
+    } else if engine.fleet.tell_common(&engine.bots[at as usize].tenant, now, COMMON_QUIET) {
+        judge::silence(engine, at, now, &found, Some(others), output);
+    }
+}
+
+/// Whether a bot's silence is odd enough to tell, and its nats.
+fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
+    let bot = &engine.bots[at as usize];
+    let to = hour(engine.zones[usize::from(bot.zone)].1.local(now));
+    let Some(last) = bot.baseline.last_begin else { return (None, 0.0) };
+    let trace = bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY);
+    let nats = trace.nats;
+    if nats < LOOK_NATS || rests(engine, at) || bot.windows.new_times(now) || !engine.mature(&bot.baseline) {
+        return (None, nats);
+    }
+    let odd = bot.baseline.oddness(ABSENCE, nats);
+    let p = engine.fleet.silences(bot.baseline.days).p_value(odd).max((-odd).exp());
+    let daily_rate = p * bot.baseline.active_share();
+    let severity = decide::severity(daily_rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide);
+    let found = severity.filter(|severity| severity.pages()).map(|severity| Found {
+        trace,
+        since: now - Span::from_hours(i64::from(to - last - 1)),
+        p,
+        severity: severity.min(Severity::High),
+        daily_rate,
+    });
+    (found, nats)
+}
+
+/// Whether the registry says that a bot need not be at work.
+fn rests(engine: &Engine, at: u32) -> bool {
+    engine.record(at).is_some_and(|record| record.status != BotStatus::Active || record.expires_at.is_some())
+}
+
+/// The other bots of the tenant that were due in a stretch of time.
+fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp) -> Others {
+    let tenant = &engine.bots[at as usize].tenant;
+    let mut others = Others::default();
+    let near = |bot: &&BotState| bot.tenant == *tenant && bot.bot != engine.bots[at as usize].bot;
+    for bot in engine.bots.iter().filter(near).take(ASKED_MAX) {
+        let zone = &engine.zones[usize::from(bot.zone)].1;
+        let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));
+        let presence = &bot.baseline.presence;
+        if presence.silence(from, to).is_some_and(|usual| usual.compared >= 3.0 && usual.p <= DUE_P_MAX) {
+            others.due += 1;
+            others.silent += usize::from(presence.busy(from, to) == 0);
+        }
+    }
+    others
+}

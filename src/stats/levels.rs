@@ -1,0 +1,178 @@
+//! Whether a level creeps: the last four weeks of a daily level on the log scale, the newest days against the older.
+//!
+//! The mean of the last `k` days is held against that of the days more than a week back, as in Welch's test with a robust
+//! spread of the older ones (1.48 times their median absolute deviation from the median, never less than a floor):
+//! `t = (recent - old) / (s √(1/k + 1/m))`, by Student's distribution with `m - 1` degrees of freedom. `k` is six, longer
+//! than the turn of a month lasts; the last days must not have fallen again. A level must have risen by a least factor at all, so that constant jobs
+//! may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
+//! a rise beyond [`RISE_SLOW`] is told: a window that forgets would follow the frog.
+//!
+//! 64 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+/// Days kept.
+const DAYS: usize = 28;
+/// Newest days that are held against the old: longer than the turn of a month lasts.
+const RECENT: usize = 6;
+/// Days before which a day is old.
+const OLD: usize = 7;
+/// Old days from which there is something to compare.
+const OLD_MIN: usize = 7;
+/// Days whose mean the anchor is, and those of which the present level is made.
+const ANCHOR: usize = 14;
+const PRESENT: usize = 12;
+/// Least rise within the window that is creep: 1.45-fold.
+const RISE_FAST: f64 = 0.37;
+/// Rise over the anchor that is told however slowly it came: 1.75-fold.
+const RISE_SLOW: f64 = 0.56;
+/// Least spread: a constant job still varies by a tenth.
+const SPREAD_FLOOR: f64 = 0.1;
+/// Level below which nothing is told: seven records that become twelve are nobody's loss.
+const SMALL: f64 = 2.0;
+/// Steps of the log scale that are kept.
+const STEPS_PER_NAT: f64 = 1024.0;
+
+/// Levels of the last days, newest last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Levels {
+    days: Vec<u16>,
+    anchor: Option<u16>,
+}
+
+/// A level that rose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rise {
+    /// How odd, in nats.
+    pub nats: f64,
+    /// The level before and now, on the scale that was pushed.
+    pub from: f64,
+    /// The level now.
+    pub to: f64,
+    /// Days over which it rose.
+    pub days: usize,
+}
+
+impl Levels {
+    /// Adds a day's level, on the log scale, not negative.
+    pub fn push(&mut self, level: f64) {
+        if self.days.len() >= DAYS {
+            self.days.remove(0);
+        }
+        self.days.reserve_exact(DAYS - self.days.len());
+        self.days.push((level.max(0.0) * STEPS_PER_NAT).min(f64::from(u16::MAX)) as u16);
+        if self.anchor.is_none() && self.days.len() >= ANCHOR {
+            self.anchor = Some((mean(&self.days[..ANCHOR]) * STEPS_PER_NAT) as u16);
+        }
+    }
+
+    /// Makes the present level the anchor: its rise was told.
+    pub fn anchor(&mut self) {
+        let from = self.days.len().saturating_sub(PRESENT);
+        self.anchor = Some((mean(&self.days[from..]) * STEPS_PER_NAT) as u16);
+    }
+
+    /// How far the level has crept within the window; `None` where it has not.
+    #[must_use]
+    pub fn creep(&self) -> Option<Rise> {
+        let old = &self.days[..self.days.len().saturating_sub(OLD)];
+        if old.len() < OLD_MIN || mean(old) < SMALL {
+            return None;
+        }
+        let (center, spread) = (mean(old), spread(old).max(SPREAD_FLOOR));
+        let recent = &self.days[self.days.len() - RECENT..];
+        let rise = mean(recent) - center;
+        // One huge day is a spike, and no creep; nor is what has fallen again.
+        let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < center + 0.5 * RISE_FAST).count();
+        let last = mean(&recent[RECENT - 2..]) - center;
+        if rise < RISE_FAST || low > 1 || last < rise {
+            return None;
+        }
+        let t = rise / (spread * (1.0 / RECENT as f64 + 1.0 / old.len() as f64).sqrt());
+        let student = StudentsT::new(0.0, 1.0, old.len() as f64 - 1.0).ok()?;
+        let p = student.sf(t).clamp(1e-12, 1.0);
+        Some(Rise { nats: -p.ln(), from: center, to: center + rise, days: OLD })
+    }
+
+    /// Whether the level has risen far above its anchor, in however long a time.
+    #[must_use]
+    pub fn slow_rise(&self) -> Option<Rise> {
+        let anchor = f64::from(self.anchor?) / STEPS_PER_NAT;
+        if self.days.len() < DAYS || anchor < SMALL {
+            return None;
+        }
+        let recent = &self.days[self.days.len() - PRESENT..];
+        let rise = mean(recent) - anchor;
+        let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < anchor + 0.5 * RISE_SLOW).count();
+        let steady = low * 6 <= PRESENT && rise > 2.0 * spread(&self.days[..ANCHOR]);
+        let days = self.days.len();
+        (rise > RISE_SLOW && steady).then_some(Rise { nats: 12.0 * rise, from: anchor, to: anchor + rise, days })
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.days.capacity() * size_of::<u16>()
+    }
+}
+
+fn mean(days: &[u16]) -> f64 {
+    days.iter().map(|&day| f64::from(day) / STEPS_PER_NAT).sum::<f64>() / days.len().max(1) as f64
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn spread(days: &[u16]) -> f64 {
+    let mut values: Vec<f64> = days.iter().map(|&day| f64::from(day) / STEPS_PER_NAT).collect();
+    let center = median(&mut values);
+    let mut apart: Vec<f64> = values.iter().map(|value| (value - center).abs()).collect();
+    1.48 * median(&mut apart)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Levels of a bot that varies by a tenth, and grows by `rate` a day from day 28 on.
+    fn told(rate: f64, days: usize) -> Option<(usize, f64)> {
+        let mut levels = Levels::default();
+        for day in 0..days {
+            let wobble = 0.1 * ((day * 7919 % 13) as f64 / 6.0 - 1.0);
+            let growth = rate.ln_1p() * day.saturating_sub(28) as f64;
+            levels.push(7.0 + wobble + growth);
+            let rise = levels.creep().filter(|rise| rise.nats > 9.0).or_else(|| levels.slow_rise());
+            if let Some(rise) = rise {
+                return Some((day, rise.to - rise.from));
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn the_frog_is_told_before_it_has_doubled() {
+        for rate in [0.01, 0.02, 0.05, 0.08, 0.12] {
+            let (day, _) = told(rate, 150).unwrap_or_else(|| panic!("{rate} is never told"));
+            let level = (1.0 + rate).powi(day as i32 - 28);
+            assert!((1.2..2.0).contains(&level), "{rate}: told on day {day} at {level:.2}-fold");
+        }
+    }
+
+    #[test]
+    fn what_stays_and_what_grows_as_businesses_do_is_left_alone() {
+        assert_eq!(told(0.0, 365), None);
+        assert_eq!(told(0.001, 365), None);
+        assert_eq!(told(0.008, 28 + 28), None);
+    }
+
+    #[test]
+    fn one_huge_day_is_no_creep() {
+        let mut levels = Levels::default();
+        (0..28).for_each(|_| levels.push(5.0));
+        levels.push(9.0);
+        assert_eq!((levels.creep(), levels.slow_rise()), (None, None));
+    }
+}

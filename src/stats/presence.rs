@@ -1,0 +1,190 @@
+//! Whether silence is usual: the hours of the last four weeks in which something was seen, a bit each.
+//!
+//! The question is put to the record itself: the same stretch of local hours, ended so many days earlier, was it empty,
+//! too? Stretches that end on the same weekday count in full, those of another working day in half. With `e` empty ones
+//! among `n`, a silence has the chance `(e + a) / (n + a + b)` (a Beta prior with the weights of an empty and of a busy
+//! stretch). A long silence is taken apart into stretches that should each have held something, and counts more the
+//! more of them there are. No schedule is guessed, so that a run at 6:58
+//! and 7:02, every second hour, or only on the nights after working days are all the same to it.
+//!
+//! 120 bytes. Blind spots: weekly bots, of which four weeks hold four runs; months.
+
+use serde::{Deserialize, Serialize};
+
+/// Days kept: four weeks, so that each weekday is there as often as any other.
+const DAYS: i32 = 28;
+/// Prior weights of an empty and of a busy stretch.
+const EMPTY_PRIOR: f64 = 0.05;
+const BUSY_PRIOR: f64 = 0.5;
+/// Weight of a stretch that ends on another day of the same sort.
+const OTHER_DAY: f64 = 0.5;
+
+/// Hours of the last days, by bit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Presence {
+    hours: [u32; DAYS as usize],
+    /// First and last day known.
+    first: i32,
+    last: i32,
+}
+
+/// How a silence compares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Silence {
+    /// Chance of it.
+    pub p: f64,
+    /// Comparable stretches, weighted.
+    pub compared: f64,
+    /// Busy hours that they had on average.
+    pub missing: f64,
+}
+
+/// A silence so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// How odd it is, in nats.
+    pub nats: f64,
+    /// Hour up to which it was followed.
+    pub to: i32,
+    /// Busy hours that other days had in the same stretches.
+    pub missing: f64,
+}
+
+/// Nats from which a stretch should have held something, and the next one begins.
+const STRETCH_NATS: f64 = 3.3;
+/// How much each further stretch counts against the one before: what stopped a bot once stops it again.
+const FURTHER: f64 = 0.7;
+
+impl Presence {
+    /// Notes that something was seen in an hour, numbered from midnight of day 0.
+    pub fn note(&mut self, hour: i32) {
+        let day = hour.div_euclid(24);
+        if self.first == 0 || day - self.last >= DAYS {
+            *self = Self { hours: [0; DAYS as usize], first: day, last: day };
+        }
+        while self.last < day {
+            self.last += 1;
+            self.hours[(self.last % DAYS) as usize] = 0;
+        }
+        if day > self.last - DAYS {
+            self.hours[day.rem_euclid(DAYS) as usize] |= 1 << hour.rem_euclid(24);
+        }
+    }
+
+    /// How unusual it is that the hours from `from` up to, but not with, `to` are empty; `None` without anything to
+    /// compare.
+    #[must_use]
+    pub fn silence(&self, from: i32, to: i32) -> Option<Silence> {
+        if to <= from || self.first == 0 {
+            return None;
+        }
+        let (mut compared, mut empty, mut missing) = (0.0, 0.0, 0.0);
+        let (start, end) = (from.div_euclid(24), (to - 1).div_euclid(24));
+        for back in 1..DAYS {
+            // The first day may have begun in its midst; the present one is what is asked about.
+            if start - back <= self.first || start - back <= self.last - DAYS || (to - 24 * back) > self.last * 24 + 24
+            {
+                continue;
+            }
+            let weight = match back % 7 {
+                0 => 1.0,
+                _ if (start..=end).all(|day| sort(day) == sort(day - back)) => OTHER_DAY,
+                _ => continue,
+            };
+            let busy = self.busy(from - 24 * back, to - 24 * back);
+            compared += weight;
+            missing += weight * f64::from(busy);
+            empty += if busy == 0 { weight } else { 0.0 };
+        }
+        (compared > 0.0).then(|| Silence {
+            p: (empty + EMPTY_PRIOR) / (compared + EMPTY_PRIOR + BUSY_PRIOR),
+            compared,
+            missing: missing / compared,
+        })
+    }
+
+    /// Follows a silence from an hour up to another one, or until it has `enough` nats at `from_hour` or later.
+    #[must_use]
+    pub fn trace(&self, from: i32, to: i32, from_hour: i32, enough: f64) -> Trace {
+        let (mut start, mut done, mut share) = (from, Trace { to: from, ..Trace::default() }, 1.0);
+        let mut trace = done;
+        for hour in from + 1..=to {
+            let silence = self.silence(start, hour);
+            let nats = silence.map_or(0.0, |silence| -silence.p.ln());
+            let missing = done.missing + silence.map_or(0.0, |silence| silence.missing);
+            trace = Trace { nats: done.nats + share * nats, to: hour, missing };
+            if trace.nats >= enough && hour >= from_hour {
+                break;
+            }
+            if nats >= STRETCH_NATS {
+                (start, done, share) = (hour, trace, share * FURTHER);
+            }
+        }
+        trace
+    }
+
+    /// Busy hours within a stretch of the record.
+    #[must_use]
+    pub fn busy(&self, from: i32, to: i32) -> u32 {
+        let mut busy = 0;
+        for day in from.div_euclid(24)..=(to - 1).div_euclid(24) {
+            if day <= self.last - DAYS || day > self.last {
+                continue;
+            }
+            let (low, high) = ((from - day * 24).max(0), (to - day * 24).min(24));
+            let mask = ((1_u64 << high) - (1_u64 << low)) as u32;
+            busy += (self.hours[day.rem_euclid(DAYS) as usize] & mask).count_ones();
+        }
+        busy
+    }
+}
+
+/// Working days, Saturdays and Sundays. Day 0 was a Thursday.
+fn sort(day: i32) -> i32 {
+    ((day + 3).rem_euclid(7) - 4).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Monday.
+    const MONDAY: i32 = 20_514;
+
+    fn record(days: std::ops::Range<i32>, hours: impl Fn(i32) -> Vec<i32>) -> Presence {
+        let mut presence = Presence::default();
+        for day in days {
+            for hour in hours(day) {
+                presence.note((MONDAY + day) * 24 + hour);
+            }
+        }
+        presence
+    }
+
+    fn nats(presence: &Presence, from: (i32, i32), to: (i32, i32)) -> f64 {
+        let hour = |(day, hour)| (MONDAY + day) * 24 + hour;
+        presence.trace(hour(from), hour(to), 0, f64::INFINITY).nats
+    }
+
+    #[test]
+    fn a_missed_morning_is_odd_and_a_weekend_is_not() {
+        let presence = record(0..26, |day| if day % 7 < 5 { vec![6 + day % 2] } else { vec![] });
+        assert!(nats(&presence, (25, 8), (28, 6)) < 0.5, "the weekend, and Monday has not come yet");
+        assert!(nats(&presence, (25, 8), (28, 8)) > 3.5, "no run on Monday");
+        assert!(nats(&presence, (25, 8), (26, 12)) < 0.5, "Saturday");
+    }
+
+    #[test]
+    fn a_longer_silence_of_a_busy_bot_is_odder() {
+        let presence = record(0..20, |_| (0..24).collect());
+        let (short, long) = (nats(&presence, (20, 0), (20, 3)), nats(&presence, (20, 0), (20, 12)));
+        assert!(short > 3.5 && long > short + 1.0, "{short} {long}");
+    }
+
+    #[test]
+    fn without_a_record_nothing_is_said() {
+        assert_eq!(Presence::default().silence(10, 20), None);
+        let young = record(0..1, |_| vec![6]);
+        assert_eq!(young.silence((MONDAY + 1) * 24, (MONDAY + 1) * 24 + 12), None);
+    }
+}
