@@ -19,6 +19,10 @@ const AGAIN: f64 = 20.0;
 /// Nats by which a creep must be odder than a page, since it is looked at each day anew.
 const AGAIN_NATS: f64 = 3.0;
 
+/// Days before a creep is told in which the turn of a month may lie, and how many of its days could feign a creep.
+const TURN_LOOK_DAYS: i32 = 7;
+const TURN_MIN: usize = 4;
+
 /// Judges a session that still runs; what it misses may still come.
 pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Output) {
     let mut sessions = std::mem::take(&mut engine.bots[at as usize].sessions);
@@ -115,18 +119,15 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     }
     // Levels of one day and the next share most of their days, so that a bot-week has few chances and not seven.
     let p_of = |nats: f64| (AGAIN_NATS - nats).exp().clamp(f64::MIN_POSITIVE, 1.0);
+    let turn = (closed.day - TURN_LOOK_DAYS..=closed.day).filter(|&day| is_turn_of_month(day)).count() >= TURN_MIN;
     // Books are closed at the turn of a month; what has crept is still there after it.
-    let creep =
-        closed.creep.filter(|_| !is_turn_of_month(closed.day)).map(|(at, rise)| (at, rise, p_of(rise.nats), "creep"));
+    let creep = closed.creep.filter(|_| !turn).map(|(at, rise)| (at, rise, p_of(rise.nats), "creep"));
     let creep = creep.filter(|(_, _, p, _)| {
         let rate = p * bot.baseline.active_share();
         decide::severity(rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide)
             .is_some_and(Severity::pages)
     });
-    let slow = closed
-        .slow
-        .filter(|_| !is_turn_of_month(closed.day))
-        .map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
+    let slow = closed.slow.filter(|_| !turn).map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
     let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
     let key = crate::stats::fingerprint(&["drift", &measure.to_string()]);
     let today = bot.baseline.today;
@@ -358,7 +359,7 @@ fn learn(
             match at {
                 1 => each.source = 1.0,
                 2 | 6 => each.sequence = 1.0,
-                3 => each.volume = 1.0,
+                3 | 7 => each.volume = 1.0,
                 4 => each.privilege = 1.0,
                 _ => {}
             }

@@ -49,6 +49,10 @@ pub struct NoveltyProfile {
     pub prior_new_days: f64,
     /// Days without.
     pub prior_old_days: f64,
+    /// Values not met yet.
+    pub prior_unmet: f64,
+    /// Values not met yet, of networks, places and devices.
+    pub prior_unmet_far: f64,
     /// Values kept.
     pub values_max: usize,
     /// Nats for another bot's host.
@@ -317,10 +321,16 @@ impl Profile {
         Self::parse(Self::SHIPPED).expect("the shipped profile is valid")
     }
 
+    /// The prior on what changes seldom: networks, places, devices.
+    #[must_use]
+    pub fn far_prior(&self) -> NoveltyPrior {
+        NoveltyPrior { c: self.novelty.prior_unmet_far, ..self.novelty_prior() }
+    }
+
     /// The prior on unseen values.
     #[must_use]
     pub fn novelty_prior(&self) -> NoveltyPrior {
-        NoveltyPrior { a: self.novelty.prior_new_days, b: self.novelty.prior_old_days }
+        NoveltyPrior { a: self.novelty.prior_new_days, b: self.novelty.prior_old_days, c: self.novelty.prior_unmet }
     }
 }
 

@@ -33,7 +33,7 @@ fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
         owner: owner.as_deref(),
         today: bot.baseline.today,
         days: f64::from(bot.baseline.days),
-        window_days: engine.settings.baseline_days,
+        window_days: bot.baseline.window(engine.settings.baseline_days) as u32,
         mature_days: engine.settings.mature_days,
         mature,
         announced: bot.windows.new_secrets(event.ts),

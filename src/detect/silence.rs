@@ -115,7 +115,8 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         return;
     }
     let since = odd.since;
-    let others = others(engine, at, since - BEFORE, now);
+    let near = others(engine, at, since - BEFORE, now, true);
+    let others = if near.due < OTHERS_MIN { others(engine, at, since - BEFORE, now, false) } else { near };
     if others.due < OTHERS_MIN && now - since < WAIT_MAX || now == since {
         let again = now + WAIT;
         engine.bots[at as usize].watch.due = Some(again);
@@ -160,11 +161,11 @@ fn rests(engine: &Engine, at: u32) -> bool {
     engine.record(at).is_some_and(|record| record.status != BotStatus::Active || record.expires_at.is_some())
 }
 
-/// The other bots of the tenant that were due in a stretch of time.
-fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp) -> Others {
+/// The other bots that were due in a stretch of time: of the tenant, or of all.
+fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp, of_tenant: bool) -> Others {
     let tenant = &engine.bots[at as usize].tenant;
     let mut others = Others::default();
-    let near = |bot: &&BotState| bot.tenant == *tenant && bot.bot != engine.bots[at as usize].bot;
+    let near = |bot: &&BotState| (!of_tenant || bot.tenant == *tenant) && bot.bot != engine.bots[at as usize].bot;
     for bot in engine.bots.iter().filter(near).take(ASKED_MAX) {
         let zone = &engine.zones[usize::from(bot.zone)].1;
         let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));

@@ -1,6 +1,7 @@
 //! The engine as a whole: what it finds, what it leaves alone, and the laws that hold whatever the input.
 
 mod money;
+mod presence;
 
 use proptest::prelude::*;
 

@@ -15,13 +15,12 @@ const HEX_MIN: usize = 12;
 pub fn endpoint(event: &Event) -> Option<Text> {
     let operation: Cow<'_, str> = match (&event.operation, &event.kind) {
         (Some(operation), _) => fold_identifiers(operation),
-        (None, Kind::Secret(_)) => "read secret".into(),
-        (None, Kind::Login(_)) => "sign in".into(),
         (None, Kind::Transaction(transaction)) => {
             format!("transaction {}", transaction.kind.as_deref().unwrap_or("?")).into()
         }
         (None, Kind::Call) => "call".into(),
-        (None, Kind::Run(_) | Kind::Grant(_) | Kind::Control(_)) => return None,
+        // Signing in and reading a secret are no steps of the work: some runs do them, others still hold a token.
+        (None, Kind::Secret(_) | Kind::Login(_) | Kind::Run(_) | Kind::Grant(_) | Kind::Control(_)) => return None,
     };
     Some(match &event.system {
         None => Text::from(operation.as_ref()),

@@ -26,7 +26,7 @@ const BUCKETS: usize = 24;
 /// Weight of the prior tail scale, in observations. A larger one ignores the own tail for longer.
 const PRIOR_WEIGHT: f64 = 4.0;
 /// What is added to the prior scale while there is no history, in nats; it falls with the days seen.
-const YOUNG_SCALE: f64 = 1.0;
+const YOUNG_SCALE: f64 = 0.5;
 /// Bounds of the tail scale, in nats: below, rounding decides; above, nothing would ever page.
 const SCALE_NATS: (f64, f64) = (0.35, 2.5);
 
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn no_history_proves_little_and_an_empty_pool_believes_the_bot() {
-        assert!(Calibrator::default().p_own(4.0, SCALE) > 0.05);
+        assert!(Calibrator::default().p_own(4.0, SCALE) > 0.02);
         let p = Pool::default().p_value(4.0) / (-4.0_f64).exp();
         assert!((1.0..1.3).contains(&p), "{p}");
         let mut pool = Pool::default();

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 /// Bins a nat. More make it sharper and larger.
 const BINS_PER_NAT: f64 = 8.0;
+/// Scale of the tail beyond the record, in spreads: a normal tail falls by `exp(-z / σ)` at `z` spreads out, and records
+/// of a month lie at about two. Larger: what lies beyond the record surprises less.
+const BEYOND: f64 = 0.8;
 /// Bins kept at most.
 const BINS_MAX: usize = 64;
 
@@ -77,7 +80,8 @@ impl LogHistogram {
             (Some(record), Side::Low) => f64::from(record) - f64::from(index),
         };
         let total = self.total();
-        let tail = if past > 0.0 { (-(past / BINS_PER_NAT) / self.spread(total, spread_floor)).exp() } else { 1.0 };
+        let tail =
+            if past > 0.0 { (-(past / BINS_PER_NAT) / (BEYOND * self.spread(total, spread_floor))).exp() } else { 1.0 };
         ((above + tail) / (total + 1.0)).min(1.0)
     }
 

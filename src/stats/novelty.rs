@@ -44,6 +44,20 @@ pub struct NoveltyPrior {
     pub a: f64,
     /// Days without.
     pub b: f64,
+    /// Weight of values that have been there all the time and were only not met yet.
+    pub c: f64,
+}
+
+impl NoveltyPrior {
+    /// Chance of an unseen value after `days` days of which `once` brought one that was seen on that day only.
+    ///
+    /// Good and Turing's estimate, or, where that is more, `c / ((n + 1)(n + 2))`: the chance that a value which is met
+    /// on a share of days of which nothing is known (uniform on 0 to 1) comes today and never came in `n` days.
+    #[must_use]
+    pub fn chance(self, once: f64, days: f64) -> f64 {
+        let seen = (once + self.a) / (days + self.a + self.b);
+        seen.max(self.c / ((days + 1.0) * (days + 2.0))).min(1.0)
+    }
 }
 
 /// Trust below which a value still counts as unseen: it was learned from flagged sessions only.
@@ -79,7 +93,7 @@ impl Novelty {
     pub fn p_new(&self, prior: NoveltyPrior, today: i32) -> f64 {
         let once = self.values.iter().filter(|v| v.seen == 1 && v.last_day < today);
         let once: f64 = once.map(|v| f64::from(v.days.min(1.0))).sum();
-        (once + prior.a) / (f64::from(self.days) + prior.a + prior.b)
+        prior.chance(once, f64::from(self.days))
     }
 
     /// Surprise of a value, in nats.
@@ -130,7 +144,7 @@ impl Novelty {
 mod tests {
     use super::*;
 
-    const PRIOR: NoveltyPrior = NoveltyPrior { a: 0.05, b: 5.0 };
+    const PRIOR: NoveltyPrior = NoveltyPrior { a: 0.05, b: 5.0, c: 0.5 };
 
     fn month(host: impl Fn(i32) -> String) -> Novelty {
         let mut novelty = Novelty::default();

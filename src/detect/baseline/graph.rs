@@ -94,7 +94,7 @@ impl CallGraph {
         let once = self.endpoints.iter().filter(|e| !e.name.is_empty() && e.seen_days == 1 && e.last_day < today);
         let once: f64 = once.map(|e| f64::from(e.days.min(1.0))).sum();
         let prior = profile.novelty_prior();
-        -((once + prior.a) / (f64::from(self.days) + prior.a + prior.b)).min(1.0).ln()
+        -prior.chance(once, f64::from(self.days)).ln()
     }
 
     /// Surprise of a step from one known endpoint to another, in nats.

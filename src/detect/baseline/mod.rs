@@ -10,7 +10,7 @@ mod volume;
 
 pub(super) use graph::{CallGraph, END, START};
 pub(super) use peaks::Peaks;
-pub(super) use volume::{MEASURES, Measure, Volumes};
+pub(super) use volume::{MEASURES, Measure, Volumes, totals};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +26,11 @@ use crate::stats::week::WeekDensity;
 use crate::time::Local;
 
 /// The dimensions that are calibrated, by index: those that are scored session by session, then drift and absence.
-pub(super) const SCORED: usize = 9;
+pub(super) const SCORED: usize = 10;
 /// Place of drift among them.
-pub(super) const DRIFT: usize = 7;
+pub(super) const DRIFT: usize = 8;
 /// Place of absence among them.
-pub(super) const ABSENCE: usize = 8;
+pub(super) const ABSENCE: usize = 9;
 
 /// Normal behavior of one bot.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ const STRETCH_MAX: f64 = 3.0;
 
 /// Scale of a tail of scores of which nothing is known yet, in nats, by dimension. Larger: young bots surprise less.
 /// Novelty is nearly a probability already; the order of steps has many ways to be rare.
-const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8, 0.8];
+const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8, 0.8, 0.8];
 
 /// Levels that are followed for drift.
 pub(super) const LEVELS: usize = 3;
@@ -142,9 +142,8 @@ impl Baseline {
             return None;
         }
         // Who seldom works is remembered by days at work: for up to three windows of the calendar.
-        let stretch = (3.0 * self.active_share()).clamp(1.0 / STRETCH_MAX, 1.0).recip();
-        let window = f64::from(window_days) * stretch;
-        if f64::from(passed) > f64::from(window_days) * STRETCH_MAX || f64::from(passed) > window {
+        let window = self.window(window_days);
+        if f64::from(passed) > window {
             *self = Self { first_day: Some(day), today: day, graph: self.graph.fresh(), ..Self::default() };
             return None;
         }
@@ -176,6 +175,11 @@ impl Baseline {
     /// How odd a score is by the bot's own history, in nats.
     pub(super) fn oddness(&self, dimension: usize, nats: f64) -> f64 {
         -self.calibrators[dimension].p_own(nats, TAIL_SCALES_NATS[dimension]).ln()
+    }
+
+    /// Days of the calendar that are remembered: the window, and more where days at work are few.
+    pub(super) fn window(&self, window_days: u32) -> f64 {
+        f64::from(window_days) * (3.0 * self.active_share()).clamp(1.0 / STRETCH_MAX, 1.0).recip()
     }
 
     /// Share of days on which the bot is at work, 0 to 1.

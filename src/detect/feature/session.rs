@@ -36,6 +36,8 @@ pub(in crate::detect) struct Session {
     pub steps: Vec<Step>,
     /// Endpoints by number, as the steps name them.
     pub endpoints: Vec<Text>,
+    /// Which of the first of them moved money, by bit: the rules on money speak first.
+    pub money: u64,
     pub hosts: SmallVec<[Text; 1]>,
     pub networks: SmallVec<[Text; 1]>,
     /// Address of the latest event, whose network is known already.
@@ -96,6 +98,7 @@ impl Session {
             evidence: SmallVec::new(),
             steps: Vec::new(),
             endpoints: Vec::new(),
+            money: 0,
             hosts: SmallVec::new(),
             networks: SmallVec::new(),
             last_ip: None,
@@ -198,6 +201,9 @@ impl Session {
             None if self.endpoints.len() < bounds.calls_max.min(usize::from(u16::MAX)) => {
                 self.endpoints.push(name.clone());
                 attach.fresh = true;
+                if matches!(event.kind, Kind::Transaction(_)) {
+                    self.money |= 1_u64.checked_shl(self.endpoints.len() as u32 - 1).unwrap_or(0);
+                }
                 self.endpoints.len() - 1
             }
             None => {

@@ -146,8 +146,8 @@ impl Secrets {
         let halves = match habit {
             _ if foreign => WHOLE,
             Habit::Steady => WHOLE,
-            Habit::Young => 1,
-            Habit::Rare | Habit::Wandering => 0,
+            Habit::Young | Habit::Rare => 1,
+            Habit::Wandering => 0,
         };
         let sweep = if read.announced { None } else { self.sweep(read, halves, profile) };
         if sweep.is_some() {
@@ -273,7 +273,8 @@ mod tests {
             owner: (how == How::Foreign).then_some("other"),
             today: day,
             days: if how == How::Rare { 1.5 } else { f64::from(day.min(16)) },
-            window_days: 28,
+            // Who seldom works is remembered for longer.
+            window_days: if how == How::Rare { 84 } else { 28 },
             mature_days: 14,
             mature: day > 14,
             announced: how == How::Announced,

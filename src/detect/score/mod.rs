@@ -32,11 +32,12 @@ pub(super) const DIMENSIONS: [Dimension; SCORED] = [
     Dimension::Privilege,
     Dimension::Rate,
     Dimension::Sequence,
+    Dimension::Volume,
     Dimension::Drift,
     Dimension::Absence,
 ];
 /// How many of them are scored session by session.
-pub(super) const BY_SESSION: usize = 7;
+pub(super) const BY_SESSION: usize = 8;
 
 /// What a scorer may look at besides baseline and session.
 #[derive(Clone, Copy, Debug)]
@@ -139,10 +140,11 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
         time::score(baseline, session, context),
         source::score(baseline, session, context),
         sequence::operations(baseline, session, context),
-        volume::score(baseline, session, context),
+        volume::session(baseline, session, context),
         privilege::score(baseline, session, context),
         rate::score(baseline, context),
         sequence::order(baseline, session, context),
+        volume::running(baseline, session, context),
     ];
     let mut excused = context.excuses.by_dimension(session.manual_by.is_some());
     for (excused, score) in excused.iter_mut().zip(&scores) {

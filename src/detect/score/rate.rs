@@ -14,7 +14,7 @@ use crate::time::is_turn_of_month;
 pub(super) fn score(baseline: &Baseline, context: &Context<'_>) -> Score {
     let day = daily(baseline, context);
     let within = baseline.within_hour(context.start);
-    let allowed = (f64::from(within) / allowance(context)).ceil() as u32;
+    let allowed = (f64::from(within) / allowance(context).sqrt()).ceil() as u32;
     let p = baseline.hourly.p_at_least(allowed, context.profile.rate.dispersion_min);
     day.max(Score::new(-p.ln(), Why::Burst { sessions: within }))
 }

@@ -13,9 +13,10 @@ use crate::event::Text;
 /// Endpoints never touched: the chance of a new one, and more for each further one.
 pub(super) fn operations(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let (graph, profile) = (&baseline.graph, context.profile);
-    let unknown = |name: &&Text| graph.number(name).is_none();
-    let new = session.endpoints.iter().filter(unknown).count();
-    let Some(at) = session.endpoints.iter().position(|name| unknown(&name)) else { return Score::USUAL };
+    let waits = |at: usize| !context.closed && 1_u64.checked_shl(at as u32).is_some_and(|bit| session.money & bit > 0);
+    let unknown = |(at, name): &(usize, &Text)| graph.number(name).is_none() && !waits(*at);
+    let new = session.endpoints.iter().enumerate().filter(unknown).count();
+    let Some((at, _)) = session.endpoints.iter().enumerate().find(unknown) else { return Score::USUAL };
     let first = graph.new_endpoint_surprise(profile, baseline.today);
     let more = (new - 1).min(MORE_MAX);
     let nats = first * (1.0 + profile.sequence.second_share * more as f64);

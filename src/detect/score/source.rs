@@ -7,6 +7,7 @@
 use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
 use crate::detect::feature::Session;
+use crate::stats::novelty::NoveltyPrior;
 
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let (prior, today) = (context.profile.novelty_prior(), baseline.today);
@@ -21,17 +22,18 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
             Score::new(nats + foreign, Why::NewHost { host: at, owner })
         });
     }
+    let far = context.profile.far_prior();
     let mut network = Score::USUAL;
     for (at, name) in session.networks.iter().enumerate() {
         network =
-            network.max(Score::new(baseline.networks.surprise(name, prior, today), Why::NewNetwork { network: at }));
+            network.max(Score::new(baseline.networks.surprise(name, far, today), Why::NewNetwork { network: at }));
     }
     if network.nats > UNKNOWN_NATS && is_public_surprise(baseline, session) {
         network.nats += context.profile.novelty.public_network_nats;
     }
     let mut device = Score::USUAL;
     for (at, name) in session.devices.iter().enumerate() {
-        let nats = 0.5 * baseline.devices.surprise(name, prior, today);
+        let nats = 0.5 * baseline.devices.surprise(name, far, today);
         device = device.max(Score::new(nats, Why::NewDevice { device: at }));
     }
     let place = place(baseline, session, context);
@@ -74,7 +76,7 @@ fn is_public(network: &str) -> bool {
 /// A place never worked from, and a way there that nothing travels.
 fn place(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let Some(places) = &baseline.places else { return Score::USUAL };
-    let (prior, today) = (context.profile.novelty_prior(), baseline.today);
+    let (prior, today) = (context.profile.far_prior(), baseline.today);
     let mut worst = Score::USUAL;
     for (at, name) in session.places.iter().enumerate().filter(|(_, name)| !places.knows(name)) {
         let travel = session.travel.is_some();
@@ -83,6 +85,12 @@ fn place(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score
     }
     worst
 }
+
+/// Weight of an overlap not met yet, for each further session of a day, and at most.
+const OVERLAP_PER_SESSION: f64 = 0.5;
+const OVERLAP_MAX: f64 = 4.0;
+/// Share of overlaps that are on different hosts, for a bot that has several.
+const OTHER_HOST: f64 = 0.5;
 
 /// Whether another session ran at the same time: not at all, somewhere, or on other hosts.
 pub(super) fn overlapping(session: &Session, others: &[Session]) -> Option<bool> {
@@ -104,11 +112,13 @@ pub(super) fn runs_apart(session: &Session, others: &[Session]) -> Option<usize>
 /// A session on another host while this one runs, as seldom as that was.
 fn overlap(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let Some(at) = runs_apart(session, context.others) else { return Score::USUAL };
-    let prior = context.profile.novelty_prior();
-    let share = |days: f32| (f64::from(days) + prior.a) / (f64::from(baseline.days) + prior.a + prior.b);
-    // Whoever works from several hosts, and now and then twice at once, will some day do both.
+    // Whoever works from several hosts, and several times a day, will some day do so twice at once.
     let hosts = session.hosts.iter().chain(&context.others[at].hosts);
-    let own = if hosts.into_iter().all(|host| baseline.hosts.knows(host)) { 0.5 } else { 0.0 };
-    let p = share(baseline.overlaps[1]).max(own * share(baseline.overlaps[0]));
+    let own = hosts.into_iter().all(|host| baseline.hosts.knows(host));
+    let sessions = baseline.daily_sessions().map_or(1.0, |(mean, _)| mean);
+    let c = if own { ((sessions - 1.0) * OVERLAP_PER_SESSION).clamp(0.0, OVERLAP_MAX) } else { 0.0 };
+    let prior = NoveltyPrior { c, ..context.profile.novelty_prior() };
+    let once = if own { f64::from(baseline.overlaps[0]) * OTHER_HOST } else { 0.0 };
+    let p = prior.chance(once.max(f64::from(baseline.overlaps[1])), f64::from(baseline.days));
     Score::new(-p.min(1.0).ln(), Why::TwoPlaces { other: at })
 }

@@ -1,52 +1,88 @@
 //! How much: records read, records written, bytes and calls, by session, by hour, by day, and by single call.
 //!
-//! A closed session is judged on both sides, what still runs on the high side only. The p-values of all scales are
-//! combined by Cauchy's rule, since an hour's total and its only session are the same number.
+//! A closed session is judged on both sides, what still runs on the high side only. What a session moved is calibrated
+//! apart from what the hour, the day and single calls came to: a run with many more items is plain in the first, and
+//! drowned by the ups and downs of a busy day in the second. Within each, p-values are combined by Cauchy's rule.
+
+use smallvec::SmallVec;
 
 use super::{Context, Scope, Score, Why};
-use crate::detect::baseline::{Baseline, MEASURES, Volumes};
+use crate::detect::baseline::{Baseline, MEASURES, totals};
 use crate::detect::feature::Session;
 use crate::stats::combine::cauchy;
 use crate::stats::log_histogram::{LogHistogram, Side};
 use crate::time::is_turn_of_month;
 
-pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+/// What the session moved in whole.
+pub(super) fn session(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let profile = &context.profile.volume;
-    let volumes = &baseline.volumes;
-    let mut all: Vec<(f64, f64)> = Vec::with_capacity(13);
-    let mut least = (1.0, Why::Usual);
-    let mut add = |p: f64, why: Why| {
-        all.push((p, 1.0));
-        if p < least.0 {
-            least = (p, why);
-        }
-    };
-    // What closes the books moves more, at the first quarter's end that is lived through, too.
-    let allowance = if is_turn_of_month(context.start.day) { profile.turn_of_month_factor } else { 1.0 };
-    let moved = [session.read as f64, session.written as f64, session.bytes as f64, session.calls as f64];
+    let mut worst = Worst::default();
     for (at, measure) in MEASURES.into_iter().enumerate() {
-        let history = &volumes.session[at];
-        if never(history, moved[at]) {
+        let (history, amount) = (&baseline.volumes.session[at], totals(session)[at]);
+        if never(history, amount) {
             continue;
         }
-        let high = history.p_side(moved[at] / allowance, Side::High, profile.spread_floor);
-        let low = history.p_side(moved[at], Side::Low, profile.spread_floor);
+        let high = history.p_side(amount / allowance(context), Side::High, profile.spread_floor);
+        let low = history.p_side(amount, Side::Low, profile.spread_floor);
         let (p, side) = if context.closed && low < high {
             ((2.0 * low).clamp(profile.low_side_p_min, 1.0), Side::Low)
         } else {
             ((2.0 * high).min(1.0), Side::High)
         };
-        add(p, Why::Volume { scope: Scope::Session, measure, side, amount: moved[at] });
-        for (scope, history, amount) in running(volumes, at) {
-            let p = history.p_side(amount / allowance, Side::High, profile.spread_floor);
-            add(p, Why::Volume { scope, measure, side: Side::High, amount });
+        worst.add(p, Why::Volume { scope: Scope::Session, measure, side, amount });
+    }
+    worst.score()
+}
+
+/// What it brings the hour and the day to, and its oddest single call.
+pub(super) fn running(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+    let (profile, volumes) = (&context.profile.volume, &baseline.volumes);
+    let mut worst = Worst::default();
+    for (at, measure) in MEASURES.into_iter().enumerate() {
+        if never(&volumes.session[at], totals(session)[at]) {
+            continue;
+        }
+        let hour = (Scope::Hour, &volumes.hour[at], volumes.this_hour[at]);
+        let day = (Scope::Day, &volumes.day[at], volumes.untold_day(at));
+        for (scope, history, amount) in [hour, day] {
+            let p = history.p_side(amount / allowance(context), Side::High, profile.spread_floor);
+            worst.add(p, Why::Volume { scope, measure, side: Side::High, amount });
         }
     }
     if let Some((p, endpoint, amount)) = session.extreme_call {
-        add((p * session.calls as f64).min(1.0), Why::CallVolume { endpoint, amount });
+        worst.add((p * session.calls as f64).min(1.0), Why::CallVolume { endpoint, amount });
     }
-    let p = cauchy(all);
-    Score::new(-p.ln(), least.1).excusable_to(ANNOUNCED_NATS)
+    worst.score()
+}
+
+/// P-values with the least of them.
+struct Worst {
+    all: SmallVec<[(f64, f64); 10]>,
+    least: (f64, Why),
+}
+
+impl Default for Worst {
+    fn default() -> Self {
+        Self { all: SmallVec::new(), least: (1.0, Why::Usual) }
+    }
+}
+
+impl Worst {
+    fn add(&mut self, p: f64, why: Why) {
+        self.all.push((p, 1.0));
+        if p < self.least.0 {
+            self.least = (p, why);
+        }
+    }
+
+    fn score(self) -> Score {
+        Score::new(-cauchy(self.all).ln(), self.least.1).excusable_to(ANNOUNCED_NATS)
+    }
+}
+
+/// What closes the books moves more, at the first quarter's end that is lived through, too.
+fn allowance(context: &Context<'_>) -> f64 {
+    if is_turn_of_month(context.start.day) { context.profile.volume.turn_of_month_factor } else { 1.0 }
 }
 
 /// Nats of volume that a release may bring.
@@ -61,8 +97,4 @@ pub(in crate::detect) fn p_call(baseline: &Baseline, number: u16, moved: f64, sp
 /// A quantity that this bot never has and has not now.
 fn never(history: &LogHistogram, amount: f64) -> bool {
     amount <= 0.0 && history.quantile(1.0).is_none_or(|most| most <= 0.0)
-}
-
-fn running(volumes: &Volumes, at: usize) -> [(Scope, &LogHistogram, f64); 2] {
-    [(Scope::Hour, &volumes.hour[at], volumes.this_hour[at]), (Scope::Day, &volumes.day[at], volumes.untold_day(at))]
 }

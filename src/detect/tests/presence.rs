@@ -1,0 +1,159 @@
+//! When bots are there, where, and how many of them at once: silence, bursts, overlaps, travel, and people who may.
+
+use super::*;
+
+/// One run of some bot of one call.
+struct Visit<'a> {
+    bot: &'a str,
+    host: &'a str,
+    /// Latitude and longitude, if told.
+    place: Option<(f64, f64)>,
+    records: u64,
+    minutes: i64,
+}
+
+impl Default for Visit<'_> {
+    fn default() -> Self {
+        Self { bot: "poller", host: "srv-1", place: None, records: 100, minutes: 1 }
+    }
+}
+
+impl Visit<'_> {
+    fn events(&self, start: Timestamp) -> Vec<Event> {
+        let geo = self.place.map_or_else(String::new, |(lat, lon)| format!(r#""geo":{{"lat":{lat},"lon":{lon}}},"#));
+        let session = format!("{}-{start}", self.bot);
+        let event = |nth: i64, rest: &str| {
+            let ts = start + Span::from_secs(nth * self.minutes * 30);
+            let json = format!(
+                r#"{{"id":"{session}-{nth}","ts":"{ts}","tenant":"acme","bot":"{}","session":"{session}","host":"{}",{geo}{rest}}}"#,
+                self.bot, self.host
+            );
+            decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json)
+        };
+        let call = format!(r#""type":"call","operation":"GET /rows","records_read":{}"#, self.records);
+        let end = r#""type":"run","run":{"phase":"end"}"#;
+        vec![event(0, &call), event(1, &call), event(2, end)]
+    }
+}
+
+/// Visits of a bot at these minutes of each day.
+fn days(range: std::ops::Range<i64>, bot: &str, minutes: &[i64]) -> Vec<Event> {
+    let visit = Visit { bot, ..Visit::default() };
+    let starts = range.flat_map(|day| minutes.iter().map(move |&minute| (day, minute)));
+    starts.flat_map(|(day, minute)| visit_at(&visit, day, minute)).collect()
+}
+
+fn visit_at(visit: &Visit<'_>, day: i64, minute: i64) -> Vec<Event> {
+    visit.events(at(day, minute + (day * 7 + minute) % 4))
+}
+
+fn sorted(mut events: Vec<Event>) -> Vec<Event> {
+    events.sort_by_key(|event| event.ts);
+    events
+}
+
+/// Pages with the dimension of their first reason, for one bot.
+fn paged(alerts: &[Alert], bot: &str) -> Vec<Dimension> {
+    let pages = alerts.iter().filter(|a| a.severity.pages() && a.status == Status::Firing && a.revision == 1);
+    pages.filter(|a| a.bot.as_deref() == Some(bot)).map(|a| a.reasons[0].dimension).collect()
+}
+
+#[test]
+fn a_bot_that_is_missing_while_others_work_is_told() {
+    let mut events: Vec<Event> =
+        (0..10).flat_map(|nth| days(0..31, &format!("other-{nth}"), &[360 + 10 * nth])).collect();
+    events.extend(days(0..29, "payer", &[380]));
+    let alerts = alerts_of(sorted(events));
+    assert_eq!(paged(&alerts, "payer"), [Dimension::Absence]);
+    let silence = alerts.iter().find(|a| a.bot.as_deref() == Some("payer") && a.severity.pages()).expect("told");
+    assert!(at(29, 380) < silence.ts && silence.ts < at(29, 380 + 6 * 60), "{}", silence.ts);
+    assert!((0..10).all(|nth| paged(&alerts, &format!("other-{nth}")).is_empty()));
+}
+
+#[test]
+fn a_day_on_which_many_are_missing_is_one_word_and_no_page() {
+    let works = |nth: i64, day: i64| nth < 4 || day != 29;
+    let visits = (0..12).flat_map(|nth| {
+        let present = (0..31).filter(move |&day| works(nth, day));
+        present.flat_map(move |day| days(day..day + 1, &format!("bot-{nth}"), &[360 + 5 * nth, 900]))
+    });
+    let alerts = alerts_of(sorted(visits.collect()));
+    let absent: Vec<_> =
+        alerts.iter().filter(|a| a.reasons[0].dimension == Dimension::Absence && a.status == Status::Firing).collect();
+    assert_eq!(absent.len(), 1, "{absent:#?}");
+    assert!(!absent[0].severity.pages() && absent[0].reasons[0].detector == "common_silence");
+}
+
+#[test]
+fn many_small_runs_within_an_hour_are_a_burst() {
+    let mut events = days(0..30, "poller", &[400, 800, 1200]);
+    for nth in 0..20 {
+        events.extend(Visit::default().events(at(29, 1240 + 2 * nth)));
+    }
+    let alerts = alerts_of(sorted(events));
+    let page = alerts.iter().find(|a| a.severity.pages()).expect("a page");
+    assert!(page.reasons.iter().any(|r| r.dimension == Dimension::Rate), "{page:#?}");
+}
+
+#[test]
+fn two_places_at_once_and_impossible_ways_are_told() {
+    let home = Visit { place: Some((52.5, 13.4)), minutes: 20, ..Visit::default() };
+    let month: Vec<Event> = (0..30).flat_map(|day| visit_at(&home, day, 600)).collect();
+    let abroad = Visit { place: Some((-23.5, -46.6)), ..Visit::default() };
+    let alerts = alerts_of(sorted([month.clone(), abroad.events(at(29, 606))].concat()));
+    let travel = alerts.iter().flat_map(|a| &a.reasons).find(|r| r.detector == "impossible_travel");
+    assert!(travel.is_some_and(|r| r.text.contains("km")), "{alerts:#?}");
+
+    let twin = Visit { host: "srv-2", minutes: 20, ..Visit::default() };
+    let alerts = alerts_of(sorted([month, twin.events(at(29, 606))].concat()));
+    assert!(alerts.iter().any(|a| a.severity.pages()), "{alerts:#?}");
+}
+
+#[test]
+fn a_level_that_creeps_is_told_and_one_that_stays_is_not() {
+    let level = |rate: f64| {
+        let visits = (0..45_i64).flat_map(move |day| {
+            let wobble = 1.0 + 0.05 * ((day * 7919 % 13) as f64 / 6.0 - 1.0);
+            let grown = (1.0 + rate).powi((day - 28).max(0) as i32);
+            Visit { records: (1000.0 * wobble * grown) as u64, ..Visit::default() }.events(at(day, 600))
+        });
+        alerts_of(visits)
+    };
+    let drift = |alerts: &[Alert]| alerts.iter().any(|a| a.reasons.iter().any(|r| r.dimension == Dimension::Drift));
+    assert!(drift(&level(0.08)) && !drift(&level(0.0)));
+}
+
+#[test]
+fn people_who_announced_themselves_may_and_others_may_not() {
+    let person = |minute: i64, rest: &str| {
+        let ts = at(30, minute);
+        let json = format!(r#"{{"id":"p-{minute}","ts":"{ts}","tenant":"acme","bot":"poller",{rest}}}"#);
+        decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json)
+    };
+    let work = || {
+        let host = r#""host":"jump-1","ip":"10.9.9.9""#;
+        vec![
+            person(700, &format!(r#""type":"login","login":{{"interactive":true,"method":"sso"}},{host}"#)),
+            person(701, &format!(r#""type":"call","operation":"GET /rows","records_read":5,{host}"#)),
+        ]
+    };
+    let announced =
+        person(650, r#""type":"control","control":{"action":"maintenance_announced","by":"ann","ticket":"CHG-1"}"#);
+    let month = || days(0..31, "poller", &[600]);
+    let quiet = alerts_of(sorted([month(), vec![announced], work()].concat()));
+    assert_eq!(paged(&quiet, "poller"), []);
+    let loud = alerts_of(sorted([month(), work()].concat()));
+    assert_eq!(paged(&loud, "poller").first(), Some(&Dimension::Login));
+}
+
+#[test]
+fn whoever_started_it_by_hand_may_be_told_a_little_late() {
+    let start = at(30, 840);
+    let mut late = Visit::default().events(start);
+    let json = format!(
+        r#"{{"id":"m","ts":"{start}","tenant":"acme","bot":"poller","session":"poller-{start}","type":"run","run":{{"phase":"start","trigger":"manual","by":"ann"}}}}"#
+    );
+    late.insert(1, decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json));
+    let alerts = alerts_of(days(0..31, "poller", &[400]).into_iter().chain(late));
+    assert_eq!(paged(&alerts, "poller"), [], "{alerts:#?}");
+}
