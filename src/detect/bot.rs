@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use super::baseline::Baseline;
 use super::change::ChangeWindows;
+use super::cluster::COHORT_NONE;
 use super::feature::{Session, Sighting};
 use super::policy::Secrets;
 use super::policy::fraud::MoneyHistory;
@@ -46,6 +47,8 @@ pub(super) struct BotState {
     #[serde(skip)]
     pub record: Option<usize>,
     pub newest: Timestamp,
+    /// Number of the cohort that it behaves like.
+    pub cohort: u8,
     pub baseline: Baseline,
     pub sessions: Vec<Session>,
     pub windows: ChangeWindows,
@@ -109,6 +112,7 @@ impl BotState {
             zone: 0,
             record: None,
             newest: Timestamp::MIN,
+            cohort: COHORT_NONE,
             baseline,
             sessions: Vec::new(),
             windows: ChangeWindows::default(),

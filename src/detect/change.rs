@@ -41,7 +41,7 @@ pub(super) struct Excuses {
 }
 
 /// Dimensions that are scored session by session.
-const DIMENSIONS: usize = 8;
+const DIMENSIONS: usize = 9;
 /// Time in which an announced manual start must follow.
 const MANUAL_START: Span = Span::from_hours(2);
 /// Time for which an approved change explains a person at the bot's account.
@@ -95,7 +95,17 @@ impl ChangeWindows {
         let office = start.weekday < 5 && (first..last).contains(&(start.minute / 60));
         let (time, behavior) = (open(self.time), open(self.behavior));
         Excuses {
-            announced: [time, open(self.source), behavior, behavior, open(self.privilege), time, behavior, behavior],
+            announced: [
+                time,
+                open(self.source),
+                behavior,
+                behavior,
+                open(self.privilege),
+                time,
+                behavior,
+                behavior,
+                behavior,
+            ],
             announced_start: open(self.manual),
             office,
             person: self.person.is_some_and(|(until, host)| {

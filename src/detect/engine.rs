@@ -18,7 +18,7 @@ use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
-use super::{judge, rules, score, silence};
+use super::{judge, peers, rules, score, silence};
 use crate::alert::{Alert, AlertBook, Dimension};
 use crate::event::{Event, Kind, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
@@ -224,7 +224,7 @@ impl Engine {
         if let Some(closed) = closed {
             judge::day(self, at, &event, &closed, output);
         }
-        self.roll_fleet(event.ts);
+        self.roll_fleet(event.ts, output);
         rules::log(self, &event, Arrival::Sound, output);
         rules::event(self, at, &event, output);
         self.bots[at as usize].windows.note(&event, &self.profile.change);
@@ -324,13 +324,17 @@ impl Engine {
         output.alerts.extend(self.book.advance(watermark));
     }
 
-    fn roll_fleet(&mut self, ts: Timestamp) {
+    fn roll_fleet(&mut self, ts: Timestamp, output: &mut Output) {
         let day = ts.day_utc();
         if day > self.fleet_day {
             let passed = if self.fleet_day > 0 { day - self.fleet_day } else { 0 };
             self.fleet_day = day;
             self.fleet.forget(day - i64::from(self.settings.baseline_days), passed);
             self.ledgers.forget(ts, &self.profile.fraud);
+            // Monday of the calendar, whatever the bots' zones.
+            if (day + 3) / 7 > (day - passed + 3) / 7 {
+                peers::refit(self, ts, output);
+            }
         }
     }
 

@@ -117,6 +117,7 @@ impl Subject<'_> {
             Why::NewEndpoint { endpoint, more } => self.new_endpoint(endpoint, more),
             Why::OddStep { from, to, more } => self.odd_step(from, to, more),
             Why::Volume { scope, measure, side, amount } => self.volume(scope, measure, side, amount),
+            Why::NoMode { measure, amount, usual, modes } => no_mode(measure, amount, usual, modes),
             Why::CallVolume { endpoint, amount } => self.call_volume(endpoint, amount),
             Why::NewRole { role, admin } => self.new_role(role, admin),
             Why::NewPair { role } => self.new_pair(role),
@@ -294,6 +295,51 @@ impl Subject<'_> {
             key: fingerprint(&["rate"]),
         }
     }
+}
+
+fn no_mode(measure: Measure, amount: f64, usual: f64, modes: usize) -> Words {
+    let (noun, level) = (measure.noun(), (amount.ln_1p() / 0.7).round());
+    let of = if modes > 1 {
+        format!("none of its {modes} kinds of session has")
+    } else {
+        "its sessions do not have".to_owned()
+    };
+    Words {
+        detector: "mode",
+        observed: format!("{} {noun} in one session", count(amount)),
+        expected: format!("about {}, as in the kind of session that is most like it", count(usual)),
+        phrase: format!("had {} {noun} in one session, which {of}", count(amount)),
+        key: fingerprint(&["mode", measure.name(), &level.to_string()]),
+    }
+}
+
+/// A bot too young to be judged moved what its like never do, in words.
+pub(super) fn young(measure: usize, amount: f64, p: f64) -> Account {
+    let noun = MEASURES[measure].noun();
+    let phrase = format!("is new and had {} {noun} in one session, which bots like it do not", count(amount));
+    let reason = Reason {
+        dimension: Dimension::Peer,
+        detector: "young_volume".to_owned(),
+        p_value: Some(p),
+        observed: format!("{} {noun} in one session", count(amount)),
+        expected: "what the bots that work like it move".to_owned(),
+        text: format!("It {phrase}."),
+    };
+    Account { reasons: vec![reason], phrase, keys: vec![fingerprint(&["young", noun])] }
+}
+
+/// A bot that no longer behaves like those it used to behave like, in words.
+pub(super) fn left_cohort() -> Account {
+    let phrase = "no longer behaves like the bots that it used to behave like".to_owned();
+    let reason = Reason {
+        dimension: Dimension::Peer,
+        detector: "left_cohort".to_owned(),
+        p_value: None,
+        observed: "sessions, volumes and operations nearer to other bots'".to_owned(),
+        expected: "those of its cohort".to_owned(),
+        text: format!("It {phrase}: how often it runs, how much it moves or what it calls has changed for good."),
+    };
+    Account { reasons: vec![reason], phrase, keys: Vec::new() }
 }
 
 /// A level that crept up, in words.

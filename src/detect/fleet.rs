@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::cluster::Cohorts;
 use crate::stats::calibrate::Pool;
 use crate::stats::{fingerprint, forget};
 use crate::time::{Span, Timestamp};
@@ -23,6 +24,8 @@ pub(super) struct Fleet {
     secrets: BTreeMap<u64, Reader>,
     /// How odd the silences of all bots are by their own histories, a bot-day each, by how many days they have shown.
     silences: [Pool; EXPERIENCE.len() + 1],
+    /// Who behaves alike.
+    pub cohorts: Cohorts,
     /// When a common silence of a tenant was told last.
     common: BTreeMap<u64, Timestamp>,
 }
@@ -115,7 +118,8 @@ impl Fleet {
 
     /// Bytes that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.hosts.len() * (size_of::<u64>() + size_of::<Owners>())
+        self.cohorts.heap_bytes()
+            + self.hosts.len() * (size_of::<u64>() + size_of::<Owners>())
             + self.secrets.len() * (size_of::<u64>() + size_of::<Reader>())
     }
 }

@@ -1,11 +1,12 @@
 //! The verdict on a session, a running one or a closed one, and on a broken rule: what is told, and what is learned.
 
-use super::baseline::{ClosedDay, Trust};
+use super::baseline::{ClosedDay, Trust, totals};
 use super::bot::Known;
 use super::decide;
 use super::engine::{Engine, Output, Verdict};
 use super::explain::{self, Subject};
 use super::feature::Session;
+use super::peers;
 use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, BY_SESSION, Context, Judgment, Why};
 use super::silence::{Found, Others};
@@ -69,6 +70,11 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
             p_values: p_values.map(|((&p, excused), dimension)| (dimension, (!excused).then_some(p))).collect(),
             fused: judgment.fused,
         });
+    }
+    if !mature {
+        peers::young(engine, at, session, totals(session), output);
+    } else if severity.is_none() && session.calls > 0 {
+        peers::learn(engine, at, totals(session));
     }
     let mut known = Known::New;
     if let Some(severity) = severity {
@@ -171,7 +177,7 @@ pub(super) fn silence(
 }
 
 /// A finding about a bot, to be completed.
-fn about(engine: &Engine, at: u32, account: explain::Account) -> Finding {
+pub(super) fn about(engine: &Engine, at: u32, account: explain::Account) -> Finding {
     let bot = &engine.bots[at as usize];
     Finding {
         tenant: bot.tenant.to_string(),
@@ -312,7 +318,7 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
     known
 }
 
-fn raise(engine: &mut Engine, finding: Finding, ts: Timestamp, output: &mut Output) {
+pub(super) fn raise(engine: &mut Engine, finding: Finding, ts: Timestamp, output: &mut Output) {
     let watermark = engine.frontier.watermark().unwrap_or(ts);
     output.alerts.extend(engine.book.raise(finding, watermark, engine.settings.incident_quiet));
 }
@@ -359,7 +365,7 @@ fn learn(
             match at {
                 1 => each.source = 1.0,
                 2 | 6 => each.sequence = 1.0,
-                3 | 7 => each.volume = 1.0,
+                3 | 7 | 8 => each.volume = 1.0,
                 4 => each.privilege = 1.0,
                 _ => {}
             }

@@ -10,6 +10,7 @@
 
 use super::baseline::ABSENCE;
 use super::bot::{BotState, OddSilence};
+use super::cluster::COHORT_NONE;
 use super::decide;
 use super::engine::{Engine, Output, SILENCE};
 use super::judge;
@@ -21,6 +22,8 @@ use crate::time::{Local, Span, Timestamp};
 
 /// Nats from which a silence is looked at. Less costs time, more would overlook bots of few days.
 const LOOK_NATS: f64 = 3.0;
+/// Nats up to which an announced change of the schedule explains a silence.
+const SHIFTED_NATS: f64 = 8.0;
 /// Rise in nats after which a silence that was not odd enough is looked at again.
 const AGAIN_NATS: f64 = 0.4;
 /// How far ahead a silence is thought of: beyond, weekly bots would be due again.
@@ -37,7 +40,7 @@ const ASKED_MAX: usize = 4096;
 /// Chance of an empty stretch up to which a bot counts as due.
 const DUE_P_MAX: f64 = 0.12;
 /// Share of those that were due which makes a common cause, and the least number.
-const COMMON_SHARE: f64 = 0.15;
+const COMMON_SHARE: f64 = 0.2;
 const COMMON_MIN: usize = 2;
 /// Time for which a common cause is not told again.
 const COMMON_QUIET: Span = Span::from_hours(20);
@@ -115,20 +118,31 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         return;
     }
     let since = odd.since;
-    let near = others(engine, at, since - BEFORE, now, true);
-    let others = if near.due < OTHERS_MIN { others(engine, at, since - BEFORE, now, false) } else { near };
-    if others.due < OTHERS_MIN && now - since < WAIT_MAX || now == since {
+    // Those that work alike, the tenant, everybody: whichever circle is silent is the cause.
+    let circles =
+        [Circle::Cohort, Circle::Tenant, Circle::All].map(|circle| others(engine, at, since - BEFORE, now, circle));
+    let asked = circles.iter().any(|others| others.due >= OTHERS_MIN);
+    if !asked && now - since < WAIT_MAX || now == since {
         let again = now + WAIT;
         engine.bots[at as usize].watch.due = Some(again);
         engine.timers.insert((again, at, SILENCE));
         return;
     }
     engine.bots[at as usize].watch.odd = Some(OddSilence { since, told: true });
-    let common = others.silent >= COMMON_MIN && others.silent as f64 >= COMMON_SHARE * others.due as f64;
-    if !common {
-        judge::silence(engine, at, now, &found, None, output);
-    } else if engine.fleet.tell_common(&engine.bots[at as usize].tenant, now, COMMON_QUIET) {
-        judge::silence(engine, at, now, &found, Some(others), output);
+    match circles.into_iter().find(Others::are_silent) {
+        None => judge::silence(engine, at, now, &found, None, output),
+        Some(others) => {
+            if engine.fleet.tell_common(&engine.bots[at as usize].tenant, now, COMMON_QUIET) {
+                judge::silence(engine, at, now, &found, Some(others), output);
+            }
+        }
+    }
+}
+
+impl Others {
+    /// Whether so many of them are silent that it is no matter of one bot.
+    fn are_silent(&self) -> bool {
+        self.due >= OTHERS_MIN && self.silent >= COMMON_MIN && self.silent as f64 >= COMMON_SHARE * self.due as f64
     }
 }
 
@@ -139,7 +153,9 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
     let Some(last) = bot.baseline.last_begin else { return (None, 0.0) };
     let trace = bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY);
     let nats = trace.nats;
-    if nats < LOOK_NATS || rests(engine, at) || bot.windows.new_times(now) || !engine.mature(&bot.baseline) {
+    // An announced change of the schedule explains one run that is missed, and not the next as well.
+    let shifted = nats < SHIFTED_NATS && bot.windows.new_times(now);
+    if nats < LOOK_NATS || rests(engine, at, now) || shifted || !engine.mature(&bot.baseline) {
         return (None, nats);
     }
     let odd = bot.baseline.oddness(ABSENCE, nats);
@@ -157,15 +173,33 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
 }
 
 /// Whether the registry says that a bot need not be at work.
-fn rests(engine: &Engine, at: u32) -> bool {
-    engine.record(at).is_some_and(|record| record.status != BotStatus::Active || record.expires_at.is_some())
+fn rests(engine: &Engine, at: u32, now: Timestamp) -> bool {
+    engine
+        .record(at)
+        .is_some_and(|record| record.status != BotStatus::Active || record.expires_at.is_some_and(|end| end <= now))
 }
 
-/// The other bots that were due in a stretch of time: of the tenant, or of all.
-fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp, of_tenant: bool) -> Others {
+/// Which other bots are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Circle {
+    Cohort,
+    Tenant,
+    All,
+}
+
+/// The other bots that were due in a stretch of time.
+fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp, circle: Circle) -> Others {
     let tenant = &engine.bots[at as usize].tenant;
     let mut others = Others::default();
-    let near = |bot: &&BotState| (!of_tenant || bot.tenant == *tenant) && bot.bot != engine.bots[at as usize].bot;
+    let cohort = engine.bots[at as usize].cohort;
+    let near = |bot: &&BotState| {
+        let within = match circle {
+            Circle::Cohort => bot.cohort == cohort && cohort != COHORT_NONE && bot.tenant == *tenant,
+            Circle::Tenant => bot.tenant == *tenant,
+            Circle::All => true,
+        };
+        within && (bot.bot != engine.bots[at as usize].bot || bot.tenant != *tenant)
+    };
     for bot in engine.bots.iter().filter(near).take(ASKED_MAX) {
         let zone = &engine.zones[usize::from(bot.zone)].1;
         let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));

@@ -14,6 +14,7 @@ pub(super) use volume::{MEASURES, Measure, Volumes, totals};
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster::{Modes, TRAITS};
 use super::feature::Session;
 use super::profile::Profile;
 use crate::stats::calibrate::Calibrator;
@@ -23,14 +24,14 @@ use crate::stats::levels::{Levels, Rise};
 use crate::stats::novelty::Novelty;
 use crate::stats::presence::Presence;
 use crate::stats::week::WeekDensity;
-use crate::time::Local;
+use crate::time::{Local, Span, Timestamp};
 
 /// The dimensions that are calibrated, by index: those that are scored session by session, then drift and absence.
-pub(super) const SCORED: usize = 10;
+pub(super) const SCORED: usize = 11;
 /// Place of drift among them.
-pub(super) const DRIFT: usize = 8;
+pub(super) const DRIFT: usize = 9;
 /// Place of absence among them.
-pub(super) const ABSENCE: usize = 9;
+pub(super) const ABSENCE: usize = 10;
 
 /// Normal behavior of one bot.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,6 +47,8 @@ pub(super) struct Baseline {
     pub roles: Novelty,
     pub graph: CallGraph,
     pub volumes: Volumes,
+    /// What kinds of sessions there are, by volume.
+    pub modes: Modes,
     pub calibrators: [Calibrator; SCORED],
     pub peaks: Peaks,
     /// Which hours it was at work.
@@ -81,12 +84,16 @@ pub(super) struct Baseline {
 /// Trust in a day whose level has crept. Larger: the same creep surprises less each day.
 const DRIFT_TRUST: f64 = 0.1;
 
+/// Days at work from which a bot has traits, and days of silence after which it has none.
+const TRAITS_DAYS_MIN: f32 = 3.0;
+const TRAITS_SILENT_MAX: i64 = 14;
+
 /// Most windows of the calendar for which a bot that seldom works is remembered.
 const STRETCH_MAX: f64 = 3.0;
 
 /// Scale of a tail of scores of which nothing is known yet, in nats, by dimension. Larger: young bots surprise less.
 /// Novelty is nearly a probability already; the order of steps has many ways to be rare.
-const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8, 0.8, 0.8];
+const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8, 0.8, 0.8, 0.8];
 
 /// Levels that are followed for drift.
 pub(super) const LEVELS: usize = 3;
@@ -162,6 +169,10 @@ impl Baseline {
         if let Some(places) = &mut self.places {
             places.forget(factor, oldest);
         }
+        // Once a week, each bot on a day of its own.
+        if (day + self.first_day.unwrap_or(day)).rem_euclid(7) < passed {
+            self.modes.fit();
+        }
         self.hourly.roll(passed, window);
         self.overlaps = self.overlaps.map(|days| days * factor as f32);
         self.sessions *= factor as f32;
@@ -175,6 +186,26 @@ impl Baseline {
     /// How odd a score is by the bot's own history, in nats.
     pub(super) fn oddness(&self, dimension: usize, nats: f64) -> f64 {
         -self.calibrators[dimension].p_own(nats, TAIL_SCALES_NATS[dimension]).ln()
+    }
+
+    /// What it is like as a whole, for whoever looks for its like; `None` while too little is known, or after a silence
+    /// of half a window or more.
+    pub(super) fn traits(&self, newest: Timestamp, now: Timestamp) -> Option<[f64; TRAITS]> {
+        let (sessions, _) = self.daily_sessions().filter(|_| self.days >= TRAITS_DAYS_MIN)?;
+        if now > newest + Span::from_days(TRAITS_SILENT_MAX) {
+            return None;
+        }
+        let usual = |at: usize| self.volumes.session[at].quantile(0.5).unwrap_or(0.0).ln_1p();
+        Some([
+            sessions.ln_1p(),
+            3.0 * self.active_share(),
+            (self.week.busy_hours() as f64).ln_1p(),
+            usual(0),
+            usual(1),
+            usual(2),
+            usual(3),
+            (self.graph.len() as f64).ln_1p(),
+        ])
     }
 
     /// Days of the calendar that are remembered: the window, and more where days at work are few.
@@ -263,6 +294,9 @@ impl Baseline {
         }
         limited += self.graph.learn(session, day, trust, profile);
         self.volumes.learn(session, trust.volume);
+        if trust.volume >= 0.5 && session.calls > 0 {
+            self.modes.learn(totals(session));
+        }
         if session.calls > 0 {
             for (sum, moved) in self.level_sums.iter_mut().zip([session.read, session.written, session.bytes]) {
                 *sum += (moved as f32).ln_1p();
@@ -278,7 +312,13 @@ impl Baseline {
         let values: usize = values.iter().map(|values| values.heap_bytes()).sum();
         let levels: usize = self.levels.iter().map(Levels::heap_bytes).sum();
         let places = self.places.as_ref().map_or(0, |places| size_of::<Novelty>() + places.heap_bytes());
-        self.week.heap_bytes() + values + self.graph.heap_bytes() + self.volumes.heap_bytes() + levels + places
+        self.week.heap_bytes()
+            + values
+            + self.graph.heap_bytes()
+            + self.volumes.heap_bytes()
+            + self.modes.heap_bytes()
+            + levels
+            + places
     }
 
     fn close_day(&mut self, ripe: bool) -> ClosedDay {

@@ -33,11 +33,12 @@ pub(super) const DIMENSIONS: [Dimension; SCORED] = [
     Dimension::Rate,
     Dimension::Sequence,
     Dimension::Volume,
+    Dimension::Volume,
     Dimension::Drift,
     Dimension::Absence,
 ];
 /// How many of them are scored session by session.
-pub(super) const BY_SESSION: usize = 8;
+pub(super) const BY_SESSION: usize = 9;
 
 /// What a scorer may look at besides baseline and session.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +84,7 @@ pub(super) enum Why {
     NewEndpoint { endpoint: u16, more: u16 },
     OddStep { from: u16, to: u16, more: u16 },
     Volume { scope: Scope, measure: Measure, side: Side, amount: f64 },
+    NoMode { measure: Measure, amount: f64, usual: f64, modes: usize },
     CallVolume { endpoint: u16, amount: f64 },
     NewRole { role: usize, admin: bool },
     NewPair { role: usize },
@@ -145,6 +147,7 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
         rate::score(baseline, context),
         sequence::order(baseline, session, context),
         volume::running(baseline, session, context),
+        volume::modes(baseline, session, context),
     ];
     let mut excused = context.excuses.by_dimension(session.manual_by.is_some());
     for (excused, score) in excused.iter_mut().zip(&scores) {

@@ -55,6 +55,27 @@ pub(super) fn running(baseline: &Baseline, session: &Session, context: &Context<
     worst.score()
 }
 
+/// How far a closed session is from every mode of working that the bot has.
+pub(super) fn modes(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+    if !context.closed || session.calls == 0 {
+        return Score::USUAL;
+    }
+    let amounts = totals(session);
+    let Some(distance) = baseline.modes.distance(amounts) else { return Score::USUAL };
+    // Too little of everything is a failed run, and never told alone.
+    let low = distance.spreads < 0.0 && distance.modes == 1;
+    let spreads = distance.spreads.abs() - allowance(context).ln();
+    if low || spreads <= 0.0 {
+        return Score::USUAL;
+    }
+    let (measure, amount) = (MEASURES[distance.measure], amounts[distance.measure]);
+    let why = Why::NoMode { measure, amount, usual: distance.usual, modes: distance.modes };
+    Score::new(spreads, why).excusable_to(ANNOUNCED_SPREADS)
+}
+
+/// Spreads that a release may bring.
+const ANNOUNCED_SPREADS: f64 = 5.0;
+
 /// P-values with the least of them.
 struct Worst {
     all: SmallVec<[(f64, f64); 10]>,

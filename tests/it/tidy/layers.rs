@@ -34,9 +34,14 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::profile"], &["alert::Severity", "stats::novelty::NoveltyPrior"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
-    layer(&["detect::fleet"], &["stats", "time"]),
+    // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
+    layer(&["detect::cluster"], &["stats"]),
+    layer(&["detect::fleet"], &["detect::cluster", "stats", "time"]),
     layer(&["detect::feature"], &["detect::profile", "event", "time"]),
-    layer(&["detect::baseline"], &["detect::feature", "detect::profile", "event::Text", "stats", "time::Local"]),
+    layer(
+        &["detect::baseline"],
+        &["detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
+    ),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
     // What a rule found, and the rules on money, which remember: their memory is a part of the bot's.
     layer(&["detect::policy::breach"], &["alert", "event::Text", "time::Timestamp"]),
@@ -53,6 +58,7 @@ const LAYERS: &[Layer] = &[
         &[
             "detect::baseline",
             "detect::change",
+            "detect::cluster::COHORT_NONE",
             "detect::feature",
             "detect::policy",
             "detect::policy::fraud",
@@ -77,11 +83,12 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
     layer(
-        &["detect::engine", "detect::judge", "detect::rules", "detect::silence"],
+        &["detect::engine", "detect::judge", "detect::peers", "detect::rules", "detect::silence"],
         &[
             "alert",
             "detect::baseline",
             "detect::bot",
+            "detect::cluster",
             "detect::decide",
             "detect::explain",
             "detect::feature",
