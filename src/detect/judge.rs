@@ -249,6 +249,7 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
     let then = session.opened - Span::from_days(i64::from(engine.settings.baseline_days));
     let unshifted = Some(zone.local_as_of(session.opened, then)).filter(|unshifted| *unshifted != start);
     let context = Context {
+        turn_of_month: is_turn_of_month(start.day),
         unshifted,
         profile: &engine.profile,
         fleet: &engine.fleet,

@@ -55,7 +55,8 @@ impl Calibrator {
     pub fn p_own(&self, score: f64, scale: f64) -> f64 {
         let weights = || self.buckets.iter().map(|w| f64::from(w.get()));
         let above: f64 = weights().skip(bucket(score, BUCKET_NATS, BUCKETS)).sum();
-        let tail = beyond(score, &mut weights(), BUCKET_NATS, self.total(), scale);
+        // Most scores lie below the record, which needs no tail.
+        let tail = if above >= 1.0 { 1.0 } else { beyond(score, &mut weights(), BUCKET_NATS, self.total(), scale) };
         ((above + tail) / (self.total() + 1.0)).clamp(f64::MIN_POSITIVE, 1.0)
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Context<'a> {
     pub start: Local,
     /// The same, had the zone's clock not been changed within the window; none where it was not.
     pub unshifted: Option<Local>,
+    /// Whether it began at the turn of a month.
+    pub turn_of_month: bool,
     /// Fingerprints of roles that were granted with a ticket.
     pub granted: &'a [u64],
     /// Whether all of the session is known; a running one may still take its missing steps.

@@ -9,7 +9,6 @@ use statrs::distribution::{DiscreteCDF, NegativeBinomial};
 
 use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
-use crate::time::is_turn_of_month;
 
 pub(super) fn score(baseline: &Baseline, context: &Context<'_>) -> Score {
     let day = daily(baseline, context);
@@ -21,7 +20,7 @@ pub(super) fn score(baseline: &Baseline, context: &Context<'_>) -> Score {
 
 /// What closes the books runs more often.
 fn allowance(context: &Context<'_>) -> f64 {
-    if is_turn_of_month(context.start.day) { context.profile.rate.turn_of_month_factor } else { 1.0 }
+    if context.turn_of_month { context.profile.rate.turn_of_month_factor } else { 1.0 }
 }
 
 fn daily(baseline: &Baseline, context: &Context<'_>) -> Score {

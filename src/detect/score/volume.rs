@@ -11,7 +11,6 @@ use crate::detect::baseline::{Baseline, MEASURES, totals};
 use crate::detect::feature::Session;
 use crate::stats::combine::cauchy;
 use crate::stats::log_histogram::{LogHistogram, Side};
-use crate::time::is_turn_of_month;
 
 /// What the session moved in whole.
 pub(super) fn session(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
@@ -103,7 +102,7 @@ impl Worst {
 
 /// What closes the books moves more, at the first quarter's end that is lived through, too.
 fn allowance(context: &Context<'_>) -> f64 {
-    if is_turn_of_month(context.start.day) { context.profile.volume.turn_of_month_factor } else { 1.0 }
+    if context.turn_of_month { context.profile.volume.turn_of_month_factor } else { 1.0 }
 }
 
 /// Nats of volume that a release may bring.
