@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::share::weigh;
 use super::wire::{Alert, BaselineNote, Reason, Severity, Status, Tags};
 use crate::time::{Span, Timestamp};
 
@@ -142,6 +143,7 @@ impl Incident {
         };
         alert.events.truncate(EVENTS_MAX);
         alert.reasons.truncate(REASONS_MAX);
+        weigh(&mut alert.reasons);
         Self { alert, deadline, last_session, last_count }
     }
 
@@ -174,6 +176,7 @@ impl Incident {
         for reason in finding.reasons {
             merge_reason(&mut alert.reasons, reason);
         }
+        weigh(&mut alert.reasons);
         merge_tags(&mut alert.tags.mitre_attack, finding.tags.mitre_attack);
         merge_tags(&mut alert.tags.owasp_nhi, finding.tags.owasp_nhi);
         let stronger = finding.score > alert.score;
@@ -246,6 +249,7 @@ mod tests {
             observed: String::new(),
             expected: String::new(),
             text: String::new(),
+            contribution: None,
         };
         Finding {
             tenant: "t".to_owned(),
@@ -273,6 +277,8 @@ mod tests {
         let worse = book.raise(finding(20, Severity::High, "c"), at(20), QUIET).remove(0);
         assert_eq!((&worse.id, worse.revision, worse.event_count), (&first.id, 2, 3));
         assert_eq!((worse.title.as_str(), worse.reasons.len(), worse.ts), ("c", 3, at(20)));
+        let shares = |alert: &Alert| alert.reasons.iter().filter_map(|r| r.contribution).collect::<Vec<_>>();
+        assert_eq!((shares(&first), shares(&worse)), (vec![1.0], vec![0.334, 0.333, 0.333]));
         assert!(book.advance(at(20 + 359)).is_empty());
         let resolved = book.advance(at(20 + 360));
         assert_eq!((resolved[0].status, resolved[0].revision), (Status::Resolved, 3));

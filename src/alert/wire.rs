@@ -65,6 +65,9 @@ pub struct Reason {
     pub expected: String,
     /// The reason as a sentence.
     pub text: String,
+    /// Its share of the evidence, in thousandths that sum to 1 over the reasons; none in alerts of older versions.
+    #[serde(default)]
+    pub contribution: Option<f64>,
 }
 
 /// Standard classifications of an alert.

@@ -63,6 +63,7 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
             text: format!("{}; expected {}.", capitalize(&words.phrase), words.expected),
             observed: words.observed,
             expected: words.expected,
+            contribution: None,
         });
         phrases.push(words.phrase);
         if let (Why::OddTime, Some(secret)) = (judgment.scores[at].why, &subject.session.secret) {
@@ -74,6 +75,7 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
                 text: format!("It {phrase}, outside its hours."),
                 observed: subject.start.to_string(),
                 expected: "reads of secrets at its usual hours".to_owned(),
+                contribution: None,
             });
             phrases.push(phrase);
         }
@@ -314,6 +316,7 @@ pub(super) fn drift(measure: usize, rise: Rise, p: f64, detector: &str) -> Accou
         observed: format!("about {} {noun} a session in the last days", count(now)),
         expected: format!("about {}, as before", count(before)),
         text: format!("It {phrase}, over {} days or more.", rise.days),
+        contribution: None,
     };
     Account { reasons: vec![reason], phrase, keys: Vec::new() }
 }
@@ -334,6 +337,7 @@ pub(super) fn silence(trace: Trace, since: Timestamp, p: f64, common: Option<(us
         observed: format!("nothing since {since}"),
         text: format!("It {phrase}; expected {usual}."),
         expected: usual,
+        contribution: None,
     };
     Account { reasons: vec![reason], phrase, keys: Vec::new() }
 }

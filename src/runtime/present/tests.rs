@@ -5,7 +5,7 @@ use crate::alert::{BaselineNote, Dimension, Tags};
 
 fn reason(dimension: Dimension, p_value: Option<f64>, text: &str, observed: &str, expected: &str) -> Reason {
     let (observed, expected, text) = (observed.to_owned(), expected.to_owned(), text.to_owned());
-    Reason { dimension, detector: "test".to_owned(), p_value, observed, expected, text }
+    Reason { dimension, detector: "test".to_owned(), p_value, observed, expected, text, contribution: None }
 }
 
 fn example() -> Alert {

@@ -92,6 +92,7 @@ pub(crate) fn alert(id: &str, revision: u32, severity: Severity) -> Alert {
             observed: "40000".to_owned(),
             expected: "at most 1000".to_owned(),
             text: "40000 records, at most 1000 expected".to_owned(),
+            contribution: Some(1.0),
         }],
         events: vec!["e1".to_owned()],
         event_count: 1,
