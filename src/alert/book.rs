@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::share::weigh;
-use super::wire::{Alert, BaselineNote, Reason, Severity, Status, Tags};
+use super::wire::{Alert, AlertContext, BaselineNote, Reason, Severity, Status, Tags};
 use crate::time::{Span, Timestamp};
 
 /// Evidence ids that an alert carries.
@@ -45,6 +45,8 @@ pub struct Finding {
     pub tags: Tags,
     /// The baseline that it was held against.
     pub baseline: BaselineNote,
+    /// What it is seen beside.
+    pub context: Option<AlertContext>,
 }
 
 /// The open incidents.
@@ -140,6 +142,7 @@ impl Incident {
             event_count: finding.event_count,
             tags: finding.tags,
             baseline: finding.baseline,
+            context: finding.context,
         };
         alert.events.truncate(EVENTS_MAX);
         alert.reasons.truncate(REASONS_MAX);
@@ -190,6 +193,7 @@ impl Incident {
         alert.severity = finding.severity;
         alert.title = finding.title;
         alert.session = finding.session;
+        alert.context = finding.context.or(alert.context.take());
         alert.revision += 1;
         true
     }
@@ -266,6 +270,7 @@ mod tests {
             event_count: 1,
             tags: Tags::default(),
             baseline: BaselineNote::default(),
+            context: None,
         }
     }
 

@@ -6,4 +6,6 @@ mod wire;
 
 pub use book::{AlertBook, Finding};
 pub use share::weigh;
-pub use wire::{Alert, AlertId, BaselineNote, Dimension, Reason, Severity, Status, Tags};
+pub use wire::{
+    Alert, AlertContext, AlertId, BaselineNote, Dimension, LogNote, NearestNormal, Reason, Severity, Status, Tags,
+};

@@ -7,6 +7,7 @@
 mod baseline;
 mod bot;
 mod change;
+mod context;
 mod decide;
 mod engine;
 mod explain;
@@ -14,6 +15,7 @@ mod feature;
 mod fleet;
 mod frontier;
 mod judge;
+mod normal;
 mod policy;
 pub mod profile;
 mod rules;

@@ -31,6 +31,7 @@ fn example() -> Alert {
         incident: "i9".to_owned(),
         tags: Tags::default(),
         baseline: BaselineNote { days: 27.96, events: 81_234, mature: true },
+        context: None,
     }
 }
 

@@ -36,6 +36,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::frontier"], &["event", "time"]),
     layer(&["detect::fleet"], &["stats", "time"]),
     layer(&["detect::feature"], &["detect::profile", "event", "time"]),
+    layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(&["detect::baseline"], &["detect::feature", "detect::profile", "event::Text", "stats", "time::Local"]),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
     // What a rule found, and the rules on money, which remember: their memory is a part of the bot's.
@@ -54,6 +55,7 @@ const LAYERS: &[Layer] = &[
             "detect::baseline",
             "detect::change",
             "detect::feature",
+            "detect::normal",
             "detect::policy",
             "detect::policy::fraud",
             "event::Text",
@@ -77,7 +79,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
     layer(
-        &["detect::engine", "detect::judge", "detect::rules", "detect::silence"],
+        &["detect::context", "detect::engine", "detect::judge", "detect::rules", "detect::silence"],
         &[
             "alert",
             "detect::baseline",
@@ -87,6 +89,7 @@ const LAYERS: &[Layer] = &[
             "detect::feature",
             "detect::fleet",
             "detect::frontier",
+            "detect::normal",
             "detect::policy",
             "detect::policy::fraud",
             "detect::profile",
