@@ -71,13 +71,24 @@ impl LastNormal {
         if minutes_apart(start, before) >= START_MINUTES {
             parts.push(format!("at {} instead of {}", clock(start), clock(before)));
         }
-        if parts.is_empty() { "nothing in host, amounts or hour".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() { now.alike().to_owned() } else { parts.join(", ") }
     }
 
     /// Bytes on the heap, about.
     pub(super) fn heap_bytes(&self) -> usize {
         let texts = [&self.id, &self.producer, &self.host];
         texts.into_iter().flatten().filter(|text| text.is_heap_allocated()).map(Text::capacity).sum()
+    }
+}
+
+impl Now<'_> {
+    /// That nothing of what is known is different.
+    fn alike(&self) -> &'static str {
+        match (self.amounts, self.closed) {
+            (None, _) => "nothing in host or hour",
+            (Some(_), false) => "nothing in host, amounts or hour so far",
+            (Some(_), true) => "nothing in host, amounts or hour",
+        }
     }
 }
 
@@ -121,11 +132,11 @@ mod tests {
         let alike = "nothing in host, amounts or hour";
         for (now, expected) in [
             (now, alike),
-            (Now { hosts: &[], amounts: None, ..now }, alike),
+            (Now { hosts: &[], amounts: None, ..now }, "nothing in host or hour"),
             (Now { hosts: &other, ..now }, "host `kali` instead of `srv-1`"),
             (Now { amounts: Some((8, 2000)), ..now }, "8 calls instead of 4, 2000 records instead of 1000"),
             (Now { amounts: Some((1, 2)), ..now }, "1 calls instead of 4, 2 records instead of 1000"),
-            (Now { amounts: Some((1, 2)), closed: false, ..now }, alike),
+            (Now { amounts: Some((1, 2)), closed: false, ..now }, "nothing in host, amounts or hour so far"),
             (Now { start: at("03:05"), ..now }, "at 03:05 instead of 23:30"),
         ] {
             assert_eq!(normal.differs(&now, &Zone::utc()), expected, "{now:?}");

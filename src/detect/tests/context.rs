@@ -15,10 +15,10 @@ fn context(events: Vec<Event>) -> Option<AlertContext> {
     alerts_of(events).into_iter().find(page).expect("a page").context
 }
 
-fn normal(day: i64, differs: &str) -> Option<NearestNormal> {
+fn normal(day: i64, differs: &str) -> NearestNormal {
     let (night, differs) = (Night::usual(day), differs.to_owned());
     let session = Some(format!("run-{day}-{}", night.minute));
-    Some(NearestNormal { session, ts: at(day, night.minute), differs })
+    NearestNormal { session, ts: at(day, night.minute), differs }
 }
 
 #[test]
@@ -27,9 +27,9 @@ fn an_alert_names_the_last_normal_session_and_the_log() {
     let mut events = month();
     events.extend(last.events());
     let log = LogNote { producer: "hr".to_owned(), complete: true, missing: 0 };
-    let nearest_normal = normal(29, "host `kali` instead of `srv-1`");
+    let nearest_normal = Some(normal(29, "host `kali` instead of `srv-1`"));
     assert_eq!(context(logged(events.clone())), Some(AlertContext { nearest_normal, log: Some(log.clone()) }));
-    let nearest_normal = normal(29, "host `kali` instead of `srv-1`");
+    let nearest_normal = Some(normal(29, "host `kali` instead of `srv-1`"));
     assert_eq!(context(events.clone()), Some(AlertContext { nearest_normal, log: None }), "a log without a count");
     let mut events = logged(events);
     events.drain(events.len() - 9..events.len() - 6);
@@ -55,7 +55,7 @@ fn what_was_told_is_no_normal_session() {
     let odd = Night { host: "kali", ..Night::usual(30) };
     let more = Night { records: 12_000, ..Night::usual(31) };
     let alerts = alerts_of(month().into_iter().chain(odd.events()).chain(more.events()));
-    assert_eq!(nearest(&alerts, "run-31-123"), normal(29, "12000 records instead of 4196"));
+    assert_eq!(nearest(&alerts, "run-31-123"), Some(normal(29, "12000 records instead of 4196")));
 }
 
 #[test]
@@ -66,5 +66,5 @@ fn what_broke_a_rule_is_no_normal_session() {
     for event in (0..32).flat_map(|day| Night::usual(day).events()) {
         engine.observe(event, &mut output);
     }
-    assert_eq!(nearest(&output.alerts, "run-31-123"), normal(29, "nothing in host, amounts or hour"));
+    assert_eq!(nearest(&output.alerts, "run-31-123"), Some(normal(29, "nothing in host or hour")));
 }
