@@ -67,6 +67,17 @@ fn color_is_only_paint() {
 }
 
 #[test]
+fn an_alert_at_length_is_as_harmless_and_as_painted() {
+    let zone = Zone::utc();
+    let at_length = |color| explain(&example(), Style { zone: &zone, zone_name: "UTC", color }, 60);
+    let (bare, colored) = (at_length(false), at_length(true));
+    assert!(bare.contains("payroll\\u{1b}[2J\\u{202e}bot") && !bare.contains('\u{1b}'), "{bare}");
+    assert_ne!(colored, bare);
+    assert_eq!(colored.replace("\u{1b}[31m", "").replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""), bare);
+    assert!(bare.contains("  volume      ██████████████▉                 49.7 %  test\n"), "{bare}");
+}
+
+#[test]
 fn an_alert_about_a_log_that_is_over_says_so() {
     let alert = Alert {
         status: Status::Resolved,
