@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::{Alert, BaselineNote, Reason, Severity, Status, Tags};
+use super::share::weigh;
+use super::wire::{Alert, AlertContext, BaselineNote, Reason, Severity, Status, Tags};
 use crate::time::{Span, Timestamp};
 
 /// Evidence ids that an alert carries.
@@ -44,6 +45,8 @@ pub struct Finding {
     pub tags: Tags,
     /// The baseline that it was held against.
     pub baseline: BaselineNote,
+    /// What it is seen beside.
+    pub context: Option<AlertContext>,
 }
 
 /// The open incidents.
@@ -139,9 +142,11 @@ impl Incident {
             event_count: finding.event_count,
             tags: finding.tags,
             baseline: finding.baseline,
+            context: finding.context,
         };
         alert.events.truncate(EVENTS_MAX);
         alert.reasons.truncate(REASONS_MAX);
+        weigh(&mut alert.reasons);
         Self { alert, deadline, last_session, last_count }
     }
 
@@ -174,6 +179,7 @@ impl Incident {
         for reason in finding.reasons {
             merge_reason(&mut alert.reasons, reason);
         }
+        weigh(&mut alert.reasons);
         merge_tags(&mut alert.tags.mitre_attack, finding.tags.mitre_attack);
         merge_tags(&mut alert.tags.owasp_nhi, finding.tags.owasp_nhi);
         let stronger = finding.score > alert.score;
@@ -187,6 +193,7 @@ impl Incident {
         alert.severity = finding.severity;
         alert.title = finding.title;
         alert.session = finding.session;
+        alert.context = finding.context.or(alert.context.take());
         alert.revision += 1;
         true
     }
@@ -246,6 +253,7 @@ mod tests {
             observed: String::new(),
             expected: String::new(),
             text: String::new(),
+            contribution: None,
         };
         Finding {
             tenant: "t".to_owned(),
@@ -262,6 +270,7 @@ mod tests {
             event_count: 1,
             tags: Tags::default(),
             baseline: BaselineNote::default(),
+            context: None,
         }
     }
 
@@ -273,6 +282,8 @@ mod tests {
         let worse = book.raise(finding(20, Severity::High, "c"), at(20), QUIET).remove(0);
         assert_eq!((&worse.id, worse.revision, worse.event_count), (&first.id, 2, 3));
         assert_eq!((worse.title.as_str(), worse.reasons.len(), worse.ts), ("c", 3, at(20)));
+        let shares = |alert: &Alert| alert.reasons.iter().filter_map(|r| r.contribution).collect::<Vec<_>>();
+        assert_eq!((shares(&first), shares(&worse)), (vec![1.0], vec![0.334, 0.333, 0.333]));
         assert!(book.advance(at(20 + 359)).is_empty());
         let resolved = book.advance(at(20 + 360));
         assert_eq!((resolved[0].status, resolved[0].revision), (Status::Resolved, 3));

@@ -1,7 +1,11 @@
 //! What goes out: alerts, their lives, and one page a story.
 
 mod book;
+mod share;
 mod wire;
 
 pub use book::{AlertBook, Finding};
-pub use wire::{Alert, AlertId, BaselineNote, Dimension, Reason, Severity, Status, Tags};
+pub use share::weigh;
+pub use wire::{
+    Alert, AlertContext, AlertId, BaselineNote, Dimension, LogNote, NearestNormal, Reason, Severity, Status, Tags,
+};

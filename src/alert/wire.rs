@@ -48,6 +48,9 @@ pub struct Alert {
     pub tags: Tags,
     /// The baseline that it was held against.
     pub baseline: BaselineNote,
+    /// What it is seen beside, as far as that is known.
+    #[serde(default)]
+    pub context: Option<AlertContext>,
 }
 
 /// One reason of an alert.
@@ -65,6 +68,9 @@ pub struct Reason {
     pub expected: String,
     /// The reason as a sentence.
     pub text: String,
+    /// Its share of the evidence, in thousandths that sum to 1 over the reasons; none in alerts of older versions.
+    #[serde(default)]
+    pub contribution: Option<f64>,
 }
 
 /// Standard classifications of an alert.
@@ -85,6 +91,37 @@ pub struct BaselineNote {
     pub events: u64,
     /// Whether that is enough to judge.
     pub mature: bool,
+}
+
+/// What helps to read an alert and is no part of the finding.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlertContext {
+    /// The bot's most recent session that nothing was said of.
+    pub nearest_normal: Option<NearestNormal>,
+    /// The log that the events came from, if it counts its records.
+    pub log: Option<LogNote>,
+}
+
+/// A session to hold the one in question against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NearestNormal {
+    /// Its id, if it has one.
+    pub session: Option<String>,
+    /// When it began.
+    pub ts: Timestamp,
+    /// What is different now, as a short phrase.
+    pub differs: String,
+}
+
+/// How whole a producer's log is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogNote {
+    /// Who writes it.
+    pub producer: String,
+    /// Whether nothing is missing.
+    pub complete: bool,
+    /// Records that have not come, or were lost today or the day before.
+    pub missing: u64,
 }
 
 /// Life of an alert.

@@ -7,6 +7,7 @@ use super::baseline::Baseline;
 use super::change::ChangeWindows;
 use super::cluster::COHORT_NONE;
 use super::feature::{Session, Sighting};
+use super::normal::LastNormal;
 use super::policy::Secrets;
 use super::policy::fraud::MoneyHistory;
 use crate::event::Text;
@@ -58,6 +59,8 @@ pub(super) struct BotState {
     pub money: Option<Box<MoneyHistory>>,
     /// Where it was seen last.
     pub sighting: Option<Sighting>,
+    /// The last session that nothing was said of.
+    pub normal: Option<Box<LastNormal>>,
     /// When silence is looked at next, or told of.
     pub watch: Watch,
     ids: IdWindow,
@@ -119,6 +122,7 @@ impl BotState {
             secrets: None,
             money: None,
             sighting: None,
+            normal: None,
             watch: Watch::default(),
             ids: IdWindow::default(),
             recent: SmallVec::new(),
@@ -210,6 +214,7 @@ impl BotState {
             + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
             + self.sessions.capacity() * size_of::<Session>()
             + self.money.as_ref().map_or(0, |money| money.heap_bytes())
+            + self.normal.as_ref().map_or(0, |normal| size_of::<LastNormal>() + normal.heap_bytes())
     }
 }
 

@@ -226,15 +226,15 @@ impl Engine {
         }
         self.roll_fleet(event.ts, output);
         rules::log(self, &event, Arrival::Sound, output);
-        rules::event(self, at, &event, output);
+        let broke = rules::event(self, at, &event, output);
         self.bots[at as usize].windows.note(&event, &self.profile.change);
         if !event.by_person() {
-            self.follow(at, &event, output);
+            self.follow(at, &event, broke, output);
         }
     }
 
     /// Puts an event into its session and judges the session so far, if the event is worth it.
-    fn follow(&mut self, at: u32, event: &Event, output: &mut Output) {
+    fn follow(&mut self, at: u32, event: &Event, broke: bool, output: &mut Output) {
         let bot = &mut self.bots[at as usize];
         let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, SILENCE - 1));
         if bot.is_straggler(key, event.ts) {
@@ -262,6 +262,7 @@ impl Engine {
             }
         };
         let session = &mut bot.sessions[slot];
+        session.broke |= broke;
         let travelled = travel.is_some() && session.travel.is_none();
         session.travel = session.travel.or(travel);
         let (limited_before, calls_before) = (session.limited, session.calls);

@@ -2,10 +2,12 @@
 
 use super::baseline::{ClosedDay, Trust, totals};
 use super::bot::Known;
+use super::context;
 use super::decide;
 use super::engine::{Engine, Output, Verdict};
 use super::explain::{self, Subject};
 use super::feature::Session;
+use super::normal::LastNormal;
 use super::peers;
 use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, BY_SESSION, Context, Judgment, Why};
@@ -47,7 +49,8 @@ pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Ou
         sessions[slot].reported = Some(judgment.daily_rate);
         sessions.swap(0, slot);
         let (session, others) = sessions.split_at(1);
-        tell(engine, at, &Told { session: &session[0], others, start, judgment: &judgment }, severity, output);
+        let told = Told { session: &session[0], others, start, judgment: &judgment, closed: false };
+        tell(engine, at, &told, severity, output);
         sessions.swap(0, slot);
     }
     engine.bots[at as usize].sessions = sessions;
@@ -79,9 +82,12 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     let mut known = Known::New;
     if let Some(severity) = severity {
         let others = std::mem::take(&mut engine.bots[at as usize].sessions);
-        let told = Told { session, others: &others, start, judgment: &judgment };
+        let told = Told { session, others: &others, start, judgment: &judgment, closed: true };
         known = tell(engine, at, &told, severity, output);
         engine.bots[at as usize].sessions = others;
+    }
+    if severity.is_none() && session.reported.is_none() && !session.broke {
+        engine.bots[at as usize].normal = Some(Box::new(LastNormal::of(session)));
     }
     learn(engine, at, session, start, &judgment, severity, known);
 }
@@ -112,6 +118,7 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         event_count: events.len() as u64,
         events,
         baseline: note(engine, at),
+        context: context::of_event(engine, at, event),
     };
     raise(engine, finding, ts, output);
 }
@@ -171,6 +178,7 @@ pub(super) fn silence(
         severity: if others.is_some() { Severity::Low } else { found.severity },
         score: if others.is_some() { 20.0 } else { decide::score(found.daily_rate) },
         p_value: Some(found.p),
+        context: context::of_silence(engine, at, found.since),
         ..about(engine, at, account)
     };
     raise(engine, finding, now, output);
@@ -194,11 +202,18 @@ pub(super) fn about(engine: &Engine, at: u32, account: explain::Account) -> Find
         events: Vec::new(),
         event_count: 0,
         baseline: note(engine, at),
+        context: None,
     }
 }
 
-/// Holds a transaction against the rules on money, and learns it.
-pub(super) fn transaction(engine: &mut Engine, at: u32, event: &Event, transaction: &Transaction, output: &mut Output) {
+/// Holds a transaction against the rules on money, and learns it; whether it broke one.
+pub(super) fn transaction(
+    engine: &mut Engine,
+    at: u32,
+    event: &Event,
+    transaction: &Transaction,
+    output: &mut Output,
+) -> bool {
     let mature = engine.mature(&engine.bots[at as usize].baseline);
     let bot = &mut engine.bots[at as usize];
     let case = fraud::Case {
@@ -214,9 +229,11 @@ pub(super) fn transaction(engine: &mut Engine, at: u32, event: &Event, transacti
     };
     let audit = fraud::check(&case, &mut bot.money, engine.ledgers.of(&event.tenant));
     engine.stats.limited += audit.limited;
+    let broke = !audit.breaches.is_empty();
     for breach in audit.breaches {
         rule(engine, at, event, breach, output);
     }
+    broke
 }
 
 /// Tells of a log that is not whole.
@@ -238,6 +255,7 @@ pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
         events: vec![found.event.to_string()],
         event_count: 1,
         baseline: BaselineNote { days: found.days, events: found.records, mature: found.days >= 1.0 },
+        context: None,
     };
     raise(engine, finding, found.ts, output);
 }
@@ -276,11 +294,12 @@ struct Told<'a> {
     others: &'a [Session],
     start: Local,
     judgment: &'a Judgment,
+    closed: bool,
 }
 
 /// Publishes what a judgment says, unless the same novelty was told before.
 fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, output: &mut Output) -> Known {
-    let &Told { session, others, start, judgment } = told;
+    let &Told { session, others, start, judgment, closed } = told;
     let owner = match judgment.scores[1].why {
         Why::NewHost { owner: Some(owner), .. } => Some(engine.bots[owner as usize].bot.to_string()),
         _ => None,
@@ -314,6 +333,7 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
         events: session.evidence.iter().map(ToString::to_string).collect(),
         event_count: session.events,
         baseline: note(engine, at),
+        context: context::of_session(engine, at, session, closed),
     };
     raise(engine, finding, session.newest, output);
     known

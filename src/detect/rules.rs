@@ -8,16 +8,19 @@ use super::policy::{self, Arrival, Breach, Read};
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
-/// Holds an event against the rules about bots.
-pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
+/// Holds an event against the rules about bots; whether it broke one.
+pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) -> bool {
     let bot = &engine.bots[at as usize];
     let breaches = policy::check(event, engine.record(at), &bot.windows, &engine.profile.privilege);
+    let mut broke = false;
     for breach in breaches.into_iter().chain(secret(engine, at, event)) {
+        broke = true;
         judge::rule(engine, at, event, breach, output);
     }
     if let Kind::Transaction(transaction) = &event.kind {
-        judge::transaction(engine, at, event, transaction, output);
+        broke |= judge::transaction(engine, at, event, transaction, output);
     }
+    broke
 }
 
 /// Holds the read of a secret against those that the bot reads.

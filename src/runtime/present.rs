@@ -4,10 +4,13 @@
 //! Everything that a bot or its producer chose is escaped before it reaches the terminal: a bot named with an escape
 //! sequence must not be able to hide the alert about itself.
 
+mod explain;
+
 use std::fmt::Write;
 
 use crate::alert::{Alert, Reason, Severity, Status};
 use crate::time::{Timestamp, Zone};
+pub use explain::explain;
 
 /// Evidence ids that are shown; the alert itself holds more.
 const EVIDENCE_SHOWN_MAX: usize = 5;
@@ -33,18 +36,7 @@ pub fn wants_color(is_terminal: bool, no_color: Option<&str>) -> bool {
 #[must_use]
 pub fn alert(alert: &Alert, style: Style<'_>) -> String {
     let mut text = String::new();
-    let whom = match (&alert.bot, &alert.producer) {
-        (Some(bot), _) => plain(bot),
-        (None, Some(producer)) => format!("log {}", plain(producer)),
-        (None, None) => "-".to_owned(),
-    };
-    let label = match alert.status {
-        Status::Firing => alert.severity.as_str().to_uppercase(),
-        Status::Resolved => "RESOLVED".to_owned(),
-    };
-    let label = paint(&format!("{label:<8}"), color_of(alert), style.color);
-    let when = local_time(alert.ts, style);
-    push(&mut text, format_args!("{label}  {when}  {}/{whom}  score {:.0}", plain(&alert.tenant), alert.score));
+    push(&mut text, format_args!("{}  score {:.0}", headline(alert, style), alert.score));
     push(&mut text, format_args!("  {}", paint(&plain(&alert.title), "1", style.color)));
     let dimensions: Vec<String> = alert.reasons.iter().map(|reason| reason.dimension.to_string()).collect();
     let width = dimensions.iter().map(String::len).max().unwrap_or_default();
@@ -59,12 +51,32 @@ pub fn alert(alert: &Alert, style: Style<'_>) -> String {
     if !shown.is_empty() {
         push(&mut text, format_args!("  evidence  {}{more}", shown.join(", ")));
     }
-    let note = alert.baseline;
-    let maturity = if note.mature { "mature" } else { "still learning" };
-    push(&mut text, format_args!("  baseline  {:.1} days, {} events, {maturity}", note.days, note.events));
+    push(&mut text, format_args!("  baseline  {}", baseline(alert)));
     let revision = if alert.revision > 1 { format!(", revision {}", alert.revision) } else { String::new() };
     push(&mut text, format_args!("  alert     {}, incident {}{revision}", plain(&alert.id), plain(&alert.incident)));
     text
+}
+
+/// How bad, when and who.
+fn headline(alert: &Alert, style: Style<'_>) -> String {
+    let whom = match (&alert.bot, &alert.producer) {
+        (Some(bot), _) => plain(bot),
+        (None, Some(producer)) => format!("log {}", plain(producer)),
+        (None, None) => "-".to_owned(),
+    };
+    let label = match alert.status {
+        Status::Firing => alert.severity.as_str().to_uppercase(),
+        Status::Resolved => "RESOLVED".to_owned(),
+    };
+    let label = paint(&format!("{label:<8}"), color_of(alert), style.color);
+    format!("{label}  {}  {}/{whom}", local_time(alert.ts, style), plain(&alert.tenant))
+}
+
+/// How much is known of the bot.
+fn baseline(alert: &Alert) -> String {
+    let note = alert.baseline;
+    let maturity = if note.mature { "mature" } else { "still learning" };
+    format!("{:.1} days, {} events, {maturity}", note.days, note.events)
 }
 
 fn one_reason(text: &mut String, reason: &Reason, dimension: &str, width: usize) {

@@ -7,6 +7,7 @@ mod auth;
 mod cli;
 mod config;
 mod demo;
+mod explain;
 mod grafana;
 mod http;
 mod live;

@@ -1,7 +1,7 @@
 //! One execution of a bot while it goes on: where from, what in which order, how much, with which roles.
 //!
 //! Events of a session arrive late and out of order, so that nothing here depends on the order of arrival except the
-//! list of evidence: steps carry their event time and are sorted when the session is judged. A session ends by its `run`
+//! list of evidence and the log that is named: steps carry their event time and are sorted when the session is judged. A session ends by its `run`
 //! end event (judged a little later, when stragglers have had their time) or by silence. Events without a session id
 //! share one implicit session, cut by silence and after an hour.
 
@@ -28,6 +28,8 @@ pub(in crate::detect) struct Session {
     /// Fingerprint of the id; 0 for the implicit session.
     pub key: u64,
     pub id: Option<Text>,
+    /// The first log with a count that it was read from.
+    pub producer: Option<Text>,
     pub opened: Timestamp,
     pub newest: Timestamp,
     pub ended: bool,
@@ -65,6 +67,8 @@ pub(in crate::detect) struct Session {
     pub reported: Option<f64>,
     /// Whether it was judged for the first time.
     pub looked: bool,
+    /// Whether one of its events broke a rule.
+    pub broke: bool,
     /// Bounds that cut something.
     pub limited: u32,
 }
@@ -91,6 +95,7 @@ impl Session {
         Self {
             key,
             id: event.session.clone(),
+            producer: None,
             opened: event.ts,
             newest: event.ts,
             ended: false,
@@ -117,6 +122,7 @@ impl Session {
             start_nats: None,
             reported: None,
             looked: false,
+            broke: false,
             limited: 0,
         }
     }
@@ -134,6 +140,9 @@ impl Session {
         self.events += 1;
         if self.evidence.len() < EVIDENCE_MAX {
             self.evidence.push(event.id.clone());
+        }
+        if self.producer.is_none() && event.seq.is_some() {
+            self.producer.clone_from(&event.producer);
         }
         if let Kind::Run(run) = &event.kind {
             self.ended |= run.phase == Some(Phase::End);
@@ -180,6 +189,11 @@ impl Session {
             deadline = deadline.min(self.opened + IMPLICIT_MAX);
         }
         deadline
+    }
+
+    /// Records read and written.
+    pub(in crate::detect) fn records(&self) -> u64 {
+        self.read.saturating_add(self.written)
     }
 
     /// The steps by event time, repetitions of one endpoint folded.

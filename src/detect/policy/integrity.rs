@@ -114,6 +114,14 @@ impl Logs {
         told
     }
 
+    /// Records of a log that are missing: those that may still come, and those lost on this day or the one before. None
+    /// where the log is unknown or its numbers say nothing.
+    pub(in crate::detect) fn missing(&self, tenant: &str, producer: &str, watermark: Timestamp) -> Option<u64> {
+        let hash = fingerprint(&[tenant, producer]);
+        let at = self.index.find(hash, |&at| self.all[at as usize].is(tenant, producer))?;
+        self.all[*at as usize].missing(watermark)
+    }
+
     /// The same logs with what a snapshot does not carry.
     pub(in crate::detect) fn rebuilt(mut self) -> Self {
         for at in 0..self.all.len() as u32 {

@@ -113,6 +113,7 @@ fn breach(
         observed: observed.to_owned(),
         expected: expected.to_owned(),
         text: format!("The bot {phrase}."),
+        contribution: None,
     };
     Breach { severity, score, phrase, reason, key, about: None, newest: None, evidence: Vec::new() }
 }

@@ -7,6 +7,7 @@
 mod check;
 mod demo;
 mod evaluate;
+mod explain;
 mod failure;
 mod log;
 mod output;
@@ -42,6 +43,7 @@ enum Verb {
     Replay(replay::ReplayArgs),
     Simulate(simulate::SimulateArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Explain(explain::ExplainArgs),
     Check(check::CheckArgs),
 }
 
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(args) => replay::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
+        Verb::Explain(args) => explain::run(args),
         Verb::Check(args) => check::run(args),
     });
     match done {

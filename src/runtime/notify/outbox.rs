@@ -122,6 +122,7 @@ pub(crate) mod tests {
             incident: "i".to_owned(),
             tags: Tags::default(),
             baseline: BaselineNote::default(),
+            context: None,
         }
     }
 

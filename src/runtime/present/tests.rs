@@ -5,7 +5,7 @@ use crate::alert::{BaselineNote, Dimension, Tags};
 
 fn reason(dimension: Dimension, p_value: Option<f64>, text: &str, observed: &str, expected: &str) -> Reason {
     let (observed, expected, text) = (observed.to_owned(), expected.to_owned(), text.to_owned());
-    Reason { dimension, detector: "test".to_owned(), p_value, observed, expected, text }
+    Reason { dimension, detector: "test".to_owned(), p_value, observed, expected, text, contribution: None }
 }
 
 fn example() -> Alert {
@@ -31,6 +31,7 @@ fn example() -> Alert {
         incident: "i9".to_owned(),
         tags: Tags::default(),
         baseline: BaselineNote { days: 27.96, events: 81_234, mature: true },
+        context: None,
     }
 }
 
@@ -63,6 +64,17 @@ fn color_is_only_paint() {
     assert!(colored.starts_with("\u{1b}[31mHIGH    \u{1b}[0m"), "{colored:?}");
     let bare = colored.replace("\u{1b}[31m", "").replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
     assert_eq!(bare, written(&example(), false));
+}
+
+#[test]
+fn an_alert_at_length_is_as_harmless_and_as_painted() {
+    let zone = Zone::utc();
+    let at_length = |color| explain(&example(), Style { zone: &zone, zone_name: "UTC", color }, 60);
+    let (bare, colored) = (at_length(false), at_length(true));
+    assert!(bare.contains("payroll\\u{1b}[2J\\u{202e}bot") && !bare.contains('\u{1b}'), "{bare}");
+    assert_ne!(colored, bare);
+    assert_eq!(colored.replace("\u{1b}[31m", "").replace("\u{1b}[1m", "").replace("\u{1b}[0m", ""), bare);
+    assert!(bare.contains("  volume      ██████████████▉                 49.7 %  test\n"), "{bare}");
 }
 
 #[test]

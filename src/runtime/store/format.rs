@@ -22,10 +22,13 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 1;
+const READER_MIN: u16 = 2;
+
+/// The oldest format that is read.
+const OLDEST: u16 = 2;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -104,6 +107,9 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     if hash(head, body) != *stored {
         return Err(FormatError::Damaged("hash does not match"));
     }
+    if u16::from_le_bytes([head[8], head[9]]) < OLDEST {
+        return Err(FormatError::Damaged("of a format that is not read any more"));
+    }
     let needs = u16::from_le_bytes([head[10], head[11]]);
     if needs > FORMAT {
         return Err(FormatError::Newer { needs });
@@ -162,16 +168,26 @@ mod tests {
         assert!(matches!(decode(&file), Err(FormatError::Damaged(_))));
     }
 
-    #[test]
-    fn a_newer_file_is_told_from_a_damaged_one() {
-        let body = b"whatever a newer program writes";
+    /// A whole file of another program.
+    fn foreign(format: u16, reader: u16) -> Vec<u8> {
+        let body = b"whatever another program writes";
         let mut file = MAGIC.to_vec();
-        file.extend_from_slice(&9_u16.to_le_bytes());
-        file.extend_from_slice(&8_u16.to_le_bytes());
+        file.extend_from_slice(&format.to_le_bytes());
+        file.extend_from_slice(&reader.to_le_bytes());
         file.extend_from_slice(&(body.len() as u64).to_le_bytes());
         let hash = hash(&file, body);
         file.extend_from_slice(hash.as_bytes());
         file.extend_from_slice(body);
-        assert_eq!(decode(&file), Err(FormatError::Newer { needs: 8 }));
+        file
+    }
+
+    #[test]
+    fn a_newer_file_is_told_from_a_damaged_one() {
+        assert_eq!(decode(&foreign(9, 8)), Err(FormatError::Newer { needs: 8 }));
+    }
+
+    #[test]
+    fn an_older_file_is_passed_over() {
+        assert_eq!(decode(&foreign(1, 1)), Err(FormatError::Damaged("of a format that is not read any more")));
     }
 }

@@ -92,11 +92,13 @@ pub(crate) fn alert(id: &str, revision: u32, severity: Severity) -> Alert {
             observed: "40000".to_owned(),
             expected: "at most 1000".to_owned(),
             text: "40000 records, at most 1000 expected".to_owned(),
+            contribution: Some(1.0),
         }],
         events: vec!["e1".to_owned()],
         event_count: 1,
         incident: "i1".to_owned(),
         tags: Tags::default(),
         baseline: BaselineNote { days: 28.0, events: 1000, mature: true },
+        context: None,
     }
 }

@@ -38,6 +38,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::cluster"], &["stats"]),
     layer(&["detect::fleet"], &["detect::cluster", "stats", "time"]),
     layer(&["detect::feature"], &["detect::profile", "event", "time"]),
+    layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
         &["detect::baseline"],
         &["detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
@@ -60,6 +61,7 @@ const LAYERS: &[Layer] = &[
             "detect::change",
             "detect::cluster::COHORT_NONE",
             "detect::feature",
+            "detect::normal",
             "detect::policy",
             "detect::policy::fraud",
             "event::Text",
@@ -83,7 +85,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
     layer(
-        &["detect::engine", "detect::judge", "detect::peers", "detect::rules", "detect::silence"],
+        &["detect::context", "detect::engine", "detect::judge", "detect::peers", "detect::rules", "detect::silence"],
         &[
             "alert",
             "detect::baseline",
@@ -94,6 +96,7 @@ const LAYERS: &[Layer] = &[
             "detect::feature",
             "detect::fleet",
             "detect::frontier",
+            "detect::normal",
             "detect::policy",
             "detect::policy::fraud",
             "detect::profile",

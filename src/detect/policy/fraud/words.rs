@@ -40,6 +40,7 @@ impl Words {
             observed: self.observed,
             expected: self.expected,
             text: format!("The bot {}.", self.phrase),
+            contribution: None,
         };
         Breach {
             severity: self.severity,

@@ -17,6 +17,9 @@ const NEWS_DAYS: i64 = 7;
 /// Highest number with which a count is taken to have begun at 1 and lost its beginning.
 const RESTART_MAX: u64 = 64;
 
+/// Days after a loss for which the log still counts as not whole.
+const RECENT_DAYS: i64 = 1;
+
 /// What is known of one producer's count.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Log {
@@ -239,6 +242,17 @@ impl Log {
         };
         let phrase = format!("lacks {count}, {range}, {} from {} on", lasting(span), gap.before);
         of_log(severity, score, "sequence_gap", &range, "every number once", phrase)
+    }
+
+    /// Records that are missing by now; none where two writers give the numbers.
+    pub(super) fn missing(&self, watermark: Timestamp) -> Option<u64> {
+        if self.muddled_until.is_some_and(|until| watermark < until) {
+            return None;
+        }
+        let of_gap = |gap: &Gap| (gap.to - gap.from).saturating_add(1);
+        let open = self.gaps.iter().map(of_gap).fold(0, u64::saturating_add);
+        let recent = self.loss_day >= watermark.day_utc() - RECENT_DAYS;
+        Some(open.saturating_add(if recent { self.lost } else { 0 }))
     }
 
     pub(super) fn about(&self, ts: Timestamp, event: &Text, breach: Breach) -> LogBreach {
