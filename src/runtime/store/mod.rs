@@ -28,7 +28,7 @@ pub struct Store {
     dir: PathBuf,
     keep: usize,
     next: u64,
-    _lock: File,
+    lock: File,
 }
 
 /// A state directory that cannot be used.
@@ -79,6 +79,15 @@ impl StoreError {
     }
 }
 
+impl Drop for Store {
+    /// Unlocks at once: a child that is being started holds a copy of the file until it is another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(dir = %self.dir.display(), %error, "the state directory cannot be unlocked");
+        }
+    }
+}
+
 impl Store {
     /// Opens and locks the directory, making it where it is missing. At least one snapshot is kept.
     ///
@@ -96,7 +105,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
             Err(TryLockError::Error(source)) => return Err(StoreError::Io { doing: "lock", path, source }),
         }
-        let mut store = Self { dir: dir.to_owned(), keep: keep.max(1), next: 1, _lock: lock };
+        let mut store = Self { dir: dir.to_owned(), keep: keep.max(1), next: 1, lock };
         store.next = store.numbers()?.last().map_or(1, |number| number + 1);
         Ok(store)
     }
