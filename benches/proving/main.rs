@@ -13,16 +13,19 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot set up ends")]
 
+mod calibration;
 mod clean;
 mod fleet;
 mod fleets;
+mod poison;
 mod wish;
 
 use std::io::{Error, Result, Write, stdout};
 
 use wish::Wish;
 
-const USAGE: &str = "proving fleets|clean [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR]";
+const USAGE: &str =
+    "proving fleets|clean|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR]";
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench").peekable();
@@ -34,6 +37,8 @@ fn main() -> Result<()> {
     match command.as_str() {
         "fleets" => fleets::prove(&wish(200, (28, 14))?, &mut out),
         "clean" => clean::prove(&wish(50, (28, 337))?, &mut out),
+        "calibration" => calibration::prove(&wish(100, (28, 28))?, &mut out),
+        "poison" => poison::prove(&wish(1, (28, 240))?, &mut out),
         _ => Err(Error::other(USAGE)),
     }
 }
