@@ -18,6 +18,7 @@ mod clean;
 mod fleet;
 mod fleets;
 mod poison;
+mod rivals;
 mod wish;
 
 use std::io::{Error, Result, Write, stdout};
@@ -39,6 +40,7 @@ fn main() -> Result<()> {
         "clean" => clean::prove(&wish(50, (28, 337))?, &mut out),
         "calibration" => calibration::prove(&wish(100, (28, 28))?, &mut out),
         "poison" => poison::prove(&wish(1, (28, 240))?, &mut out),
+        "rivals" => rivals::prove(&wish(200, (28, 14))?, &mut out),
         _ => Err(Error::other(USAGE)),
     }
 }

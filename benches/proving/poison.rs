@@ -64,7 +64,7 @@ pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
     }
     writeln!(
         out,
-        "\n| strange host | seed | days with a page | of days | last day with a page | longest run of pages |"
+        "\n| strange host | seed | days with a page | of days | last day with a page | pages without a gap |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|")?;
     for (name, stranger) in [("another each day", Stranger::EachDayAnother), ("the same", Stranger::TheSame)] {
