@@ -4,7 +4,8 @@
 //! smallest p-value counts. At 1 a p-value means what it says; above, it promises too much; below, it wastes. Only days
 //! of bots that are old enough to be told of count, since nobody hears of the others. An excused dimension has no
 //! p-value for its session; a day on which all were excused is none for that detector. In brackets stand the days, so
-//! that nobody reads a figure out of three of them.
+//! that nobody reads a figure out of three of them. Drift and silence are judged by the day and give no verdict on a
+//! session: `clean` counts their alarms.
 
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
@@ -113,7 +114,7 @@ fn kind(bot: &str) -> &'static str {
 
 fn experience(days: f64) -> &'static str {
     match days {
-        days if days < 3.0 => "under 3",
+        days if days < 3.0 => "0 to 3",
         days if days < 8.0 => "3 to 8",
         _ => "8 and more",
     }

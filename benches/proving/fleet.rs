@@ -1,7 +1,7 @@
 //! Fleets through the whole core, two at a time: events in, alerts and truth out.
 //!
-//! Two, since a fleet of 200 bots takes about a gigabyte-minute and a laptop has a core to spare beside one; the number
-//! changes no figure, as fleets share nothing.
+//! Two, since more would hold more alerts and sessions in memory at once than they save in time; the number changes no
+//! figure, as fleets share nothing.
 
 use std::fs;
 use std::thread;

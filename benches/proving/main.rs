@@ -6,7 +6,7 @@
 //! - `fleets [--folder DIR]`: recall, right reason, false pages and time to detect, by seed and by scenario;
 //! - `clean`: fleets on which nothing is wrong: what pages all the same;
 //! - `calibration`: what p-values mean, on clean fleets, by detector, kind of bot and experience;
-//! - `poison`: how far one gets who teaches the baseline slowly;
+//! - `poison`: how far one gets who teaches the baseline slowly, a run a seed;
 //! - `rivals`: other methods on the very same events.
 //!
 //! Without a command it prints this list, so that running all benches does not take hours.
@@ -34,7 +34,11 @@ fn main() -> Result<()> {
     let Some(command) = args.next_if(|arg| !arg.starts_with('-')) else {
         return writeln!(out, "{USAGE}");
     };
-    let wish = |bots, days| Wish::read(args, bots, days).map_err(Error::other);
+    let wish = |bots, days| {
+        let wish = Wish::read(args, bots, days).map_err(Error::other)?;
+        let readable = wish.folders.is_empty() || command == "fleets";
+        if readable { Ok(wish) } else { Err(Error::other("only `fleets` reads folders")) }
+    };
     match command.as_str() {
         "fleets" => fleets::prove(&wish(200, (28, 14))?, &mut out),
         "clean" => clean::prove(&wish(50, (28, 337))?, &mut out),

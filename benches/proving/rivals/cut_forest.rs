@@ -21,6 +21,8 @@ const SAMPLE_MIN: usize = 4;
 
 /// One bot's forest.
 pub(crate) struct CutForest {
+    seed: u64,
+    /// Chooses whom the reservoirs keep.
     rng: Xoshiro256PlusPlus,
     /// All sessions; reservoirs name places in it.
     seen: Vec<Vector>,
@@ -31,20 +33,21 @@ pub(crate) struct CutForest {
 impl CutForest {
     pub(crate) fn new(seed: u64) -> Self {
         let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        Self { rng, seen: Vec::new(), reservoirs: vec![Vec::new(); TREES], moments: Moments::default() }
+        Self { seed, rng, seen: Vec::new(), reservoirs: vec![Vec::new(); TREES], moments: Moments::default() }
     }
 }
 
 impl Method for CutForest {
-    fn score(&mut self, trip: &Trip) -> Opinion {
+    fn score(&self, trip: &Trip) -> Opinion {
         let (mut score, mut blame) = (0.0, Vector::default());
         if self.seen.len() < SAMPLE_MIN {
             return Opinion { score, dimensions: Vec::new(), at: None };
         }
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.seed ^ self.seen.len() as u64);
         let scale = self.moments.deviations();
         for reservoir in &self.reservoirs {
             let sample = reservoir.iter().map(|&place| &self.seen[place as usize]).collect();
-            let (displaced, by) = displacement(&trip.vector, sample, &scale, &mut self.rng);
+            let (displaced, by) = displacement(&trip.vector, sample, &scale, &mut rng);
             let share = displaced / reservoir.len() as f64 / TREES as f64;
             score += share;
             blame[by] += share;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use humdrum::alert::Dimension;
+use humdrum::time::Timestamp;
 
 use super::moments::Moments;
 use super::session::{Sight, Trip, Vector};
@@ -29,13 +30,15 @@ pub(crate) struct FirstSeen {
     fired: BTreeMap<Dimension, f64>,
 }
 
-impl Method for FirstSeen {
-    fn score(&mut self, trip: &Trip) -> Opinion {
-        let nothing = Opinion { score: 0.0, dimensions: Vec::new(), at: None };
-        if self.first_day.is_none_or(|first| trip.start.day < first + DAYS_MIN) {
-            return nothing;
-        }
+/// What a session breaks: points by dimension, and the first event that did.
+type Broken = (BTreeMap<Dimension, f64>, Option<Timestamp>);
+
+impl FirstSeen {
+    fn broken(&self, trip: &Trip) -> Broken {
         let mut points: BTreeMap<Dimension, f64> = BTreeMap::new();
+        if self.first_day.is_none_or(|first| trip.start.day < first + DAYS_MIN) {
+            return (points, None);
+        }
         let new: Vec<_> = trip.sights.iter().filter(|(sight, _)| !self.sights.contains(sight)).collect();
         points.extend(new.iter().map(|((dimension, _), _)| (*dimension, 1.0)));
         if !self.hours.contains(&trip.start.hour_of_week()) {
@@ -45,17 +48,22 @@ impl Method for FirstSeen {
         if self.volume.count >= SESSIONS_MIN && sigmas >= SIGMAS {
             points.insert(Dimension::Volume, sigmas / SIGMAS);
         }
-        let mut score = 0.0;
-        for (dimension, points) in &points {
-            let fired = self.fired.entry(*dimension).or_default();
-            score += points / (*fired + 1.0);
-            *fired += 1.0;
-        }
-        let at = new.iter().map(|(_, at)| **at).min();
+        (points, new.iter().map(|(_, at)| **at).min())
+    }
+}
+
+impl Method for FirstSeen {
+    fn score(&self, trip: &Trip) -> Opinion {
+        let (points, at) = self.broken(trip);
+        let weight = |dimension: &Dimension| 1.0 / (self.fired.get(dimension).copied().unwrap_or(0.0) + 1.0);
+        let score = points.iter().map(|(dimension, points)| points * weight(dimension)).sum();
         Opinion { score, dimensions: points.into_keys().collect(), at }
     }
 
     fn learn(&mut self, trip: &Trip) {
+        for dimension in self.broken(trip).0.into_keys() {
+            *self.fired.entry(dimension).or_default() += 1.0;
+        }
         self.first_day.get_or_insert(trip.start.day);
         self.sights.extend(trip.sights.keys().cloned());
         self.hours.insert(trip.start.hour_of_week());

@@ -51,7 +51,7 @@ impl HalfSpaceTrees {
 }
 
 impl Method for HalfSpaceTrees {
-    fn score(&mut self, trip: &Trip) -> Opinion {
+    fn score(&self, trip: &Trip) -> Opinion {
         let point = self.place(&trip.vector);
         let total = self.reference.unwrap_or(f64::from(self.window));
         let mass: f64 = self.trees.iter().map(|tree| tree.mass(&point, self.reference.is_some())).sum();

@@ -46,7 +46,7 @@ pub(crate) struct Opinion {
 /// A method's model of one bot.
 pub(crate) trait Method {
     /// How odd a session is by what was learned so far.
-    fn score(&mut self, trip: &Trip) -> Opinion;
+    fn score(&self, trip: &Trip) -> Opinion;
     /// Learns it.
     fn learn(&mut self, trip: &Trip);
 }
@@ -67,6 +67,9 @@ const RIVALS: [Rival; 4] = [
 /// Reports of one fleet by method: one without a cut, then one for each budget.
 type Reports = Vec<(&'static str, Vec<Report>)>;
 
+/// One figure of a report.
+type Figure = fn(&Report) -> Option<f64>;
+
 pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
     let fleets = fleet::by_twos(&wish.specs(false), compare);
     writeln!(
@@ -76,11 +79,11 @@ pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|---|---|---|")?;
     for (nth, (name, _)) in fleets.first().into_iter().flatten().enumerate() {
-        let mean = |cut: usize, of: fn(&Report) -> Option<f64>| {
+        let mean = |cut: usize, of: Figure| {
             let values: Vec<f64> = fleets.iter().filter_map(|fleet| of(&fleet[nth].1[cut])).collect();
             values.iter().sum::<f64>() / values.len() as f64
         };
-        let (recall, right): (fn(&Report) -> _, fn(&Report) -> _) = (|r| r.recall, |r| r.right_reason);
+        let (recall, right): (Figure, Figure) = (|report| report.recall, |report| report.right_reason);
         write!(out, "| {name} |")?;
         for (of, cut) in [recall, right].into_iter().flat_map(|of| (1..=BUDGETS.len()).map(move |cut| (of, cut))) {
             write!(out, " {:.3} |", mean(cut, of))?;
@@ -107,7 +110,7 @@ fn compare(spec: &FleetSpec) -> Reports {
     let own: Vec<AlertView> = run.alerts.iter().map(AlertView::from).collect();
     let mut reports = vec![("Humdrum", cuts(&run, &own, Severity::Medium))];
     for rival in &RIVALS {
-        reports.push((rival.name, cuts(&run, &alerts(rival, &trips, spec.seed), Severity::Info)));
+        reports.push((rival.name, cuts(&run, &alerts(rival, &trips, &run, spec.seed), Severity::Info)));
     }
     reports
 }
@@ -120,16 +123,17 @@ fn cuts(run: &Run, alerts: &[AlertView], uncut: Severity) -> Vec<Report> {
     options.map(|options| evaluate(&run.truth(), alerts, &options)).collect()
 }
 
-/// What one method says of all sessions, in the order in which they ended.
-fn alerts(rival: &Rival, trips: &[Trip], seed: u64) -> Vec<AlertView> {
+/// What one method says of the test's sessions, in the order in which they ended.
+fn alerts(rival: &Rival, trips: &[Trip], run: &Run, seed: u64) -> Vec<AlertView> {
     let mut models: BTreeMap<(&Text, &Text), Box<dyn Method>> = BTreeMap::new();
     let mut alerts = Vec::new();
     for trip in trips {
         let nth = models.len() as u64;
         let model = models.entry((&trip.tenant, &trip.bot)).or_insert_with(|| (rival.begin)(seed << 32 | nth));
-        let opinion = model.score(trip);
+        // An attack never began before the test, and what is told of before it is not counted.
+        let opinion = (trip.newest >= run.summary.meta.split).then(|| model.score(trip));
         model.learn(trip);
-        if opinion.score > 0.0 {
+        if let Some(opinion) = opinion.filter(|opinion| opinion.score > 0.0) {
             let reason = |dimension| ReasonView { dimension: Some(dimension) };
             alerts.push(AlertView {
                 id: None,

@@ -23,7 +23,7 @@ pub(crate) struct Stide {
 }
 
 impl Method for Stide {
-    fn score(&mut self, trip: &Trip) -> Opinion {
+    fn score(&self, trip: &Trip) -> Opinion {
         let (mut score, mut at) = (0.0, None::<Timestamp>);
         for length in LENGTHS {
             let windows = windows(&trip.steps, length);
