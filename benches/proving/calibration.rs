@@ -1,0 +1,144 @@
+//! What p-values mean: on fleets on which nothing is wrong, how often a bot's day shows one that is at most α, against α.
+//!
+//! Days are the unit, as pages are budgeted by the day: of the sessions that a bot closed on one of its local days the
+//! smallest p-value counts. At 1 a p-value means what it says; above, it promises too much; below, it wastes. Only days
+//! of bots that are old enough to be told of count, since nobody hears of the others. An excused dimension has no
+//! p-value for its session; a day on which all were excused is none for that detector. In brackets stand the days, so
+//! that nobody reads a figure out of three of them. Drift and silence are judged by the day and give no verdict on a
+//! session: `clean` counts their alarms.
+
+use std::collections::BTreeMap;
+use std::io::{Result, Write};
+
+use humdrum::detect::Verdict;
+use humdrum::event::Text;
+use humdrum::registry::Registry;
+use humdrum::time::{Timestamp, Zone};
+
+use crate::fleet::{self, Keep, Run};
+use crate::wish::Wish;
+
+/// Levels that are asked for.
+const ALPHAS: [f64; 4] = [1e-1, 1e-2, 1e-3, 1e-4];
+
+/// Stems of the simulated names, by kind of bot.
+const KINDS: [(&str, &[&str]); 8] = [
+    ("daily", &["invoice-intake", "claims-entry", "rate-update", "mail-sorter", "dunning"]),
+    ("hourly", &["stock-sync", "balance-poll", "case-sync", "limit-check", "feed-pull"]),
+    ("queue", &["order-worker", "returns-worker", "ticket-worker", "doc-classifier", "mandate-worker"]),
+    ("nightly", &["dwh-load", "position-load", "ledger-extract", "customer-snapshot", "risk-load"]),
+    ("identity", &["joiner-leaver", "access-provisioner", "group-sync", "account-unlock"]),
+    ("weekly", &["kpi-report", "access-review", "pipeline-report", "capacity-report"]),
+    ("month end", &["close-accruals", "close-reconcile", "tax-filing", "consolidation"]),
+    ("finance", &["payables-run", "vendor-payments", "refund-desk", "treasury-sweep", "expense-payer"]),
+];
+
+/// The smallest p-values of one bot's day.
+struct Day {
+    /// Weighted days of experience when it began.
+    experience: f64,
+    /// By detector; none where all of its sessions were excused. The last one is the fused one.
+    least: Vec<Option<f64>>,
+}
+
+/// How many days there were, and how many at or under each level.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    days: u32,
+    under: [u32; ALPHAS.len()],
+}
+
+/// Counts by group and detector.
+type Table = BTreeMap<(String, usize), Count>;
+
+pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
+    let runs = fleet::simulated(&wish.specs(true), Keep { verdicts: true });
+    let mut names = Vec::new();
+    let (mut all, mut kinds, mut experiences) = (Table::new(), Table::new(), Table::new());
+    for run in &runs {
+        if let Some(verdict) = run.verdicts.first().filter(|_| names.is_empty()) {
+            names = detectors(verdict);
+        }
+        for ((_, bot, _), day) in &days(run) {
+            for (detector, p) in day.least.iter().enumerate() {
+                let Some(p) = *p else { continue };
+                all.entry(("all".to_owned(), detector)).or_default().add(p);
+                kinds.entry((kind(bot).to_owned(), detector)).or_default().add(p);
+                experiences.entry((experience(day.experience).to_owned(), detector)).or_default().add(p);
+            }
+        }
+    }
+    for (title, table) in [("fleet", &all), ("experience in days", &experiences), ("kind of bot", &kinds)] {
+        print(title, table, &names, out)?;
+    }
+    Ok(())
+}
+
+/// Names of the detectors, in the order of their p-values; a dimension's second one is numbered.
+fn detectors(verdict: &Verdict) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (dimension, _) in &verdict.p_values {
+        let name = dimension.as_str();
+        let before = names.iter().filter(|known| known.split(' ').next() == Some(name)).count();
+        names.push(if before == 0 { name.to_owned() } else { format!("{name} {}", before + 1) });
+    }
+    names.push("fused".to_owned());
+    names
+}
+
+fn days(run: &Run) -> BTreeMap<(&Text, &Text, i32), Day> {
+    let mut days = BTreeMap::new();
+    for verdict in run.verdicts.iter().filter(|verdict| verdict.mature) {
+        let day = local_day(&run.registry, verdict, verdict.ts);
+        let all: Vec<Option<f64>> = verdict.p_values.iter().map(|(_, p)| *p).chain([Some(verdict.fused)]).collect();
+        let day = days
+            .entry((&verdict.tenant, &verdict.bot, day))
+            .or_insert_with(|| Day { experience: verdict.days, least: vec![None; all.len()] });
+        for (least, p) in day.least.iter_mut().zip(all) {
+            *least = [*least, p].into_iter().flatten().reduce(f64::min);
+        }
+    }
+    days
+}
+
+fn local_day(registry: &Registry, verdict: &Verdict, ts: Timestamp) -> i32 {
+    let record = registry.get(&verdict.tenant, &verdict.bot);
+    let zone = record.and_then(|record| record.timezone.as_deref()).and_then(|name| Zone::named(name).ok());
+    zone.unwrap_or_else(Zone::utc).local(ts).day
+}
+
+fn kind(bot: &str) -> &'static str {
+    let stem = bot.rsplit_once('-').map_or(bot, |(stem, _)| stem);
+    KINDS.iter().find(|(_, stems)| stems.contains(&stem)).map_or("other", |(kind, _)| kind)
+}
+
+fn experience(days: f64) -> &'static str {
+    match days {
+        days if days < 3.0 => "0 to 3",
+        days if days < 8.0 => "3 to 8",
+        _ => "8 and more",
+    }
+}
+
+impl Count {
+    fn add(&mut self, p: f64) {
+        self.days += 1;
+        for (under, alpha) in self.under.iter_mut().zip(ALPHAS) {
+            *under += u32::from(p <= alpha);
+        }
+    }
+}
+
+fn print(title: &str, table: &Table, names: &[String], out: &mut impl Write) -> Result<()> {
+    writeln!(out, "| {title} | detector | bot-days | P(p ≤ 0.1) / 0.1 | at 0.01 | at 0.001 | at 0.0001 |")?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for ((group, detector), count) in table {
+        let name = names.get(*detector).map_or("?", String::as_str);
+        write!(out, "| {group} | {name} | {} |", count.days)?;
+        for (under, alpha) in count.under.iter().zip(ALPHAS) {
+            write!(out, " {:.2} ({under}) |", f64::from(*under) / (alpha * f64::from(count.days)))?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)
+}
