@@ -26,6 +26,9 @@ const AGAIN_NATS: f64 = 3.0;
 const TURN_LOOK_DAYS: i32 = 7;
 const TURN_MIN: usize = 4;
 
+/// Days after a creep was told in which none is told again: as long as levels are remembered.
+const CREEP_QUIET_DAYS: i32 = 28;
+
 /// Judges a session that still runs; what it misses may still come.
 pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Output) {
     let mut sessions = std::mem::take(&mut engine.bots[at as usize].sessions);
@@ -142,13 +145,14 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     });
     let slow = closed.slow.filter(|_| !turn).map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
     let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
-    let key = crate::stats::fingerprint(&["drift", &measure.to_string()]);
     let today = bot.baseline.today;
-    let bot = &mut engine.bots[at as usize];
-    bot.baseline.levels[measure].anchor();
-    if bot.tell(&[key], today, u16::MAX) != Known::New {
+    let baseline = &mut engine.bots[at as usize].baseline;
+    baseline.levels[measure].anchor();
+    // Once told, the window must first be filled with the new level.
+    if baseline.creep_told + CREEP_QUIET_DAYS > today {
         return;
     }
+    baseline.creep_told = today;
     let account = explain::drift(measure, rise, p, detector);
     let rate = p * engine.bots[at as usize].baseline.active_share();
     let finding = Finding {

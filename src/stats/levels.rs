@@ -3,7 +3,7 @@
 //! The mean of the last `k` days is held against that of the days more than a week back, as in Welch's test with a robust
 //! spread of the older ones (1.48 times their median absolute deviation from the median, never less than a floor):
 //! `t = (recent - old) / (s √(1/k + 1/m))`, by Student's distribution with `m - 1` degrees of freedom. `k` is six, longer
-//! than the turn of a month lasts; the last days must not have fallen again. A level must have risen by a least factor at all, so that constant jobs
+//! than the turn of a month lasts, or three, at four hundred times the p-value; the last days must not have fallen again. A level must have risen by a least factor at all, so that constant jobs
 //! may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
 //! a rise beyond [`RISE_SLOW`] is told: a window that forgets would follow the frog.
 //!
@@ -14,8 +14,9 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Days kept.
 const DAYS: usize = 28;
-/// Newest days that are held against the old: longer than the turn of a month lasts.
-const RECENT: usize = 6;
+/// Newest days that are held against the old, how many of them may be low, and how often the p-value counts. Six days
+/// are longer than the turn of a month lasts; three catch what doubles in a week, and prove less.
+const SPANS: [(usize, usize, f64); 2] = [(6, 1, 1.0), (3, 0, 400.0)];
 /// Days before which a day is old.
 const OLD: usize = 7;
 /// Old days from which there is something to compare.
@@ -81,18 +82,21 @@ impl Levels {
             return None;
         }
         let (center, spread) = (mean(old), spread(old).max(SPREAD_FLOOR));
-        let recent = &self.days[self.days.len() - RECENT..];
-        let rise = mean(recent) - center;
-        // One huge day is a spike, and no creep; nor is what has fallen again.
-        let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < center + 0.5 * RISE_FAST).count();
-        let last = mean(&recent[RECENT - 2..]) - center;
-        if rise < RISE_FAST || low > 1 || last < rise {
-            return None;
-        }
-        let t = rise / (spread * (1.0 / RECENT as f64 + 1.0 / old.len() as f64).sqrt());
-        let student = StudentsT::new(0.0, 1.0, old.len() as f64 - 1.0).ok()?;
-        let p = student.sf(t).clamp(1e-12, 1.0);
-        Some(Rise { nats: -p.ln(), from: center, to: center + rise, days: OLD })
+        let rise = |(k, low_max, more): (usize, usize, f64)| {
+            let recent = &self.days[self.days.len() - k..];
+            let rise = mean(recent) - center;
+            // One huge day is a spike, and no creep; nor is what has fallen again.
+            let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < center + 0.5 * RISE_FAST).count();
+            let last = mean(&recent[k - 2..]) - center;
+            if rise < RISE_FAST || low > low_max || last < rise {
+                return None;
+            }
+            let t = rise / (spread * (1.0 / k as f64 + 1.0 / old.len() as f64).sqrt());
+            let student = StudentsT::new(0.0, 1.0, old.len() as f64 - 1.0).ok()?;
+            let p = (more * student.sf(t)).clamp(1e-12, 1.0);
+            Some(Rise { nats: -p.ln(), from: center, to: center + rise, days: OLD })
+        };
+        SPANS.into_iter().filter_map(rise).max_by(|a, b| a.nats.total_cmp(&b.nats))
     }
 
     /// Whether the level has risen far above its anchor, in however long a time.

@@ -58,6 +58,8 @@ pub(super) struct Baseline {
     /// Sums of those levels today, and sessions in them.
     level_sums: [f32; LEVELS],
     level_sessions: u16,
+    /// Day on which a creep was told last.
+    pub creep_told: i32,
     /// Places that it worked from, where events tell.
     pub places: Option<Box<Novelty>>,
     /// Days with two sessions at once, and with two on different hosts, weighted by age; and the last of them.
