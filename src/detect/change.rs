@@ -48,6 +48,8 @@ const MANUAL_START: Span = Span::from_hours(2);
 const MAINTENANCE: Span = Span::from_hours(36);
 /// Time for which somebody who signed in for it works.
 const PERSON: Span = Span::from_hours(4);
+/// Time after the first new host for which an announced move excuses others: a bot may run on several at once.
+const MOVED: Span = Span::from_hours(12);
 /// Granted roles remembered.
 const GRANTED_MAX: usize = 16;
 
@@ -115,6 +117,11 @@ impl ChangeWindows {
         }
     }
 
+    /// A host was replaced, as announced: the next one is not.
+    pub(super) fn moved(&mut self, at: Timestamp) {
+        self.source = self.source.map(|until| until.min(at + MOVED));
+    }
+
     /// Fingerprints of roles that were granted with a ticket.
     pub(super) fn granted(&self) -> &[u64] {
         &self.granted
@@ -144,14 +151,18 @@ impl ChangeWindows {
 }
 
 impl Excuses {
-    /// Whether the whole session is excused, however odd.
-    pub(super) fn whole(self) -> bool {
-        self.person
+    /// Whether a dimension is excused however odd it is: to whoever signed in for it all, to a start by hand its time.
+    pub(super) fn wholly(self, dimension: usize, manual: bool) -> bool {
+        self.person || (self.by_hand(manual) && [TIME, RATE].contains(&dimension))
+    }
+
+    fn by_hand(self, manual: bool) -> bool {
+        self.office && (manual || self.announced_start)
     }
 
     /// Excuses of the calibrated dimensions, in their order, for a session that an operator may have started.
     pub(super) fn by_dimension(self, manual: bool) -> [bool; DIMENSIONS] {
-        let by_hand = self.office && (manual || self.announced_start);
+        let by_hand = self.by_hand(manual);
         if self.person {
             return [true; DIMENSIONS];
         }

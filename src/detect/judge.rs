@@ -385,6 +385,9 @@ fn learn(
     if trust >= 0.5 && !by_hand {
         bot.baseline.presence.note(start.day * 24 + i32::from(start.minute) / 60);
     }
+    if judgment.excused[1] && matches!(judgment.scores[1].why, Why::NewHost { .. }) {
+        bot.windows.moved(session.newest);
+    }
     for (at, excused) in judgment.excused.iter().enumerate().take(BY_SESSION) {
         if *excused {
             match at {

@@ -77,6 +77,8 @@ pub struct TimeProfile {
     pub apart_nats: f64,
     /// Most hours that count.
     pub apart_hours_max: f64,
+    /// Hours by which an announced change moves a schedule at most.
+    pub moved_hours_max: f64,
 }
 
 /// See `[sequence]`.

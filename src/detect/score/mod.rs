@@ -151,9 +151,10 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
         volume::running(baseline, session, context),
         volume::modes(baseline, session, context),
     ];
-    let mut excused = context.excuses.by_dimension(session.manual_by.is_some());
-    for (excused, score) in excused.iter_mut().zip(&scores) {
-        *excused &= score.excusable || context.excuses.whole();
+    let manual = session.manual_by.is_some();
+    let mut excused = context.excuses.by_dimension(manual);
+    for (at, (excused, score)) in excused.iter_mut().zip(&scores).enumerate() {
+        *excused &= score.excusable || context.excuses.wholly(at, manual);
     }
     let mut p = [1.0; BY_SESSION];
     for (at, score) in scores.iter().enumerate() {

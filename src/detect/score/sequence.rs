@@ -56,12 +56,15 @@ pub(super) fn order(baseline: &Baseline, session: &Session, context: &Context<'_
     steps.sort_by(|a, b| b.0.total_cmp(&a.0));
     let odd = steps.iter().filter(|step| step.0 >= ODD_NATS).count() as u16;
     let Some(&(worst, from, to)) = steps.first() else { return Score::USUAL };
-    let further: f64 = steps.iter().skip(1).take(FURTHER_MAX).map(|step| (step.0 - ODD_NATS).max(0.0)).sum();
+    let further: f64 = steps.iter().skip(1).take(FURTHER_MAX).map(|step| (step.0 - FURTHER_NATS).max(0.0)).sum();
     let nats = worst + profile.sequence.second_share * further;
     Score::new(nats, Why::OddStep { from, to, more: odd.saturating_sub(1) }).excusable_to(ANNOUNCED_NATS)
 }
 
 /// Nats from which a step counts as odd.
 const ODD_NATS: f64 = 2.5;
+/// Nats from which a further step counts. A bot seen three times can have no step odder than three nats, but a run that
+/// is turned around has nothing but those.
+const FURTHER_NATS: f64 = 1.5;
 /// Further odd steps that count: an order turned around has many, a step left out has one.
 const FURTHER_MAX: usize = 8;

@@ -12,7 +12,9 @@ use crate::time::Local;
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let known = session.start_nats.filter(|(start, _)| *start == session.opened).map(|(_, nats)| nats);
     let nats = known.unwrap_or_else(|| surprise(baseline, context.start, context.unshifted, &context.profile.time));
-    Score::new(nats, Why::OddTime)
+    // A schedule is moved by hours, and not to the other side of the clock.
+    let moved = baseline.week.hours_apart(context.start) <= context.profile.time.moved_hours_max;
+    Score { excusable: moved, ..Score::new(nats, Why::OddTime) }
 }
 
 /// Surprise of a start, in nats. Where the zone's clock was changed within the window, `unshifted` is what it would show
