@@ -34,6 +34,9 @@ const CALL_P_ODD: f64 = 0.01;
 /// have arrived. Longer: odd hours are told later.
 const FIRST_LOOK: Span = Span::from_secs(45);
 
+/// Share of the bots by which room for them grows. Larger: less room is left over, and it is moved more often.
+const BOTS_GROWTH: usize = 16;
+
 /// Key of the timer that tidies up after a bot; no session has it.
 pub(super) const TIDY: u64 = u64::MAX;
 /// Key of the timer that looks at a bot's silence.
@@ -368,6 +371,10 @@ impl Engine {
         let zone = record.and_then(|record| record.timezone.clone());
         bot.zone = zone.map_or(0, |name| self.zone_number(&name));
         let at = self.bots.len() as u32;
+        if self.bots.len() == self.bots.capacity() {
+            // Growth by doubling would keep room for as many bots again.
+            self.bots.reserve_exact(self.bots.len() / BOTS_GROWTH + BOTS_GROWTH);
+        }
         self.bots.push(bot);
         let bots = &self.bots;
         let print = |&at: &u32| fingerprint(&[&bots[at as usize].tenant, &bots[at as usize].bot]);

@@ -26,6 +26,9 @@ const AGAIN_NATS: f64 = 3.0;
 const TURN_LOOK_DAYS: i32 = 7;
 const TURN_MIN: usize = 4;
 
+/// Nats from which a creep is plain even at the turn of a month.
+const PLAIN_NATS: f64 = 24.0;
+
 /// Days after a creep was told in which none is told again: as long as levels are remembered.
 const CREEP_QUIET_DAYS: i32 = 28;
 
@@ -137,7 +140,10 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     let p_of = |nats: f64| (AGAIN_NATS - nats).exp().clamp(f64::MIN_POSITIVE, 1.0);
     let turn = (closed.day - TURN_LOOK_DAYS..=closed.day).filter(|&day| is_turn_of_month(day)).count() >= TURN_MIN;
     // Books are closed at the turn of a month; what has crept is still there after it.
-    let creep = closed.creep.filter(|_| !turn).map(|(at, rise)| (at, rise, p_of(rise.nats), "creep"));
+    let creep = closed
+        .creep
+        .filter(|(_, rise)| !turn || rise.nats >= PLAIN_NATS)
+        .map(|(at, rise)| (at, rise, p_of(rise.nats), "creep"));
     let creep = creep.filter(|(_, _, p, _)| {
         let rate = p * bot.baseline.active_share();
         decide::severity(rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide)

@@ -6,8 +6,13 @@
 //! [`calibrate`](super::calibrate); the tail's scale is the bot's own spread (half the width between the 16 % and 84 %
 //! quantiles, a robust standard deviation), never less than a floor, so that a constant quantity does not make 5 %
 //! more a wonder. At most 64 bins; beyond, the two closest ones are merged, which only widens the spread.
+//!
+//! 24 bytes for up to four bins; beyond, four bytes a bin on the heap.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::weighted::{INDEX_MAX, Weighted};
 
 /// Bins a nat. More make it sharper and larger.
 const BINS_PER_NAT: f64 = 8.0;
@@ -17,17 +22,16 @@ const BEYOND: f64 = 0.8;
 /// Bins kept at most.
 const BINS_MAX: usize = 64;
 
-/// History of one quantity; about 8 bytes a bin.
+/// Bins by which room grows. Larger steps leave room empty, smaller ones move more often.
+const ROOM_STEP: usize = 4;
+/// Bins that need no heap: as many as fit where a list's place and length are kept.
+const BINS_INLINE: usize = 4;
+
+/// History of one quantity.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogHistogram {
     /// Sorted by index.
-    bins: Vec<Bin>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Bin {
-    index: u16,
-    weight: f32,
+    bins: SmallVec<[Weighted; BINS_INLINE]>,
 }
 
 /// Which side of the usual a quantity lies on.
@@ -43,20 +47,20 @@ impl LogHistogram {
     /// Weight of the history.
     #[must_use]
     pub fn total(&self) -> f64 {
-        self.bins.iter().map(|bin| f64::from(bin.weight)).sum()
+        self.bins.iter().map(|bin| f64::from(bin.weight())).sum()
     }
 
     /// Weight of the history at `x` or above.
     #[must_use]
     pub fn weight_from(&self, x: f64) -> f64 {
         let from = index(x);
-        self.bins.iter().filter(|bin| bin.index >= from).map(|bin| f64::from(bin.weight)).sum()
+        self.bins.iter().filter(|bin| bin.index() >= from).map(|bin| f64::from(bin.weight())).sum()
     }
 
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.bins.capacity() * size_of::<Bin>()
+        if self.bins.spilled() { self.bins.capacity() * size_of::<Weighted>() } else { 0 }
     }
 
     /// The quantity below which a share `q` of the history lies; `None` without any.
@@ -69,11 +73,11 @@ impl LogHistogram {
     #[must_use]
     pub fn p_side(&self, x: f64, side: Side, spread_floor: f64) -> f64 {
         let index = index(x);
-        let beyond = |bin: &&Bin| match side {
-            Side::High => bin.index >= index,
-            Side::Low => bin.index <= index,
+        let beyond = |bin: &&Weighted| match side {
+            Side::High => bin.index() >= index,
+            Side::Low => bin.index() <= index,
         };
-        let above: f64 = self.bins.iter().filter(beyond).map(|bin| f64::from(bin.weight)).sum();
+        let above: f64 = self.bins.iter().filter(beyond).map(|bin| f64::from(bin.weight())).sum();
         let past = match (self.record(side), side) {
             (None, _) => 0.0,
             (Some(record), Side::High) => f64::from(index) - f64::from(record),
@@ -102,10 +106,11 @@ impl LogHistogram {
     /// Counts a quantity with a weight of 0 to 1.
     pub fn learn(&mut self, x: f64, weight: f64) {
         let index = index(x);
-        match self.bins.binary_search_by_key(&index, |bin| bin.index) {
-            Ok(at) => self.bins[at].weight += weight as f32,
+        match self.bins.binary_search_by_key(&index, |bin| bin.index()) {
+            Ok(at) => self.bins[at].add(weight as f32),
             Err(at) => {
-                self.bins.insert(at, Bin { index, weight: weight as f32 });
+                self.make_room();
+                self.bins.insert(at, Weighted::new(index, weight as f32));
                 if self.bins.len() > BINS_MAX {
                     self.merge_closest();
                 }
@@ -116,33 +121,42 @@ impl LogHistogram {
     /// Shrinks the history; what weighs next to nothing goes.
     pub fn forget(&mut self, factor: f64) {
         for bin in &mut self.bins {
-            bin.weight *= factor as f32;
+            *bin = Weighted::new(bin.index(), bin.weight() * factor as f32);
         }
-        self.bins.retain(|bin| bin.weight > 1e-3);
-        super::give_back(&mut self.bins);
+        self.bins.retain(|bin| bin.weight() > 1e-3);
+        if self.bins.spilled() && self.bins.capacity() > self.bins.len() + ROOM_STEP {
+            self.bins.shrink_to_fit();
+        }
+    }
+
+    /// Makes room for one more bin, in small steps: a history that has settled keeps what it uses.
+    fn make_room(&mut self) {
+        if self.bins.len() == self.bins.capacity() {
+            self.bins.reserve_exact(ROOM_STEP);
+        }
     }
 
     /// The outermost bin on a side, passing over up to a weight of one half: an outlier learned lightly is no record.
     fn record(&self, side: Side) -> Option<u16> {
         let goal = 0.5_f64.min(self.total() * 0.5);
         let mut sum = 0.0;
-        let mut step = |bin: &&Bin| {
-            sum += f64::from(bin.weight);
+        let mut step = |bin: &&Weighted| {
+            sum += f64::from(bin.weight());
             sum >= goal
         };
         match side {
-            Side::High => self.bins.iter().rev().find(&mut step).map(|bin| bin.index),
-            Side::Low => self.bins.iter().find(&mut step).map(|bin| bin.index),
+            Side::High => self.bins.iter().rev().find(&mut step).map(|bin| bin.index()),
+            Side::Low => self.bins.iter().find(&mut step).map(|bin| bin.index()),
         }
     }
 
     fn quantile_index(&self, goal: f64) -> Option<u16> {
         let mut sum = 0.0;
-        let reached = |bin: &&Bin| {
-            sum += f64::from(bin.weight);
+        let reached = |bin: &&Weighted| {
+            sum += f64::from(bin.weight());
             sum >= goal
         };
-        self.bins.iter().find(reached).or(self.bins.last()).map(|bin| bin.index)
+        self.bins.iter().find(reached).or(self.bins.last()).map(|bin| bin.index())
     }
 
     fn spread(&self, total: f64, floor: f64) -> f64 {
@@ -151,15 +165,15 @@ impl LogHistogram {
     }
 
     fn merge_closest(&mut self) {
-        let gap = |pair: &[Bin]| pair[1].index - pair[0].index;
+        let gap = |pair: &[Weighted]| pair[1].index() - pair[0].index();
         let Some(at) = (0..self.bins.len() - 1).min_by_key(|&i| gap(&self.bins[i..i + 2])) else { return };
         let right = self.bins.remove(at + 1);
-        self.bins[at].weight += right.weight;
+        self.bins[at].add(right.weight());
     }
 }
 
 fn index(x: f64) -> u16 {
-    (x.max(0.0).ln_1p() * BINS_PER_NAT).round() as u16
+    ((x.max(0.0).ln_1p() * BINS_PER_NAT).round() as u16).min(INDEX_MAX)
 }
 
 #[cfg(test)]
@@ -202,7 +216,7 @@ mod tests {
             let far = histogram.p_side(x * 2.0, Side::High, 0.15);
             prop_assert!(0.0 <= far && far <= near && near <= 1.0);
             prop_assert!(histogram.bins.len() <= BINS_MAX);
-            prop_assert!(histogram.bins.windows(2).all(|pair| pair[0].index < pair[1].index));
+            prop_assert!(histogram.bins.windows(2).all(|pair| pair[0].index() < pair[1].index()));
         }
     }
 }

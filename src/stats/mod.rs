@@ -12,6 +12,7 @@ pub mod log_histogram;
 pub mod novelty;
 pub mod presence;
 pub mod week;
+pub mod weighted;
 
 /// The factor by which weights shrink over `days`, for a window of `window_days`.
 ///

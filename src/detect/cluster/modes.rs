@@ -36,8 +36,9 @@ type Volume = [u8; WIDTH];
 /// Recent sessions and the modes found in them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::detect) struct Modes {
-    recent: Vec<Volume>,
-    next: u8,
+    recent: [Volume; SESSIONS],
+    /// How many were remembered, less whole rounds after the first.
+    seen: u8,
     found: Vec<Mode>,
 }
 
@@ -64,22 +65,24 @@ impl Modes {
     /// Remembers a session.
     pub(in crate::detect) fn learn(&mut self, totals: [f64; 4]) {
         let volume = totals.map(|total| (total.max(0.0).ln_1p() * STEPS_PER_NAT).round().min(255.0) as u8);
-        if self.recent.len() < SESSIONS {
-            self.recent.reserve_exact(1);
-            self.recent.push(volume);
-        } else {
-            self.recent[usize::from(self.next) % SESSIONS] = volume;
-            self.next = (self.next + 1) % SESSIONS as u8;
-        }
+        self.recent[usize::from(self.seen) % SESSIONS] = volume;
+        // Beyond the first round only the place within it matters.
+        self.seen = if usize::from(self.seen) + 1 < 2 * SESSIONS { self.seen + 1 } else { SESSIONS as u8 };
+    }
+
+    /// The sessions that are remembered.
+    fn recent(&self) -> &[Volume] {
+        &self.recent[..usize::from(self.seen).min(SESSIONS)]
     }
 
     /// Finds the modes anew.
     pub(in crate::detect) fn fit(&mut self) {
-        if self.recent.len() < SESSIONS_MIN {
+        let recent = self.recent();
+        if recent.len() < SESSIONS_MIN {
             return;
         }
-        let points = Array2::from_shape_fn((self.recent.len(), WIDTH), |(row, column)| {
-            f64::from(self.recent[row][column]) / STEPS_PER_NAT
+        let points = Array2::from_shape_fn((recent.len(), WIDTH), |(row, column)| {
+            f64::from(recent[row][column]) / STEPS_PER_NAT
         });
         let mut best = vec![Mode::of(&points, |_| true)];
         let mut within = variance(&points, |_| 0, std::slice::from_ref(&best[0]));
@@ -117,7 +120,7 @@ impl Modes {
 
     /// Bytes on the heap.
     pub(in crate::detect) fn heap_bytes(&self) -> usize {
-        self.recent.capacity() * size_of::<Volume>() + self.found.capacity() * size_of::<Mode>()
+        self.found.capacity() * size_of::<Mode>()
     }
 }
 
