@@ -5,8 +5,8 @@
 //! # From above
 //!
 //! Events come in over NATS, are decoded, tied to a bot and put into the bot's session; each bot's own baseline of 14
-//! to 30 days scores the session in six dimensions; the surprises become probabilities by the bot's own history of
-//! surprises, are fused, and a verdict falls; the baseline learns, as much as the verdict allows; an alert opens, grows
+//! to 30 days scores the session by nine detectors; the surprises become probabilities by the bot's own history of
+//! daily surprises, are fused, and a verdict falls; the baseline learns, as much as the verdict allows; an alert opens, grows
 //! or resolves, and goes to NATS, to webhooks and into the figures. A pure, deterministic core does all of that on event
 //! time; a thin shell around it does the input and output. Live operation, replay, the demo, the measure and the tests
 //! run the same core.
@@ -15,7 +15,7 @@
 //!
 //! ```text
 //! bytes ─ event::decode ─ frontier ─ bot ─ rules ─ session ─ score ─ calibrate ─ fuse ─ decide ─ explain ─ learn ─ alert book
-//!         limits, meaning  is the    dedupe policy  feature   six      rank and    Cauchy  how      one      trust   one page
+//!         limits, meaning  is the    dedupe policy  feature   nine     rank and    mean    how      one      trust   one page
 //!         or a refusal     time      late                     scorers  tail                often?   sentence by      a story
 //!                          credible                                                                          verdict
 //! ```
@@ -57,8 +57,8 @@
 //! 8. **Layers point downward.** The table is data in `tests/it/tidy/layers.rs`, and a test holds the sources to it.
 //!
 //! One engine serves all bots, on one thread: state has no locks, and the watermark is the fleet's. Bots touch each other
-//! only through what they share: the watermark, whose host and whose secret is whose, the logs that they write to, and
-//! the accounts that their tenant pays.
+//! only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd
+//! silences are in general, the logs that they write to, and the accounts that their tenant pays.
 //!
 //! [`Engine::observe`]: detect::Engine::observe
 //! [`Engine::idle`]: detect::Engine::idle
