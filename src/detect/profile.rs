@@ -89,10 +89,8 @@ pub struct SequenceProfile {
     pub edge_prior_sessions: f64,
     /// Weight of the back-off.
     pub backoff_sessions: f64,
-    /// Share of the second step.
+    /// Share of further steps, and of further new endpoints.
     pub second_share: f64,
-    /// Share of the third step.
-    pub third_share: f64,
     /// Edges kept.
     pub edges_max: usize,
 }

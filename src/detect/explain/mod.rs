@@ -284,7 +284,7 @@ impl Subject<'_> {
             detector: "sessions_per_hour",
             observed: format!("{sessions} sessions within an hour"),
             expected: format!("about {mean:.1} in the busiest hour of a day"),
-            phrase: format!("ran {sessions} times within an hour, in its busiest one usually {mean:.0} times"),
+            phrase: format!("ran {sessions} times within an hour, against about {mean:.1} in its busiest one"),
             key: fingerprint(&["burst"]),
         }
     }

@@ -2,14 +2,14 @@
 //!
 //! A closed session is judged on both sides, what still runs on the high side only. What a session moved is calibrated
 //! apart from what the hour, the day and single calls came to: a run with many more items is plain in the first, and
-//! drowned by the ups and downs of a busy day in the second. Within each, p-values are combined by Cauchy's rule.
+//! drowned by the ups and downs of a busy day in the second. Within each, p-values are combined by their harmonic mean.
 
 use smallvec::SmallVec;
 
 use super::{Context, Scope, Score, Why};
 use crate::detect::baseline::{Baseline, MEASURES, totals};
 use crate::detect::feature::Session;
-use crate::stats::combine::cauchy;
+use crate::stats::combine::harmonic;
 use crate::stats::log_histogram::{LogHistogram, Side};
 
 /// What the session moved in whole.
@@ -77,7 +77,7 @@ const ANNOUNCED_SPREADS: f64 = 5.0;
 
 /// P-values with the least of them.
 struct Worst {
-    all: SmallVec<[(f64, f64); 10]>,
+    all: SmallVec<[f64; 10]>,
     least: (f64, Why),
 }
 
@@ -89,14 +89,14 @@ impl Default for Worst {
 
 impl Worst {
     fn add(&mut self, p: f64, why: Why) {
-        self.all.push((p, 1.0));
+        self.all.push(p);
         if p < self.least.0 {
             self.least = (p, why);
         }
     }
 
     fn score(self) -> Score {
-        Score::new(-cauchy(self.all).ln(), self.least.1).excusable_to(ANNOUNCED_NATS)
+        Score::new(-harmonic(&self.all).ln(), self.least.1).excusable_to(ANNOUNCED_NATS)
     }
 }
 

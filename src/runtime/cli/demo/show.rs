@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::super::output;
-use crate::alert::{Alert, Status};
+use crate::alert::{Alert, Severity, Status};
 use crate::runtime::present::{self, Style};
 use crate::time::Zone;
 
@@ -63,8 +63,9 @@ impl Show {
     pub(super) async fn alert(&mut self, alert: &Alert) -> anyhow::Result<()> {
         let firing = alert.status == Status::Firing;
         if !(firing && alert.severity.pages()) {
-            // What pages nobody is one line; that a story is over is none at all here.
-            return if firing { self.line(&format!("{:<8}  {}", alert.severity, alert.title)) } else { Ok(()) };
+            // What pages nobody is one line; what is for the archive, and that a story is over, is none at all here.
+            let told = firing && alert.severity > Severity::Info;
+            return if told { self.line(&format!("{:<8}  {}", alert.severity, alert.title)) } else { Ok(()) };
         }
         let text = present::alert(alert, Style { zone: &self.zone, zone_name: "UTC", color: self.color });
         self.line(&text)?;
