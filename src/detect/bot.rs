@@ -25,7 +25,7 @@ const TOLD_DAYS: i32 = 7;
 pub(super) struct Watch {
     /// The watermark at which silence is looked at again.
     pub due: Option<Timestamp>,
-    /// Since when it has been odd, with its score and p-value: it waits for the others, or was told.
+    /// Since when it has been odd, while it waits for the others or after it was told.
     pub odd: Option<OddSilence>,
 }
 

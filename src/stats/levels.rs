@@ -3,8 +3,8 @@
 //! The mean of the last `k` days is held against that of the days more than a week back, as in Welch's test with a robust
 //! spread of the older ones (1.48 times their median absolute deviation from the median, never less than a floor):
 //! `t = (recent - old) / (s √(1/k + 1/m))`, by Student's distribution with `m - 1` degrees of freedom. `k` is six, longer
-//! than the turn of a month lasts, or three, at four hundred times the p-value; the last days must not have fallen again. A level must have risen by a least factor at all, so that constant jobs
-//! may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
+//! than the turn of a month lasts, or three, at four hundred times the p-value; the last days must not have fallen again. A
+//! level must have risen by a least factor at all, so that constant jobs may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
 //! a rise beyond [`RISE_SLOW`] is told: a window that forgets would follow the frog.
 //!
 //! 64 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.

@@ -4,8 +4,7 @@
 //! too? Stretches that end on the same weekday count in full, those of another working day in half. With `e` empty ones
 //! among `n`, a silence has the chance `(e + a) / (n + a + b)` (a Beta prior with the weights of an empty and of a busy
 //! stretch). A long silence is taken apart into stretches that should each have held something, and counts more the
-//! more of them there are. No schedule is guessed, so that a run at 6:58
-//! and 7:02, every second hour, or only on the nights after working days are all the same to it.
+//! more of them there are. No schedule is guessed, so that a run at 6:58 and 7:02, every second hour, or only on the nights after working days are all the same to it.
 //!
 //! 120 bytes. Blind spots: weekly bots, of which four weeks hold four runs; months.
 

@@ -4,9 +4,10 @@
 //! the week mixes the sharp view (this hour of this weekday, with the quarter's share of its hour) and the pooled one
 //! (weekday × quarter hour of the day), so that three weeks of a daily job suffice to know that it starts at six; the
 //! quarter hours are smoothed by a narrow kernel for jitter and a wide one for delays; weekdays are shrunk toward each
-//! other by a fraction of a day, and a uniform floor, which shrinks as days are seen, keeps the rest possible. The p-value of a start is the mass of all quarter hours that
-//! are at most as dense: the complement of the smallest highest-density region that holds it (Hyndman, *The American
-//! Statistician* 50, 1996). Unlike a distance to the mean that needs no idea of how many times a day there are.
+//! other by a fraction of a day, and a uniform floor, which shrinks as days are seen, keeps the rest possible. The p-value
+//! of a start is the mass of all quarter hours that are at most as dense: the complement of the smallest highest-density
+//! region that holds it (Hyndman, *The American Statistician* 50, 1996). Unlike a distance to the mean that needs no idea
+//! of how many times a day there are.
 //!
 //! Local time comes from the zone, so that a clock change moves nothing. 532 bytes. Blind spot: months, holidays.
 

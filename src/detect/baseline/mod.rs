@@ -2,7 +2,7 @@
 //!
 //! A baseline forgets on event time: once a local day, all weights shrink and values unseen for the window go. It is
 //! mature after as many days as set, counted from its first event, and starts over after a silence longer than the
-//! window. It scores nothing itself: the scorers read it, and [`Baseline::learn`] is the only way in.
+//! window. Bots that work on few days are remembered for longer, by days at work. It scores nothing itself: the scorers read it, and [`Baseline::learn`] is the only way in.
 
 mod graph;
 mod peaks;

@@ -1,9 +1,10 @@
-//! What, in which order: the three most surprising steps of the session on the bot's call graph.
+//! What, and in which order: endpoints never touched, and the steps of the session on the bot's call graph.
 //!
-//! A step to a known endpoint surprises by its share of the sessions that were at the one before; an endpoint never
-//! touched by the chance of a new one. The second and third count in part, so that one skipped step, which happens,
-//! is far less than an order turned around, which has three new edges at least. Only a closed session is asked for
-//! its edges: before that, events may still arrive between two others.
+//! The two are scores of their own, each with a history of its own: the order of a busy bot wavers, and would drown a
+//! new operation. An endpoint never touched surprises by the chance of a new one; a step between known ones by its share
+//! of the sessions that were at the one before. Further ones count in part, so that one skipped step, which happens, is
+//! far less than an order turned around. Only a closed session is asked for its steps: before that, events may still
+//! arrive between two others.
 
 use super::{Context, Score, Why};
 use crate::detect::baseline::{Baseline, END, START};

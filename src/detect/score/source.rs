@@ -1,4 +1,5 @@
-//! Where from: the surprise of the oddest host, plus that of the oddest network, plus half that of the oddest device.
+//! Where from: the surprise of the oddest host, plus that of the oddest network, half that of the oddest device, that of
+//! a place never worked from, and that of a session on another host at the same time.
 //!
 //! Host and network add up, since a new host within a known network is an ordinary replacement and one outside of it
 //! is two novelties. A host that another bot of the tenant works from is worse than an unknown one: that is what
