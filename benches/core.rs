@@ -13,7 +13,7 @@ use humdrum::event::Event;
 use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
-use humdrum::stats::calibrate::Calibrator;
+use humdrum::stats::calibrate::Calibrators;
 use humdrum::stats::log_histogram::LogHistogram;
 use humdrum::stats::week::{WeekDensity, WeekPrior};
 use humdrum::time::Local;
@@ -71,16 +71,16 @@ fn pipeline(c: &mut Criterion) {
 }
 
 fn statistics(c: &mut Criterion) {
-    let mut calibrator = Calibrator::default();
+    let mut calibrator = Calibrators::default();
     let mut histogram = LogHistogram::default();
     let mut week = WeekDensity::default();
     for step in 0..400_u16 {
-        calibrator.learn(f64::from(step % 37) / 9.0, 1.0);
+        calibrator.learn(1, f64::from(step % 37) / 9.0, 1.0);
         histogram.learn(f64::from(step % 53) * 40.0, 1.0);
         week.learn(Local { day: 0, weekday: (step % 5) as u8, minute: 360 + step % 90 }, 1.0);
     }
     let mut group = c.benchmark_group("stats");
-    group.bench_function("calibrator_p", |b| b.iter(|| calibrator.p_own(black_box(3.3), 0.8)));
+    group.bench_function("calibrator_p", |b| b.iter(|| calibrator.p_own(1, black_box(3.3), 0.8)));
     group.bench_function("log_histogram_p", |b| b.iter(|| histogram.p_value(black_box(1234.0), 0.2)));
     let prior = WeekPrior { days: 20.0, any_time: 0.03, in_time: 0.5, alike: 0.3 };
     let start = Local { day: 0, weekday: 2, minute: 400 };

@@ -54,7 +54,7 @@ impl App {
     /// Restores the state, connects, and starts to work. Figures are registered into `registry`.
     ///
     /// # Errors
-    /// A file, the state directory, a snapshot of a newer program, or NATS refuses the credentials.
+    /// A file, the state directory, a snapshot of another version, or NATS refuses the credentials.
     pub async fn start(config: Config, bots: Registry, registry: &prometheus::Registry) -> anyhow::Result<Self> {
         // A second start in one process finds it installed, which is just as good.
         drop(rustls::crypto::ring::default_provider().install_default());

@@ -17,7 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::half::Half;
+use super::sparse::{self, Sparse};
 
 /// Nats covered by one bucket. Wider ones blur neighboring scores, narrower ones cost bytes in each bot.
 const BUCKET_NATS: f64 = 0.5;
@@ -30,49 +30,45 @@ const YOUNG_SCALE: f64 = 0.5;
 /// Bounds of the tail scale, in nats: below, rounding decides; above, nothing would ever page.
 const SCALE_NATS: (f64, f64) = (0.35, 2.5);
 
-/// History of one score's daily maxima; 52 bytes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Calibrator {
-    buckets: [Half; BUCKETS],
-    total: f32,
+/// Scores that one bot may have.
+pub const SCORES_MAX: usize = sparse::BINS_MAX / BUCKETS;
+
+/// Histories of a bot's scores, by number: the highest of each day. 64 bytes, and two a bucket that holds something.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calibrators {
+    /// Buckets of the first score, then of the second one, and so on.
+    buckets: Sparse,
 }
 
-impl Default for Calibrator {
-    fn default() -> Self {
-        Self { buckets: [Half::default(); BUCKETS], total: 0.0 }
-    }
-}
-
-impl Calibrator {
-    /// Weight of the history, in days.
-    #[must_use]
-    pub fn total(&self) -> f64 {
-        f64::from(self.total)
-    }
-
+impl Calibrators {
     /// Probability that a day's highest score is at least `score` (in nats, not negative), by the own history alone.
     #[must_use]
-    pub fn p_own(&self, score: f64, scale: f64) -> f64 {
-        let weights = || self.buckets.iter().map(|w| f64::from(w.get()));
-        let above: f64 = weights().skip(bucket(score, BUCKET_NATS, BUCKETS)).sum();
+    pub fn p_own(&self, number: usize, score: f64, scale: f64) -> f64 {
+        let mut weights = [0.0; BUCKETS];
+        for (at, weight) in weights.iter_mut().enumerate() {
+            *weight = f64::from(self.buckets.get(number * BUCKETS + at));
+        }
+        let total: f64 = weights.iter().sum();
+        let above: f64 = weights[bucket(score, BUCKET_NATS, BUCKETS)..].iter().sum();
         // Most scores lie below the record, which needs no tail.
-        let tail = if above >= 1.0 { 1.0 } else { beyond(score, &mut weights(), BUCKET_NATS, self.total(), scale) };
-        ((above + tail) / (self.total() + 1.0)).clamp(f64::MIN_POSITIVE, 1.0)
+        let tail = if above >= 1.0 { 1.0 } else { beyond(score, &mut weights.into_iter(), BUCKET_NATS, total, scale) };
+        ((above + tail) / (total + 1.0)).clamp(f64::MIN_POSITIVE, 1.0)
     }
 
     /// Counts a day's highest score with a weight of 0 to 1.
-    pub fn learn(&mut self, score: f64, weight: f64) {
-        let bin = &mut self.buckets[bucket(score, BUCKET_NATS, BUCKETS)];
-        *bin = Half::new(bin.get() + weight as f32);
-        self.total += weight as f32;
+    pub fn learn(&mut self, number: usize, score: f64, weight: f64) {
+        self.buckets.add(number * BUCKETS + bucket(score, BUCKET_NATS, BUCKETS), weight as f32);
     }
 
-    /// Shrinks the history.
+    /// Shrinks the histories.
     pub fn forget(&mut self, factor: f64) {
-        for weight in &mut self.buckets {
-            *weight = Half::new(weight.get() * factor as f32);
-        }
-        self.total *= factor as f32;
+        self.buckets.scale(factor as f32);
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.buckets.heap_bytes()
     }
 }
 
@@ -102,7 +98,7 @@ impl Pool {
         f64::from(self.total)
     }
 
-    /// Share of bot-days that are at least so odd by their own bot's history: `-ln` of [`Calibrator::p_own`].
+    /// Share of bot-days that are at least so odd by their own bot's history: `-ln` of [`Calibrators::p_own`].
     #[must_use]
     pub fn p_value(&self, oddness: f64) -> f64 {
         let weights = || self.buckets.iter().map(|&w| f64::from(w));
@@ -171,10 +167,10 @@ mod tests {
 
     const SCALE: f64 = 0.8;
 
-    fn calibrator(scores: &[f64]) -> Calibrator {
-        let mut calibrator = Calibrator::default();
+    fn calibrator(scores: &[f64]) -> Calibrators {
+        let mut calibrator = Calibrators::default();
         for &score in scores {
-            calibrator.learn(score, 1.0);
+            calibrator.learn(1, score, 1.0);
         }
         calibrator
     }
@@ -182,14 +178,14 @@ mod tests {
     #[test]
     fn a_record_is_one_in_n_and_beyond_it_the_tail_falls() {
         let calibrator = calibrator(&[0.1; 27]);
-        assert!((calibrator.p_own(0.2, SCALE) - 1.0).abs() < 1e-9);
-        assert!((calibrator.p_own(0.5, SCALE) - 1.0 / 28.0).abs() < 1e-9);
-        assert!(calibrator.p_own(6.0, SCALE) < 1e-4);
+        assert!((calibrator.p_own(1, 0.2, SCALE) - 1.0).abs() < 1e-9);
+        assert!((calibrator.p_own(1, 0.5, SCALE) - 1.0 / 28.0).abs() < 1e-9);
+        assert!(calibrator.p_own(1, 6.0, SCALE) < 1e-4);
     }
 
     #[test]
     fn no_history_proves_little_and_an_empty_pool_believes_the_bot() {
-        assert!(Calibrator::default().p_own(4.0, SCALE) > 0.02);
+        assert!(Calibrators::default().p_own(1, 4.0, SCALE) > 0.02);
         let p = Pool::default().p_value(4.0) / (-4.0_f64).exp();
         assert!((1.0..1.3).contains(&p), "{p}");
         let mut pool = Pool::default();
@@ -207,18 +203,18 @@ mod tests {
         let alphas = [0.05, 0.01, 1e-3];
         let (mut hits, mut trials) = ([0_u32; 3], 0_u32);
         for _ in 0..5_000 {
-            let mut calibrator = Calibrator::default();
+            let mut calibrator = Calibrators::default();
             for day in 0..28 {
                 let score = draw();
                 if day >= 7 {
                     trials += 1;
                     // The prior scale is no smaller than the stream's own, which is one.
-                    let p = calibrator.p_own(score, 1.2);
+                    let p = calibrator.p_own(1, score, 1.2);
                     for (hit, alpha) in hits.iter_mut().zip(alphas) {
                         *hit += u32::from(p <= alpha);
                     }
                 }
-                calibrator.learn(score, 1.0);
+                calibrator.learn(1, score, 1.0);
             }
         }
         for (hit, alpha) in hits.into_iter().zip(alphas) {
@@ -236,7 +232,7 @@ mod tests {
             }
             let (low, high) = (a.min(b), a.max(b));
             for (p_low, p_high) in [
-                (calibrator.p_own(low, SCALE), calibrator.p_own(high, SCALE)),
+                (calibrator.p_own(1, low, SCALE), calibrator.p_own(1, high, SCALE)),
                 (pool.p_value(low), pool.p_value(high)),
             ] {
                 prop_assert!(0.0 < p_high && p_high <= p_low + 1e-12 && p_low <= 1.0, "{} {}", p_high, p_low);
@@ -247,7 +243,7 @@ mod tests {
         fn forgetting_everything_leaves_the_prior(scores in proptest::collection::vec(0.0..20.0_f64, 0..60)) {
             let mut calibrator = calibrator(&scores);
             calibrator.forget(0.0);
-            prop_assert_eq!(calibrator, Calibrator::default());
+            prop_assert_eq!(calibrator, Calibrators::default());
         }
     }
 }

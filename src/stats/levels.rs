@@ -7,7 +7,7 @@
 //! level must have risen by a least factor at all, so that constant jobs may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
 //! a rise beyond [`RISE_SLOW`] is told: a window that forgets would follow the frog.
 //!
-//! 64 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.
+//! 62 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -38,7 +38,9 @@ const STEPS_PER_NAT: f64 = 1024.0;
 /// Levels of the last days, newest last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
-    days: Vec<u16>,
+    days: [u16; DAYS],
+    /// How many of them are known; the rest is 0.
+    known: u16,
     anchor: Option<u16>,
 }
 
@@ -58,32 +60,35 @@ pub struct Rise {
 impl Levels {
     /// Adds a day's level, on the log scale, not negative.
     pub fn push(&mut self, level: f64) {
-        if self.days.len() >= DAYS {
-            self.days.remove(0);
+        if usize::from(self.known) >= DAYS {
+            self.days.rotate_left(1);
+            self.known = DAYS as u16 - 1;
         }
-        self.days.reserve_exact(DAYS - self.days.len());
-        self.days.push((level.max(0.0) * STEPS_PER_NAT).min(f64::from(u16::MAX)) as u16);
-        if self.anchor.is_none() && self.days.len() >= ANCHOR {
+        self.days[usize::from(self.known)] = (level.max(0.0) * STEPS_PER_NAT).min(f64::from(u16::MAX)) as u16;
+        self.known += 1;
+        if self.anchor.is_none() && usize::from(self.known) >= ANCHOR {
             self.anchor = Some((mean(&self.days[..ANCHOR]) * STEPS_PER_NAT) as u16);
         }
     }
 
     /// Makes the present level the anchor: its rise was told.
     pub fn anchor(&mut self) {
-        let from = self.days.len().saturating_sub(PRESENT);
-        self.anchor = Some((mean(&self.days[from..]) * STEPS_PER_NAT) as u16);
+        let days = self.days();
+        let from = days.len().saturating_sub(PRESENT);
+        self.anchor = Some((mean(&days[from..]) * STEPS_PER_NAT) as u16);
     }
 
     /// How far the level has crept within the window; `None` where it has not.
     #[must_use]
     pub fn creep(&self) -> Option<Rise> {
-        let old = &self.days[..self.days.len().saturating_sub(OLD)];
+        let days = self.days();
+        let old = &days[..days.len().saturating_sub(OLD)];
         if old.len() < OLD_MIN || mean(old) < SMALL {
             return None;
         }
         let (center, spread) = (mean(old), spread(old).max(SPREAD_FLOOR));
         let rise = |(k, low_max, more): (usize, usize, f64)| {
-            let recent = &self.days[self.days.len() - k..];
+            let recent = &days[days.len() - k..];
             let rise = mean(recent) - center;
             // One huge day is a spike, and no creep; nor is what has fallen again.
             let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < center + 0.5 * RISE_FAST).count();
@@ -103,21 +108,20 @@ impl Levels {
     #[must_use]
     pub fn slow_rise(&self) -> Option<Rise> {
         let anchor = f64::from(self.anchor?) / STEPS_PER_NAT;
-        if self.days.len() < DAYS || anchor < SMALL {
+        if usize::from(self.known) < DAYS || anchor < SMALL {
             return None;
         }
-        let recent = &self.days[self.days.len() - PRESENT..];
+        let recent = &self.days[DAYS - PRESENT..];
         let rise = mean(recent) - anchor;
         let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < anchor + 0.5 * RISE_SLOW).count();
         let steady = low * 6 <= PRESENT && rise > 2.0 * spread(&self.days[..ANCHOR]);
-        let days = self.days.len();
-        (rise > RISE_SLOW && steady).then_some(Rise { nats: 12.0 * rise, from: anchor, to: anchor + rise, days })
+        let nats = 12.0 * rise;
+        (rise > RISE_SLOW && steady).then_some(Rise { nats, from: anchor, to: anchor + rise, days: DAYS })
     }
 
-    /// Bytes on the heap.
-    #[must_use]
-    pub fn heap_bytes(&self) -> usize {
-        self.days.capacity() * size_of::<u16>()
+    /// The days that are known.
+    fn days(&self) -> &[u16] {
+        &self.days[..usize::from(self.known).min(DAYS)]
     }
 }
 

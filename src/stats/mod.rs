@@ -11,6 +11,7 @@ pub mod levels;
 pub mod log_histogram;
 pub mod novelty;
 pub mod presence;
+pub mod sparse;
 pub mod week;
 pub mod weighted;
 
@@ -27,6 +28,14 @@ pub fn forget(days: f64, window_days: f64) -> f64 {
 pub fn give_back<T>(list: &mut Vec<T>) {
     if list.capacity() > list.len() + list.len() / 4 + 2 {
         list.shrink_to_fit();
+    }
+}
+
+/// Makes room for one more, growing by a quarter: growth by doubling, a minimum of four included, leaves more room empty
+/// than is ever used, in each of the many short lists of a bot.
+pub fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(1 + list.len() / 4);
     }
 }
 

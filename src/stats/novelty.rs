@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Text;
 
-/// Values seen, by day; 48 bytes a value of up to 24 bytes.
+/// Values seen, by day; 40 bytes a value of up to 24 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Novelty {
     values: Vec<Value>,
@@ -125,6 +125,7 @@ impl Novelty {
         if full && let Some(at) = (0..self.values.len()).min_by_key(|&i| self.values[i].last_day) {
             self.values.remove(at);
         }
+        super::make_room(&mut self.values);
         self.values.push(Value { name: Text::from(name), days: trust, seen: 1, first_day: day, last_day: day });
         full
     }

@@ -9,11 +9,12 @@
 //! region that holds it (Hyndman, *The American Statistician* 50, 1996). Unlike a distance to the mean that needs no idea
 //! of how many times a day there are.
 //!
-//! Local time comes from the zone, so that a clock change moves nothing. 532 bytes. Blind spot: months, holidays.
+//! Local time comes from the zone, so that a clock change moves nothing. 68 bytes and two for each hour of the week and
+//! quarter hour of the day in which it ever starts, at most 596. Blind spot: months, holidays.
 
 use serde::{Deserialize, Serialize};
 
-use super::half::Half;
+use super::sparse::Sparse;
 use crate::time::Local;
 
 /// Hours of a week.
@@ -29,10 +30,10 @@ const KERNEL: [f64; 10] = [0.44, 0.22, 0.012, 0.01, 0.009, 0.008, 0.007, 0.006, 
 const SEEN_MIN: f32 = 0.2;
 
 /// History of starts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WeekDensity {
-    hours: Vec<Half>,
-    quarters: Vec<Half>,
+    /// Hours of the week, then quarter hours of the day.
+    bins: Sparse,
     total: f32,
 }
 
@@ -49,12 +50,6 @@ pub struct WeekPrior {
     pub alike: f64,
 }
 
-impl Default for WeekDensity {
-    fn default() -> Self {
-        Self { hours: vec![Half::default(); HOURS], quarters: vec![Half::default(); QUARTERS], total: 0.0 }
-    }
-}
-
 impl WeekDensity {
     /// Weight of the history.
     #[must_use]
@@ -65,7 +60,7 @@ impl WeekDensity {
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        (self.hours.capacity() + self.quarters.capacity()) * size_of::<Half>()
+        self.bins.heap_bytes()
     }
 
     /// Mass of all quarter hours that are at most as dense as that of `local`, 0 to 1.
@@ -90,7 +85,7 @@ impl WeekDensity {
     #[must_use]
     pub fn hours_apart(&self, local: Local) -> f64 {
         let here = usize::from(local.minute) / 15 % QUARTERS;
-        let seen = |at: usize| self.quarters[at % QUARTERS].get() > SEEN_MIN;
+        let seen = |at: usize| self.quarter(at % QUARTERS) > SEEN_MIN;
         let apart = (0..=QUARTERS / 2).find(|&apart| seen(here + apart) || seen(here + QUARTERS - apart));
         apart.map_or(0.0, |quarters| quarters as f64 / 4.0)
     }
@@ -98,9 +93,8 @@ impl WeekDensity {
     /// The quarter hour of the day in which it starts most often, in minutes since midnight; `None` without history.
     #[must_use]
     pub fn usual_minute(&self) -> Option<u16> {
-        let best =
-            (0..QUARTERS).max_by(|&a, &b| self.quarters[a].get().total_cmp(&self.quarters[b].get()).then(b.cmp(&a)))?;
-        (self.quarters[best].get() > 0.0).then_some(best as u16 * 15)
+        let best = self.quarters().max_by(|(a, low), (b, high)| low.total_cmp(high).then(b.cmp(a)));
+        best.map(|(quarter, _)| quarter as u16 * 15)
     }
 
     /// Share of starts on a weekday, 0 being Monday.
@@ -112,27 +106,42 @@ impl WeekDensity {
     /// Number of hours of the week that hold nearly all starts.
     #[must_use]
     pub fn busy_hours(&self) -> usize {
-        self.hours.iter().filter(|w| w.get() > 0.02 * self.total / HOURS as f32).count()
+        self.hours().filter(|(_, weight)| *weight > 0.02 * self.total / HOURS as f32).count()
     }
 
     /// Counts a start with a weight of 0 to 1.
     pub fn learn(&mut self, local: Local, weight: f64) {
-        let add = |bin: &mut Half| *bin = Half::new(bin.get() + weight as f32);
-        add(&mut self.hours[local.hour_of_week() % HOURS]);
-        add(&mut self.quarters[usize::from(local.minute) / 15 % QUARTERS]);
+        self.bins.add(local.hour_of_week() % HOURS, weight as f32);
+        self.bins.add(HOURS + usize::from(local.minute) / 15 % QUARTERS, weight as f32);
         self.total += weight as f32;
     }
 
     /// Shrinks the history.
     pub fn forget(&mut self, factor: f64) {
-        for weight in self.hours.iter_mut().chain(&mut self.quarters) {
-            *weight = Half::new(weight.get() * factor as f32);
-        }
+        self.bins.scale(factor as f32);
         self.total *= factor as f32;
     }
 
+    /// Hours of the week in which it ever starts, with their weights.
+    fn hours(&self) -> impl Iterator<Item = (usize, f32)> {
+        self.bins.iter().take_while(|(bin, _)| *bin < HOURS)
+    }
+
+    /// Quarter hours of the day in which it ever starts, with their weights.
+    fn quarters(&self) -> impl Iterator<Item = (usize, f32)> {
+        self.bins.iter().filter_map(|(bin, weight)| Some((bin.checked_sub(HOURS)?, weight)))
+    }
+
+    fn quarter(&self, at: usize) -> f32 {
+        self.bins.get(HOURS + at)
+    }
+
     /// Everything that the density of each quarter hour is made of, computed once.
-    fn shape(&self, prior: WeekPrior) -> Shape<'_> {
+    fn shape(&self, prior: WeekPrior) -> Shape {
+        let mut hours = [0.0; HOURS];
+        for (hour, weight) in self.hours() {
+            hours[hour] = f64::from(weight);
+        }
         let smooth = self.smoothed_quarters();
         let mut of_hour = [0.25; QUARTERS];
         for (hour, shares) in of_hour.chunks_exact_mut(4).enumerate() {
@@ -146,7 +155,7 @@ impl WeekDensity {
         let alike = |share: f64| (share * prior.days + prior.alike / 7.0) / (prior.days + prior.alike);
         let days = self.day_shares().map(|share| alike(share) * (1.0 - SHARP) * (1.0 - floor));
         Shape {
-            hours: &self.hours,
+            hours,
             of_hour,
             smooth,
             days,
@@ -161,8 +170,8 @@ impl WeekDensity {
         if self.total <= 0.0 {
             return smooth;
         }
-        for (at, &weight) in self.quarters.iter().enumerate().filter(|(_, w)| w.get() > 0.0) {
-            let share = f64::from(weight.get()) / self.total();
+        for (at, weight) in self.quarters() {
+            let share = f64::from(weight) / self.total();
             smooth[at] += share * KERNEL[0];
             for (distance, kernel) in KERNEL.iter().enumerate().skip(1) {
                 smooth[(at + distance) % QUARTERS] += share * kernel;
@@ -175,8 +184,8 @@ impl WeekDensity {
     fn day_shares(&self) -> [f64; 7] {
         let mut shares = [0.0; 7];
         if self.total > 0.0 {
-            for (hour, &weight) in self.hours.iter().enumerate() {
-                shares[hour / 24] += f64::from(weight.get()) / self.total();
+            for (hour, weight) in self.hours() {
+                shares[hour / 24] += f64::from(weight) / self.total();
             }
         }
         shares
@@ -184,8 +193,9 @@ impl WeekDensity {
 }
 
 /// A density, taken apart.
-struct Shape<'a> {
-    hours: &'a [Half],
+struct Shape {
+    /// Weight of each hour of the week.
+    hours: [f64; HOURS],
     /// Share of each quarter hour of the day within its hour.
     of_hour: [f64; QUARTERS],
     smooth: [f64; QUARTERS],
@@ -195,11 +205,11 @@ struct Shape<'a> {
     floor: f64,
 }
 
-impl Shape<'_> {
+impl Shape {
     /// Probability of a quarter hour of the week.
     fn density(&self, hour: usize, part: usize) -> f64 {
         let quarter = hour % 24 * 4 + part;
-        let sharp = f64::from(self.hours[hour].get()) * self.of_hour[quarter] * self.sharp;
+        let sharp = self.hours[hour] * self.of_hour[quarter] * self.sharp;
         sharp + self.days[hour / 24] * self.smooth[quarter] + self.floor
     }
 }

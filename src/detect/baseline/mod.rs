@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::{Modes, TRAITS};
 use super::feature::Session;
 use super::profile::Profile;
-use crate::stats::calibrate::Calibrator;
+use crate::stats::calibrate::{Calibrators, SCORES_MAX};
 use crate::stats::daily_peak::DailyPeak;
 use crate::stats::forget;
 use crate::stats::levels::{Levels, Rise};
@@ -28,6 +28,7 @@ use crate::time::{Local, Span, Timestamp};
 
 /// The dimensions that are calibrated, by index: those that are scored session by session, then drift and absence.
 pub(super) const SCORED: usize = 11;
+const _: () = assert!(SCORED <= SCORES_MAX, "each score needs its buckets");
 /// Place of drift among them.
 pub(super) const DRIFT: usize = 9;
 /// Place of absence among them.
@@ -49,7 +50,7 @@ pub(super) struct Baseline {
     pub volumes: Volumes,
     /// What kinds of sessions there are, by volume.
     pub modes: Modes,
-    pub calibrators: [Calibrator; SCORED],
+    pub calibrators: Calibrators,
     pub peaks: Peaks,
     /// Which hours it was at work.
     pub presence: Presence,
@@ -165,9 +166,7 @@ impl Baseline {
         }
         self.graph.forget(factor, oldest);
         self.volumes.forget(factor);
-        for calibrator in &mut self.calibrators {
-            calibrator.forget(factor);
-        }
+        self.calibrators.forget(factor);
         if let Some(places) = &mut self.places {
             places.forget(factor, oldest);
         }
@@ -187,7 +186,7 @@ impl Baseline {
 
     /// How odd a score is by the bot's own history, in nats.
     pub(super) fn oddness(&self, dimension: usize, nats: f64) -> f64 {
-        -self.calibrators[dimension].p_own(nats, TAIL_SCALES_NATS[dimension]).ln()
+        -self.calibrators.p_own(dimension, nats, TAIL_SCALES_NATS[dimension]).ln()
     }
 
     /// What it is like as a whole, for whoever looks for its like; `None` while too little is known, or after a silence
@@ -312,14 +311,13 @@ impl Baseline {
     pub(super) fn heap_bytes(&self) -> usize {
         let values = [&self.hosts, &self.networks, &self.devices, &self.roles];
         let values: usize = values.iter().map(|values| values.heap_bytes()).sum();
-        let levels: usize = self.levels.iter().map(Levels::heap_bytes).sum();
         let places = self.places.as_ref().map_or(0, |places| size_of::<Novelty>() + places.heap_bytes());
         self.week.heap_bytes()
+            + self.calibrators.heap_bytes()
             + values
             + self.graph.heap_bytes()
             + self.volumes.heap_bytes()
             + self.modes.heap_bytes()
-            + levels
             + places
     }
 
@@ -353,9 +351,9 @@ impl Baseline {
         let peaks = std::mem::take(&mut self.peaks);
         if closed.counts {
             closed.silences = peaks.of(ABSENCE).map(|(nats, weight)| (self.oddness(ABSENCE, nats), weight)).collect();
-            for (at, calibrator) in self.calibrators.iter_mut().enumerate() {
+            for at in 0..SCORED {
                 for (nats, weight) in peaks.of(at) {
-                    calibrator.learn(nats, weight);
+                    self.calibrators.learn(at, nats, weight);
                 }
             }
         }

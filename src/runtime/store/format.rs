@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The hash covers the versions too and its place never moves, so that a damaged version number reads as damage and
-//! not as a file of some newer program. That matters: a damaged file is passed over, a newer one stops the start.
+//! not as a file of some newer program. That matters: a damaged file is passed over, one of another version stops the
+//! start.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,13 +23,13 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 2;
+pub const FORMAT: u16 = 3;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 2;
+const READER_MIN: u16 = 3;
 
-/// The oldest format that is read.
-const OLDEST: u16 = 2;
+/// The oldest format that is read: what came before packed its histograms otherwise.
+const OLDEST: u16 = 3;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -75,6 +76,12 @@ pub enum FormatError {
         /// The format that a reader must know.
         needs: u16,
     },
+    /// Whole, but from a program so old that its state is laid out otherwise.
+    #[error("written by an older program, in format {format}; this one reads {OLDEST} to {FORMAT}")]
+    Older {
+        /// The file's format.
+        format: u16,
+    },
 }
 
 /// Encodes a checkpoint as a file.
@@ -97,7 +104,7 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, postcard::Error> {
 /// Decodes a file.
 ///
 /// # Errors
-/// The file is damaged in any way, or needs a newer program.
+/// The file is damaged in any way, or needs a newer or an older program.
 pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     let (head, rest) = file.split_at_checked(HEAD_BYTES).ok_or(FormatError::Damaged("shorter than its head"))?;
     let (stored, body) = rest.split_at_checked(HASH_BYTES).ok_or(FormatError::Damaged("shorter than its head"))?;
@@ -107,12 +114,13 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     if hash(head, body) != *stored {
         return Err(FormatError::Damaged("hash does not match"));
     }
-    if u16::from_le_bytes([head[8], head[9]]) < OLDEST {
-        return Err(FormatError::Damaged("of a format that is not read any more"));
-    }
     let needs = u16::from_le_bytes([head[10], head[11]]);
     if needs > FORMAT {
         return Err(FormatError::Newer { needs });
+    }
+    let format = u16::from_le_bytes([head[8], head[9]]);
+    if format < OLDEST {
+        return Err(FormatError::Older { format });
     }
     if head[12..] != (body.len() as u64).to_le_bytes() {
         return Err(FormatError::Damaged("length does not match"));
@@ -168,26 +176,20 @@ mod tests {
         assert!(matches!(decode(&file), Err(FormatError::Damaged(_))));
     }
 
-    /// A whole file of another program.
-    fn foreign(format: u16, reader: u16) -> Vec<u8> {
-        let body = b"whatever another program writes";
-        let mut file = MAGIC.to_vec();
-        file.extend_from_slice(&format.to_le_bytes());
-        file.extend_from_slice(&reader.to_le_bytes());
-        file.extend_from_slice(&(body.len() as u64).to_le_bytes());
-        let hash = hash(&file, body);
-        file.extend_from_slice(hash.as_bytes());
-        file.extend_from_slice(body);
-        file
-    }
-
     #[test]
-    fn a_newer_file_is_told_from_a_damaged_one() {
-        assert_eq!(decode(&foreign(9, 8)), Err(FormatError::Newer { needs: 8 }));
-    }
-
-    #[test]
-    fn an_older_file_is_passed_over() {
-        assert_eq!(decode(&foreign(1, 1)), Err(FormatError::Damaged("of a format that is not read any more")));
+    fn files_of_other_versions_are_told_from_damaged_ones() {
+        for (format, needs, error) in
+            [(9_u16, 8_u16, FormatError::Newer { needs: 8 }), (1, 1, FormatError::Older { format: 1 })]
+        {
+            let body = b"whatever another program writes";
+            let mut file = MAGIC.to_vec();
+            file.extend_from_slice(&format.to_le_bytes());
+            file.extend_from_slice(&needs.to_le_bytes());
+            file.extend_from_slice(&(body.len() as u64).to_le_bytes());
+            let hash = hash(&file, body);
+            file.extend_from_slice(hash.as_bytes());
+            file.extend_from_slice(body);
+            assert_eq!(decode(&file), Err(error));
+        }
     }
 }

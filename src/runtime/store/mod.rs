@@ -47,12 +47,12 @@ pub enum StoreError {
     /// Another process has it.
     #[error("state directory `{0}` is in use by another process")]
     Locked(PathBuf),
-    /// A newer program wrote it. Nothing is overwritten.
+    /// A newer or a much older program wrote it. Nothing is overwritten.
     #[error("snapshot `{path}`: {source}; it was left as it is")]
-    Newer {
+    Version {
         /// The snapshot.
         path: PathBuf,
-        /// What it needs.
+        /// Which version it is of.
         source: FormatError,
     },
     /// The checkpoint cannot be serialized.
@@ -67,7 +67,7 @@ impl StoreError {
         match self {
             Self::Io { .. } => "io",
             Self::Locked(_) => "locked",
-            Self::Newer { .. } => "newer",
+            Self::Version { .. } => "version",
             Self::Encode(_) => "encode",
         }
     }
@@ -113,7 +113,7 @@ impl Store {
     /// The newest snapshot that is whole. Damaged ones are told of and passed over.
     ///
     /// # Errors
-    /// A file cannot be read, or was written by a newer program.
+    /// A file cannot be read, or was written by a program of another version.
     pub fn load(&self) -> Result<Option<Checkpoint>, StoreError> {
         for number in self.numbers()?.into_iter().rev() {
             let path = self.path(number);
@@ -124,7 +124,9 @@ impl Store {
                     tracing::info!(path = %path.display(), sequence, bytes = file.len(), "snapshot found");
                     return Ok(Some(checkpoint));
                 }
-                Err(source @ FormatError::Newer { .. }) => return Err(StoreError::Newer { path, source }),
+                Err(source @ (FormatError::Newer { .. } | FormatError::Older { .. })) => {
+                    return Err(StoreError::Version { path, source });
+                }
                 Err(error) => {
                     tracing::error!(path = %path.display(), %error, "snapshot is damaged; falling back to the one before");
                 }
