@@ -11,6 +11,7 @@ use super::normal::LastNormal;
 use super::policy::Secrets;
 use super::policy::fraud::MoneyHistory;
 use crate::event::Text;
+use crate::stats::make_room;
 use crate::time::{Span, Timestamp};
 
 /// Judged sessions whose stragglers are recognized. Fewer would open a second session for a late event.
@@ -156,9 +157,14 @@ impl BotState {
         key != 0 && self.recent.iter().any(of_it)
     }
 
-    /// Notes that a session was judged, with its newest event.
-    pub(super) fn note_judged(&mut self, key: u64, newest: Timestamp) {
+    /// Notes that a session was judged, with its newest event. Events before `oldest` are not accepted any more, so that
+    /// sessions without any later ones have no stragglers.
+    pub(super) fn note_judged(&mut self, key: u64, newest: Timestamp, oldest: Timestamp) {
         if key != 0 {
+            self.recent.retain(|judged| judged.last_minute >= minute(oldest));
+            if !self.recent.spilled() || self.recent.capacity() > 2 * self.recent.len() + 2 {
+                self.recent.shrink_to_fit();
+            }
             if self.recent.len() >= RECENT_MAX {
                 self.recent.remove(0);
             }
@@ -209,8 +215,17 @@ impl BotState {
     /// Bytes that it takes, about: what is on the heap and the struct itself.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
+            + [&self.tenant, &self.bot]
+                .into_iter()
+                .filter(|name| name.is_heap_allocated())
+                .map(Text::capacity)
+                .sum::<usize>()
             + self.baseline.heap_bytes()
+            + self.windows.heap_bytes()
             + self.ids.heap_bytes()
+            + if self.recent.spilled() { self.recent.capacity() * size_of::<Judged>() } else { 0 }
+            + if self.told.spilled() { self.told.capacity() * size_of::<Told>() } else { 0 }
+            + if self.said.spilled() { self.said.capacity() * size_of::<u64>() } else { 0 }
             + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
             + self.sessions.capacity() * size_of::<Session>()
             + self.money.as_ref().map_or(0, |money| money.heap_bytes())
@@ -245,6 +260,7 @@ impl IdWindow {
         match self.young.binary_search(&id) {
             Ok(_) => false,
             Err(place) => {
+                make_room(&mut self.young);
                 self.young.insert(place, id);
                 true
             }

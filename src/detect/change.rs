@@ -11,9 +11,12 @@ use crate::event::{Event, Kind, Text};
 use crate::stats::fingerprint;
 use crate::time::{Local, Span, Timestamp};
 
-/// Until when each kind of novelty is announced.
+/// Until when each kind of novelty is announced; nothing but a pointer for the many bots that are never changed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct ChangeWindows {
+pub(super) struct ChangeWindows(Option<Box<Windows>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Windows {
     time: Option<Timestamp>,
     source: Option<Timestamp>,
     behavior: Option<Timestamp>,
@@ -56,6 +59,86 @@ const GRANTED_MAX: usize = 16;
 impl ChangeWindows {
     /// Opens the window that an event announces.
     pub(super) fn note(&mut self, event: &Event, profile: &ChangeProfile) {
+        if matches!(event.kind, Kind::Grant(_) | Kind::Login(_) | Kind::Control(_)) {
+            let mut windows = self.0.take().unwrap_or_default();
+            windows.note(event, profile);
+            self.0 = (*windows != Windows::default()).then_some(windows);
+        }
+    }
+
+    /// What is announced at the start of a session.
+    pub(super) fn excuses(&self, at: Timestamp, start: Local, hosts: &[Text], profile: &ChangeProfile) -> Excuses {
+        let never = Windows::default();
+        let windows = self.0.as_deref().unwrap_or(&never);
+        let open = |until: Option<Timestamp>| until.is_some_and(|until| at <= until);
+        let [first, last] = profile.office_hours;
+        let office = start.weekday < 5 && (first..last).contains(&(start.minute / 60));
+        let (time, behavior) = (open(windows.time), open(windows.behavior));
+        Excuses {
+            announced: [
+                time,
+                open(windows.source),
+                behavior,
+                behavior,
+                open(windows.privilege),
+                time,
+                behavior,
+                behavior,
+                behavior,
+            ],
+            announced_start: open(windows.manual),
+            office,
+            person: windows.person.is_some_and(|(until, host)| {
+                let of_them = |name: &Text| fingerprint(&[name]) == host;
+                (at..=at + PERSON).contains(&until) && hosts.iter().all(of_them)
+            }),
+        }
+    }
+
+    /// A host was replaced, as announced: the next one is not.
+    pub(super) fn moved(&mut self, at: Timestamp) {
+        if let Some(windows) = &mut self.0 {
+            windows.source = windows.source.map(|until| until.min(at + MOVED));
+        }
+    }
+
+    /// Fingerprints of roles that were granted with a ticket.
+    pub(super) fn granted(&self) -> &[u64] {
+        self.0.as_ref().map_or(&[], |windows| &windows.granted)
+    }
+
+    /// Whether a change is announced that may move levels.
+    pub(super) fn new_level(&self, at: Timestamp) -> bool {
+        self.until(|windows| windows.behavior) >= Some(at)
+    }
+
+    /// Whether a change of the schedule is announced.
+    pub(super) fn new_times(&self, at: Timestamp) -> bool {
+        self.until(|windows| windows.time) >= Some(at)
+    }
+
+    /// Whether a change is announced that may bring new secrets.
+    pub(super) fn new_secrets(&self, at: Timestamp) -> bool {
+        self.until(|windows| windows.behavior.max(windows.privilege)) >= Some(at)
+    }
+
+    /// Whether an approved change is under way, for which people may be at the bot's account.
+    pub(super) fn maintenance(&self, at: Timestamp) -> bool {
+        self.until(|windows| windows.maintenance) >= Some(at)
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |_| size_of::<Windows>())
+    }
+
+    fn until(&self, window: impl Fn(&Windows) -> Option<Timestamp>) -> Option<Timestamp> {
+        self.0.as_deref().and_then(window)
+    }
+}
+
+impl Windows {
+    fn note(&mut self, event: &Event, profile: &ChangeProfile) {
         let until = Some(event.ts + Span::from_days(i64::from(profile.window_days)));
         match &event.kind {
             Kind::Grant(grant) if event.ticket().is_some() => {
@@ -67,7 +150,7 @@ impl ChangeWindows {
                     self.granted.push(fingerprint(&[role]));
                 }
             }
-            Kind::Login(login) if login.interactive == Some(true) && self.maintenance(event.ts) => {
+            Kind::Login(login) if login.interactive == Some(true) && self.maintenance >= Some(event.ts) => {
                 let host = event.host.as_deref().unwrap_or("");
                 self.person = Some((event.ts + PERSON, fingerprint(&[host])));
             }
@@ -88,65 +171,6 @@ impl ChangeWindows {
             }
             _ => {}
         }
-    }
-
-    /// What is announced at the start of a session.
-    pub(super) fn excuses(&self, at: Timestamp, start: Local, hosts: &[Text], profile: &ChangeProfile) -> Excuses {
-        let open = |until: Option<Timestamp>| until.is_some_and(|until| at <= until);
-        let [first, last] = profile.office_hours;
-        let office = start.weekday < 5 && (first..last).contains(&(start.minute / 60));
-        let (time, behavior) = (open(self.time), open(self.behavior));
-        Excuses {
-            announced: [
-                time,
-                open(self.source),
-                behavior,
-                behavior,
-                open(self.privilege),
-                time,
-                behavior,
-                behavior,
-                behavior,
-            ],
-            announced_start: open(self.manual),
-            office,
-            person: self.person.is_some_and(|(until, host)| {
-                let of_them = |name: &Text| fingerprint(&[name]) == host;
-                (at..=at + PERSON).contains(&until) && hosts.iter().all(of_them)
-            }),
-        }
-    }
-
-    /// A host was replaced, as announced: the next one is not.
-    pub(super) fn moved(&mut self, at: Timestamp) {
-        self.source = self.source.map(|until| until.min(at + MOVED));
-    }
-
-    /// Fingerprints of roles that were granted with a ticket.
-    pub(super) fn granted(&self) -> &[u64] {
-        &self.granted
-    }
-}
-
-impl ChangeWindows {
-    /// Whether a change is announced that may move levels.
-    pub(super) fn new_level(&self, at: Timestamp) -> bool {
-        self.behavior.is_some_and(|until| at <= until)
-    }
-
-    /// Whether a change of the schedule is announced.
-    pub(super) fn new_times(&self, at: Timestamp) -> bool {
-        self.time.is_some_and(|until| at <= until)
-    }
-
-    /// Whether a change is announced that may bring new secrets.
-    pub(super) fn new_secrets(&self, at: Timestamp) -> bool {
-        [self.behavior, self.privilege].into_iter().flatten().any(|until| at <= until)
-    }
-
-    /// Whether an approved change is under way, for which people may be at the bot's account.
-    pub(super) fn maintenance(&self, at: Timestamp) -> bool {
-        self.maintenance.is_some_and(|until| at <= until)
     }
 }
 

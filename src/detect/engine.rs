@@ -320,7 +320,7 @@ impl Engine {
             if bot.sessions.is_empty() {
                 bot.sessions = Vec::new();
             }
-            bot.note_judged(key, session.newest);
+            bot.note_judged(key, session.newest, watermark - lateness);
             self.stats.sessions += 1;
             judge::closed(self, at, &session, output);
         }

@@ -65,6 +65,7 @@ const LAYERS: &[Layer] = &[
             "detect::policy",
             "detect::policy::fraud",
             "event::Text",
+            "stats::make_room",
             "time",
         ],
     ),
