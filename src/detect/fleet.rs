@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::cluster::Cohorts;
 use crate::stats::calibrate::Pool;
@@ -48,11 +47,15 @@ struct Reader {
     last_day: i64,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Who works from a host; small, since a fleet that gets fresh hosts has more of them than bots.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Owners {
-    bots: SmallVec<[u32; OWNERS_MAX]>,
-    last_day: i64,
+    /// The first ones; the rest is [`NOBODY`].
+    bots: [u32; OWNERS_MAX],
+    last_day: i32,
 }
+
+const NOBODY: u32 = u32::MAX;
 
 impl Fleet {
     /// What is known of the silences of bots that have been at work on so many days.
@@ -79,17 +82,18 @@ impl Fleet {
 
     /// Notes that a bot works from a host.
     pub(super) fn learn(&mut self, tenant: &str, host: &str, bot: u32, day: i64) {
-        let owners = self.hosts.entry(fingerprint(&[tenant, host])).or_default();
-        owners.last_day = owners.last_day.max(day);
-        if !owners.bots.contains(&bot) && owners.bots.len() < OWNERS_MAX {
-            owners.bots.push(bot);
+        let nobody = Owners { bots: [NOBODY; OWNERS_MAX], last_day: day as i32 };
+        let owners = self.hosts.entry(fingerprint(&[tenant, host])).or_insert(nobody);
+        owners.last_day = owners.last_day.max(day as i32);
+        if let Some(owner) = owners.bots.iter_mut().find(|owner| **owner == bot || **owner == NOBODY) {
+            *owner = bot;
         }
     }
 
     /// Another bot that works from a host.
     pub(super) fn other_owner(&self, tenant: &str, host: &str, bot: u32) -> Option<u32> {
         let owners = self.hosts.get(&fingerprint(&[tenant, host]))?;
-        owners.bots.iter().copied().find(|&owner| owner != bot)
+        owners.bots.iter().copied().find(|&owner| owner != bot && owner != NOBODY)
     }
 
     /// Notes that a secret is one of those that a bot reads regularly.
@@ -113,7 +117,7 @@ impl Fleet {
             pool.forget(factor);
         }
         self.secrets.retain(|_, reader| reader.last_day >= oldest_day);
-        self.hosts.retain(|_, owners| owners.last_day >= oldest_day);
+        self.hosts.retain(|_, owners| i64::from(owners.last_day) >= oldest_day);
     }
 
     /// Bytes that it takes, about.
