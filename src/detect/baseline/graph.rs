@@ -12,7 +12,7 @@ use crate::detect::feature::Session;
 use crate::detect::profile::Profile;
 use crate::event::Text;
 use crate::stats::log_histogram::LogHistogram;
-use crate::stats::{fingerprint, give_back};
+use crate::stats::{fingerprint, give_back, make_room};
 
 /// Number of the virtual endpoint before the first call.
 pub(in crate::detect) const START: u16 = u16::MAX;
@@ -228,6 +228,7 @@ impl CallGraph {
         if self.endpoints.len() >= usize::from(self.endpoints_max) {
             return None;
         }
+        make_room(&mut self.endpoints);
         self.endpoints.push(Endpoint::free());
         Some(self.endpoints.len() - 1)
     }
@@ -240,7 +241,10 @@ impl CallGraph {
         match self.edges.binary_search_by_key(&(from, to), |edge| (edge.from, edge.to)) {
             Ok(at) => self.edges[at].sessions += trust as f32,
             Err(_) if self.edges.len() >= edges_max => return false,
-            Err(at) => self.edges.insert(at, Edge { from, to, sessions: trust as f32 }),
+            Err(at) => {
+                make_room(&mut self.edges);
+                self.edges.insert(at, Edge { from, to, sessions: trust as f32 });
+            }
         }
         true
     }

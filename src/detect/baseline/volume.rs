@@ -34,8 +34,8 @@ pub(in crate::detect) struct Volumes {
     /// What was moved today beyond the usual and has been told.
     pub told_day: Totals,
     /// Least trust in a session of today.
-    pub trust_today: Option<f64>,
-    pub trust_hour: Option<f64>,
+    trust_today: Option<f32>,
+    trust_hour: Option<f32>,
 }
 
 impl Measure {
@@ -88,14 +88,15 @@ impl Volumes {
         for (history, total) in self.session.iter_mut().zip(totals(session)) {
             history.learn(total, trust);
         }
-        self.trust_today = Some(self.trust_today.map_or(trust, |least| least.min(trust)));
-        self.trust_hour = Some(self.trust_hour.map_or(trust, |least| least.min(trust)));
+        for least in [&mut self.trust_today, &mut self.trust_hour] {
+            *least = Some(least.map_or(trust as f32, |least| least.min(trust as f32)));
+        }
     }
 
     /// Learns the running hour, as far as its sessions are trusted.
     fn close_hour(&mut self) {
         if self.this_hour[3] > 0.0 {
-            let trust = self.trust_hour.unwrap_or(1.0);
+            let trust = f64::from(self.trust_hour.unwrap_or(1.0));
             for (history, total) in self.hour.iter_mut().zip(self.this_hour) {
                 history.learn(total, trust);
             }
@@ -108,7 +109,7 @@ impl Volumes {
     pub(in crate::detect) fn close_day(&mut self) {
         self.close_hour();
         if self.this_day[3] > 0.0 {
-            let trust = self.trust_today.unwrap_or(1.0);
+            let trust = f64::from(self.trust_today.unwrap_or(1.0));
             for (history, total) in self.day.iter_mut().zip(self.this_day) {
                 history.learn(total, trust);
             }
