@@ -45,9 +45,7 @@ impl Calibrators {
     #[must_use]
     pub fn p_own(&self, number: usize, score: f64, scale: f64) -> f64 {
         let mut weights = [0.0; BUCKETS];
-        for (at, weight) in weights.iter_mut().enumerate() {
-            *weight = f64::from(self.buckets.get(number * BUCKETS + at));
-        }
+        self.buckets.read(number * BUCKETS, &mut weights);
         let total: f64 = weights.iter().sum();
         let above: f64 = weights[bucket(score, BUCKET_NATS, BUCKETS)..].iter().sum();
         // Most scores lie below the record, which needs no tail.

@@ -19,6 +19,8 @@ const BINS_PER_NAT: f64 = 8.0;
 /// Scale of the tail beyond the record, in spreads: a normal tail falls by `exp(-z / σ)` at `z` spreads out, and records
 /// of a month lie at about two. Larger: what lies beyond the record surprises less.
 const BEYOND: f64 = 0.8;
+/// Weight that makes a record. Less, and an outlier that was learned lightly is one; more, and the true one is none.
+const RECORD_WEIGHT: f64 = 0.5;
 /// Bins kept at most.
 const BINS_MAX: usize = 64;
 
@@ -73,17 +75,22 @@ impl LogHistogram {
     #[must_use]
     pub fn p_side(&self, x: f64, side: Side, spread_floor: f64) -> f64 {
         let index = index(x);
-        let beyond = |bin: &&Weighted| match side {
-            Side::High => bin.index() >= index,
-            Side::Low => bin.index() <= index,
-        };
-        let above: f64 = self.bins.iter().filter(beyond).map(|bin| f64::from(bin.weight())).sum();
-        let past = match (self.record(side), side) {
+        let (mut total, mut above) = (0.0, 0.0);
+        for bin in &self.bins {
+            let weight = f64::from(bin.weight());
+            total += weight;
+            let beyond = match side {
+                Side::High => bin.index() >= index,
+                Side::Low => bin.index() <= index,
+            };
+            above += if beyond { weight } else { 0.0 };
+        }
+        // Most quantities lie within the record, which needs no tail.
+        let past = match (self.record(side, total).filter(|_| above < RECORD_WEIGHT), side) {
             (None, _) => 0.0,
             (Some(record), Side::High) => f64::from(index) - f64::from(record),
             (Some(record), Side::Low) => f64::from(record) - f64::from(index),
         };
-        let total = self.total();
         let tail =
             if past > 0.0 { (-(past / BINS_PER_NAT) / (BEYOND * self.spread(total, spread_floor))).exp() } else { 1.0 };
         ((above + tail) / (total + 1.0)).min(1.0)
@@ -92,7 +99,7 @@ impl LogHistogram {
     /// Whether a quantity lies above the record.
     #[must_use]
     pub fn is_above(&self, x: f64) -> bool {
-        self.record(Side::High).is_none_or(|record| index(x) > record) && x > 0.0
+        self.record(Side::High, self.total()).is_none_or(|record| index(x) > record) && x > 0.0
     }
 
     /// Two-sided probability, with the side.
@@ -137,8 +144,8 @@ impl LogHistogram {
     }
 
     /// The outermost bin on a side, passing over up to a weight of one half: an outlier learned lightly is no record.
-    fn record(&self, side: Side) -> Option<u16> {
-        let goal = 0.5_f64.min(self.total() * 0.5);
+    fn record(&self, side: Side, total: f64) -> Option<u16> {
+        let goal = RECORD_WEIGHT.min(total * 0.5);
         let mut sum = 0.0;
         let mut step = |bin: &&Weighted| {
             sum += f64::from(bin.weight());

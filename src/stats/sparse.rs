@@ -34,7 +34,7 @@ impl Sparse {
 
     /// The bins that hold something, with their weights.
     pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> {
-        (0..BINS_MAX).filter(|&bin| self.holds(bin)).zip(self.weights.iter().map(|weight| weight.get()))
+        ones(&self.bits).zip(self.weights.iter().map(|weight| weight.get()))
     }
 
     /// Adds to a bin; past the last one nothing happens.
@@ -62,8 +62,8 @@ impl Sparse {
     /// Multiplies all weights; what weighs nothing any more goes.
     pub fn scale(&mut self, factor: f32) {
         let mut empty = [0_u64; WORDS];
-        let held = (0..BINS_MAX).filter(|&bin| self.bits[bin / WORD_BITS] >> (bin % WORD_BITS) & 1 == 1);
-        for (bin, weight) in held.zip(&mut self.weights) {
+        let bits = self.bits;
+        for (bin, weight) in ones(&bits).zip(&mut self.weights) {
             *weight = Half::new(weight.get() * factor);
             if *weight == Half::default() {
                 empty[bin / WORD_BITS] |= 1 << (bin % WORD_BITS);
@@ -86,6 +86,18 @@ impl Sparse {
         self.weights.capacity() * size_of::<Half>()
     }
 
+    /// The weights of as many bins as there is room for, from one on.
+    pub fn read(&self, from: usize, weights: &mut [f64]) {
+        weights.fill(0.0);
+        let mut place = self.place(from);
+        for (bin, weight) in (from..).zip(weights) {
+            if self.holds(bin) {
+                *weight = self.weights.get(place).map_or(0.0, |weight| f64::from(weight.get()));
+                place += 1;
+            }
+        }
+    }
+
     fn holds(&self, bin: usize) -> bool {
         self.bits.get(bin / WORD_BITS).is_some_and(|word| word >> (bin % WORD_BITS) & 1 == 1)
     }
@@ -97,6 +109,14 @@ impl Sparse {
         let within = self.bits.get(word).map_or(0, |word| (word & ((1 << bit) - 1)).count_ones());
         (before + within) as usize
     }
+}
+
+/// The places of all ones, in order.
+fn ones(bits: &[u64; WORDS]) -> impl Iterator<Item = usize> {
+    let within = |word: u64| std::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)));
+    bits.iter().enumerate().flat_map(move |(at, &word)| {
+        within(word).take_while(|rest| *rest != 0).map(move |rest| at * WORD_BITS + rest.trailing_zeros() as usize)
+    })
 }
 
 #[cfg(test)]
@@ -131,6 +151,9 @@ mod tests {
             let held: Vec<(usize, f32)> = full.iter().map(|weight| weight.get()).enumerate().filter(|(_, w)| *w > 0.0).collect();
             prop_assert_eq!(sparse.iter().collect::<Vec<_>>(), held);
             prop_assert!((0..BINS_MAX).all(|bin| sparse.get(bin).to_bits() == full[bin].get().to_bits()));
+            let mut read = [0.0; BINS_MAX - 24];
+            sparse.read(24, &mut read);
+            prop_assert!(read.iter().zip(&full[24..]).all(|(read, full)| *read as f32 == full.get()));
         }
     }
 }
