@@ -278,9 +278,12 @@ impl Engine {
             session.due = deadline;
             self.timers.insert((deadline, at, key));
         }
+        let known = |place: &Text| bot.baseline.places.as_ref().is_none_or(|places| places.knows(place));
+        let elsewhere = attach.place && !session.places.iter().all(known);
         let looks = !session.looked && event.ts > session.opened + FIRST_LOOK;
         session.looked |= looks;
-        let mut alarm = travelled || looks || (attach.fresh && is_news(&bot.baseline, event, endpoint.as_ref()));
+        let mut alarm =
+            travelled || looks || elsewhere || (attach.fresh && is_news(&bot.baseline, event, endpoint.as_ref()));
         if session.calls > calls_before
             && let Some(name) = &endpoint
         {
@@ -429,7 +432,6 @@ fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool 
     }
     let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
-    let unknown_place = event.geo.is_some();
     let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.devices.knows(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
     let number = endpoint.map(|name| baseline.graph.number(name));
@@ -437,11 +439,5 @@ fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool 
         (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, role),
         _ => false,
     };
-    unknown_host
-        || unknown_network
-        || unknown_place
-        || unknown_device
-        || unknown_role
-        || number == Some(None)
-        || new_pair
+    unknown_host || unknown_network || unknown_device || unknown_role || number == Some(None) || new_pair
 }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::place::{self, Travel};
 use crate::detect::profile::BoundsProfile;
-use crate::event::{Event, Kind, Phase, Text, normalize};
+use crate::event::{Event, Geo, Kind, Phase, Text, normalize};
 use crate::time::{Span, Timestamp};
 
 /// Evidence ids that an alert carries.
@@ -44,6 +44,8 @@ pub(in crate::detect) struct Session {
     pub networks: SmallVec<[Text; 1]>,
     /// Address of the latest event, whose network is known already.
     last_ip: Option<IpAddr>,
+    /// Where the latest event that told came from; its place has its name already.
+    last_geo: Option<Geo>,
     pub devices: SmallVec<[Text; 1]>,
     pub places: SmallVec<[Text; 1]>,
     /// The farthest way that its bot cannot have travelled.
@@ -87,6 +89,8 @@ pub(in crate::detect) struct Attach {
     pub first: bool,
     /// A host, network, device, endpoint or role that the session had not shown.
     pub fresh: bool,
+    /// A place that the session had not shown.
+    pub place: bool,
 }
 
 impl Session {
@@ -107,6 +111,7 @@ impl Session {
             hosts: SmallVec::new(),
             networks: SmallVec::new(),
             last_ip: None,
+            last_geo: None,
             devices: SmallVec::new(),
             places: SmallVec::new(),
             travel: None,
@@ -134,7 +139,7 @@ impl Session {
         endpoint: Option<&Text>,
         bounds: &BoundsProfile,
     ) -> Attach {
-        let mut attach = Attach { first: self.events == 0, fresh: false };
+        let mut attach = Attach { first: self.events == 0, fresh: false, place: false };
         self.opened = self.opened.min(event.ts);
         self.newest = self.newest.later(event.ts);
         self.events += 1;
@@ -156,16 +161,21 @@ impl Session {
         let network = event.ip.filter(|ip| self.last_ip != Some(*ip)).map(normalize::network);
         self.last_ip = event.ip.or(self.last_ip);
         let max = bounds.session_values_max;
-        let place = event.geo.as_ref().and_then(place::name);
-        for (list, value) in [
-            (&mut self.hosts, &event.host),
-            (&mut self.networks, &network),
-            (&mut self.devices, &event.device),
-            (&mut self.places, &place),
-        ] {
+        let moved = event.geo.is_some() && event.geo != self.last_geo;
+        let place = event.geo.as_ref().filter(|_| moved).and_then(place::name);
+        if moved {
+            self.last_geo.clone_from(&event.geo);
+        }
+        for (list, value) in
+            [(&mut self.hosts, &event.host), (&mut self.networks, &network), (&mut self.devices, &event.device)]
+        {
             if let Some(value) = value {
                 attach.fresh |= insert(list, value, max, &mut self.limited);
             }
+        }
+        if let Some(place) = &place {
+            attach.place = insert(&mut self.places, place, max, &mut self.limited);
+            attach.fresh |= attach.place;
         }
         let endpoint = endpoint.and_then(|name| self.step(event, name, bounds, &mut attach));
         if let Some(role) = &event.role
