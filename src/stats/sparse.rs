@@ -153,7 +153,7 @@ mod tests {
             prop_assert!((0..BINS_MAX).all(|bin| sparse.get(bin).to_bits() == full[bin].get().to_bits()));
             let mut read = [0.0; BINS_MAX - 24];
             sparse.read(24, &mut read);
-            prop_assert!(read.iter().zip(&full[24..]).all(|(read, full)| *read as f32 == full.get()));
+            prop_assert!(read.iter().zip(&full[24..]).all(|(read, full)| (*read as f32).to_bits() == full.get().to_bits()));
         }
     }
 }
