@@ -111,6 +111,7 @@ pub(super) struct RawDetection {
     pub(super) lateness_max: Option<RawSpan>,
     pub(super) jump_max: Option<RawSpan>,
     pub(super) page_rate_per_bot_day: Option<f64>,
+    pub(super) pages_per_week: Option<f64>,
     pub(super) incident_quiet: Option<RawSpan>,
     pub(super) default_zone: Option<String>,
 }

@@ -14,6 +14,8 @@ use crate::detect::Settings;
 use crate::event::decode::Limits;
 use crate::time::{Span, Zone};
 
+/// Pages a week above which a budget is a slip of the pen.
+const PAGES_PER_WEEK_MAX: f64 = 100_000.0;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -273,6 +275,9 @@ fn detection(check: &mut Check<'_>, baseline: &RawBaseline, raw: RawDetection, l
         sessions_open_max: check.size("limits.sessions_open_max", limits.sessions_open_max, 1..=10_000),
         operations_max: check.size("limits.operations_max", limits.operations_max, 8..=65_536),
         page_rate_per_bot_day: check.share("detection.page_rate_per_bot_day", raw.page_rate_per_bot_day, 1.0),
+        pages_per_week: raw
+            .pages_per_week
+            .map(|pages| check.share("detection.pages_per_week", Some(pages), PAGES_PER_WEEK_MAX)),
         incident_quiet,
         default_zone,
     }

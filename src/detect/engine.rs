@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 
 use super::baseline::Baseline;
 use super::bot::BotState;
+use super::budget::Budget;
 use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
@@ -89,6 +90,7 @@ pub struct Engine {
     pub(super) logs: Logs,
     pub(super) ledgers: fraud::Ledgers,
     pub(super) book: AlertBook,
+    pub(super) budget: Budget,
     pub(super) stats: Stats,
 }
 
@@ -113,6 +115,7 @@ impl Engine {
             logs: Logs::default(),
             ledgers: fraud::Ledgers::default(),
             book: AlertBook::default(),
+            budget: Budget::default(),
             stats: Stats::default(),
         }
     }
@@ -174,6 +177,9 @@ impl Engine {
         let shared = self.fleet.heap_bytes() + self.logs.heap_bytes() + self.ledgers.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
+        if let Some((pages, watermark)) = self.settings.pages_per_week.zip(self.watermark()) {
+            (stats.budget_pages, stats.budget_left_pages) = (pages, self.budget.left(watermark, pages));
+        }
         stats
     }
 

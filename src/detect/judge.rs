@@ -12,7 +12,7 @@ use super::peers;
 use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, BY_SESSION, Context, Judgment, Why};
 use super::silence::{Found, Others};
-use crate::alert::{BaselineNote, Finding, Severity};
+use crate::alert::{BaselineNote, Finding, Severity, Status};
 use crate::event::{Event, Transaction};
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -161,9 +161,11 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     baseline.creep_told = today;
     let account = explain::drift(measure, rise, p, detector);
     let rate = p * engine.bots[at as usize].baseline.active_share();
+    let held = is_held(engine, rate);
+    engine.stats.pages_held += u64::from(held);
     let finding = Finding {
         ts: event.ts,
-        severity: Severity::Medium,
+        severity: if held { Severity::Low } else { Severity::Medium },
         score: decide::score(rate),
         p_value: Some(p),
         events: vec![event.id.to_string()],
@@ -182,10 +184,12 @@ pub(super) fn silence(
     others: Option<Others>,
     output: &mut Output,
 ) {
+    let held = others.is_none() && is_held(engine, found.daily_rate);
+    engine.stats.pages_held += u64::from(held);
     let account = explain::silence(found.trace, found.since, found.p, others.map(|o| (o.silent + 1, o.due + 1)));
     let finding = Finding {
         ts: now,
-        severity: if others.is_some() { Severity::Low } else { found.severity },
+        severity: if others.is_some() || held { Severity::Low } else { found.severity },
         score: if others.is_some() { 20.0 } else { decide::score(found.daily_rate) },
         p_value: Some(found.p),
         context: context::of_silence(engine, at, found.since),
@@ -318,6 +322,10 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
     let subject = Subject { baseline: &bot.baseline, session, start, others, owner: owner.as_deref() };
     let account = explain::explain(judgment, &subject);
     let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
+    // What the budget holds back was not told, so that it is news when it comes again.
+    let held = severity.pages() && is_held(engine, judgment.daily_rate);
+    engine.stats.pages_held += u64::from(held);
+    let severity = if held { Severity::Low } else { severity };
     let known = if severity.pages() { engine.bots[at as usize].tell(&account.keys, today, adopt) } else { Known::New };
     // A session that was told while it ran goes on adding to its own story at full weight.
     let severity =
@@ -351,7 +359,20 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
 
 pub(super) fn raise(engine: &mut Engine, finding: Finding, ts: Timestamp, output: &mut Output) {
     let watermark = engine.frontier.watermark().unwrap_or(ts);
-    output.alerts.extend(engine.book.raise(finding, watermark, engine.settings.incident_quiet));
+    let alerts = engine.book.raise(finding, watermark, engine.settings.incident_quiet);
+    if let Some(pages) = engine.settings.pages_per_week {
+        let paged = alerts.iter().filter(|alert| alert.status == Status::Firing && alert.severity.pages());
+        engine.budget.take(watermark, pages, paged.count());
+    }
+    output.alerts.extend(alerts);
+}
+
+/// Whether the budget has no page for a finding that would page otherwise.
+fn is_held(engine: &Engine, daily_rate: f64) -> bool {
+    let (settings, now) = (&engine.settings, engine.frontier.watermark());
+    settings.pages_per_week.zip(now).is_some_and(|(pages, now)| {
+        daily_rate > engine.budget.rate(now, pages, settings.page_rate_per_bot_day, engine.bots.len())
+    })
 }
 
 fn note(engine: &Engine, at: u32) -> BaselineNote {

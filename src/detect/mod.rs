@@ -6,6 +6,7 @@
 
 mod baseline;
 mod bot;
+mod budget;
 mod change;
 mod cluster;
 mod context;

@@ -23,6 +23,8 @@ pub struct Settings {
     pub operations_max: usize,
     /// False pages that are accepted, for each bot-day: sets the significance at which an alert pages.
     pub page_rate_per_bot_day: f64,
+    /// Pages a week that the whole fleet may raise, if they are limited: see the page budget.
+    pub pages_per_week: Option<f64>,
     /// Quiet time after which an incident is over.
     pub incident_quiet: Span,
     /// Zone of bots of which the registry says none.
@@ -41,6 +43,7 @@ impl Default for Settings {
             sessions_open_max: 64,
             operations_max: 512,
             page_rate_per_bot_day: 0.002,
+            pages_per_week: None,
             incident_quiet: Span::from_hours(6),
             default_zone: "UTC".to_owned(),
         }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
+use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
@@ -30,6 +31,7 @@ struct StateRef<'a> {
     logs: &'a Logs,
     ledgers: &'a Ledgers,
     book: &'a AlertBook,
+    budget: Budget,
     stats: &'a Stats,
 }
 
@@ -42,6 +44,7 @@ struct State {
     logs: Logs,
     ledgers: Ledgers,
     book: AlertBook,
+    budget: Budget,
     stats: Stats,
 }
 
@@ -60,6 +63,7 @@ impl Engine {
             logs: &self.logs,
             ledgers: &self.ledgers,
             book: &self.book,
+            budget: self.budget,
             stats: &self.stats,
         };
         #[expect(
@@ -82,6 +86,7 @@ impl Engine {
         engine.logs = state.logs.rebuilt();
         engine.ledgers = state.ledgers;
         engine.book = state.book;
+        engine.budget = state.budget;
         engine.stats = state.stats;
         for bot in state.bots {
             let sessions = bot.sessions.iter().map(|session| (session.due, session.key));

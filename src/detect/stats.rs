@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Figures of the engine for metrics; the counters only grow.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// Events that changed state.
     pub accepted: u64,
@@ -27,6 +27,12 @@ pub struct Stats {
     pub sessions_open: u64,
     /// Incidents open now.
     pub incidents_open: u64,
+    /// Findings that would have paged, had the budget had a page for them.
+    pub pages_held: u64,
+    /// Pages a week that are accepted; 0 without a budget.
+    pub budget_pages: f64,
+    /// What is left of them.
+    pub budget_left_pages: f64,
     /// Estimated bytes of all baselines.
     pub baseline_bytes: u64,
 }

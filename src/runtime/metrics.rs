@@ -34,6 +34,9 @@ pub struct EngineMetrics {
     bots_stale: IntGauge,
     baseline_bytes: IntGauge,
     incidents_open: IntGauge,
+    pages_held: IntCounter,
+    budget_pages: Gauge,
+    budget_left_pages: Gauge,
     sessions_open: IntGauge,
     /// Event time so far, in seconds since 1970.
     pub event_time: Gauge,
@@ -65,6 +68,17 @@ impl EngineMetrics {
             bots_stale: bots.with_label_values(&["stale"]),
             baseline_bytes: gauge(registry, "humdrum_baseline_bytes", "Estimated bytes of all baselines.")?,
             incidents_open: gauge(registry, "humdrum_incidents_open", "Incidents open now.")?,
+            pages_held: counter(
+                registry,
+                "humdrum_pages_held_total",
+                "Findings that would have paged, had the budget had a page for them.",
+            )?,
+            budget_pages: float_gauge(
+                registry,
+                "humdrum_page_budget_pages",
+                "Pages a week that are accepted; 0 without a budget.",
+            )?,
+            budget_left_pages: float_gauge(registry, "humdrum_page_budget_left_pages", "Pages left of the budget.")?,
             sessions_open: gauge(registry, "humdrum_sessions_open", "Sessions open now.")?,
             event_time: float_gauge(registry, "humdrum_event_time_seconds", "Event time so far, since 1970.")?,
             scoring: histogram(
@@ -92,6 +106,7 @@ impl EngineMetrics {
             (&self.late, before.late, now.late),
             (&self.limited, before.limited, now.limited),
             (&self.sessions, before.sessions, now.sessions),
+            (&self.pages_held, before.pages_held, now.pages_held),
         ] {
             counter.inc_by(now.saturating_sub(before));
         }
@@ -105,6 +120,8 @@ impl EngineMetrics {
         ] {
             gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
         }
+        self.budget_pages.set(now.budget_pages);
+        self.budget_left_pages.set(now.budget_left_pages);
     }
 }
 

@@ -84,6 +84,7 @@ const LAYERS: &[Layer] = &[
         ],
     ),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
+    layer(&["detect::budget"], &["time"]),
     layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
     layer(
         &["detect::context", "detect::engine", "detect::judge", "detect::peers", "detect::rules", "detect::silence"],
@@ -91,6 +92,7 @@ const LAYERS: &[Layer] = &[
             "alert",
             "detect::baseline",
             "detect::bot",
+            "detect::budget",
             "detect::cluster",
             "detect::decide",
             "detect::explain",
@@ -116,6 +118,7 @@ const LAYERS: &[Layer] = &[
         &[
             "alert::AlertBook",
             "detect::bot",
+            "detect::budget",
             "detect::engine",
             "detect::fleet",
             "detect::frontier",
