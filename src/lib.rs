@@ -58,7 +58,8 @@
 //!
 //! One engine serves all bots, on one thread: state has no locks, and the watermark is the fleet's. Bots touch each other
 //! only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd
-//! silences are in general, the logs that they write to, and the accounts that their tenant pays.
+//! silences are in general, the page budget where one is set, the logs that they write to, and the accounts that their
+//! tenant pays.
 //!
 //! [`Engine::observe`]: detect::Engine::observe
 //! [`Engine::idle`]: detect::Engine::idle

@@ -152,17 +152,23 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     let slow = closed.slow.filter(|_| !turn).map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
     let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
     let today = bot.baseline.today;
-    let baseline = &mut engine.bots[at as usize].baseline;
-    baseline.levels[measure].anchor();
+    let rate = p * bot.baseline.active_share();
+    // A creep that is held back was not told: it is still there when the budget has a page again.
     // Once told, the window must first be filled with the new level.
-    if baseline.creep_told + CREEP_QUIET_DAYS > today {
+    let quiet = bot.baseline.creep_told + CREEP_QUIET_DAYS > today;
+    let held = !quiet && is_held(engine, rate);
+    engine.stats.pages_held += u64::from(held);
+    let baseline = &mut engine.bots[at as usize].baseline;
+    if !held {
+        baseline.levels[measure].anchor();
+    }
+    if quiet {
         return;
     }
-    baseline.creep_told = today;
+    if !held {
+        baseline.creep_told = today;
+    }
     let account = explain::drift(measure, rise, p, detector);
-    let rate = p * engine.bots[at as usize].baseline.active_share();
-    let held = is_held(engine, rate);
-    engine.stats.pages_held += u64::from(held);
     let finding = Finding {
         ts: event.ts,
         severity: if held { Severity::Low } else { Severity::Medium },
