@@ -86,7 +86,7 @@ impl HealthState {
         self.0.caught_up.load(Ordering::Relaxed)
     }
 
-    /// Messages that the stream holds and that have not been fetched.
+    /// Messages that the stream holds and that have not been handed to the engine.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.0.lag.load(Ordering::Relaxed)

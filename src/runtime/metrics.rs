@@ -128,7 +128,7 @@ impl EngineMetrics {
 /// Figures of the source.
 #[derive(Clone, Debug)]
 pub struct SourceMetrics {
-    /// Messages of the stream that have not been fetched.
+    /// Messages of the stream that have not been handed to the engine.
     pub lag: IntGauge,
     /// Times that the source had to be opened anew, after a fault.
     pub reopened: IntCounter,
@@ -145,7 +145,11 @@ impl SourceMetrics {
     /// One of the names is taken.
     pub fn new(registry: &Registry) -> Result<Self> {
         Ok(Self {
-            lag: gauge(registry, "humdrum_consumer_lag_messages", "Messages of the stream not fetched yet.")?,
+            lag: gauge(
+                registry,
+                "humdrum_consumer_lag_messages",
+                "Messages of the stream not handed to the engine yet.",
+            )?,
             reopened: counter(registry, "humdrum_source_reopened_total", "Times that the source was opened anew.")?,
             lost: counter(registry, "humdrum_source_lost_total", "Messages that expired before they were read.")?,
             connected: gauge(registry, "humdrum_nats_connected", "1 while NATS is connected.")?,

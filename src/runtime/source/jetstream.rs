@@ -234,22 +234,26 @@ impl JetStreamSource {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let (item, fault) = tokio::select! {
+            let (item, lag, fault) = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 gathered = gather(&mut messages, self.batch) => {
                     *pause = Duration::ZERO;
-                    let (batch, fault) = self.accept(gathered);
-                    (Feed::Batch(batch), fault)
+                    let (batch, lag, fault) = self.accept(gathered);
+                    (Feed::Batch(batch), lag, fault)
                 }
                 _ = tick.tick() => match self.tick().await {
-                    Ok(item) => (item, None),
-                    Err(fault) => (Feed::Tick, Some(fault)),
+                    Ok((item, lag)) => (item, lag, None),
+                    Err(fault) => (Feed::Tick, None, Some(fault)),
                 },
             };
             tokio::select! {
                 sent = feed.send(item) => if sent.is_err() { return Ok(()) },
                 () = stop.cancelled() => return Ok(()),
+            }
+            // Behind the send: what a stop may still drop has not been taken.
+            if let Some(lag) = lag {
+                set_lag(&self.metrics, &self.health, lag);
             }
             if let Some(fault) = fault {
                 return Err(fault);
@@ -263,11 +267,12 @@ impl JetStreamSource {
         messages.map_err(|error| SourceError::Interrupted(error.to_string()))
     }
 
-    /// Takes the messages in that follow on one another; the first that does not, ends the batch.
+    /// Takes the messages in that follow on one another; the first that does not, ends the batch. With how many wait
+    /// behind them.
     fn accept<E: std::fmt::Display>(
         &mut self,
         gathered: Vec<Result<jetstream::Message, E>>,
-    ) -> (Batch, Option<SourceError>) {
+    ) -> (Batch, Option<u64>, Option<SourceError>) {
         let mut fault = gathered.is_empty().then(|| SourceError::Interrupted("the flow ended".to_owned()));
         let mut messages = Vec::with_capacity(gathered.len());
         let (mut ack, mut pending) = (None, None);
@@ -295,12 +300,11 @@ impl JetStreamSource {
             }
         }
         let live = self.health.caught_up();
-        if let Some(pending) = pending {
-            set_lag(&self.metrics, &self.health, pending);
+        if pending.is_some() {
             self.silence.reset();
         }
         let ack = ack.filter(|_| self.wanted.ack_policy == AckPolicy::All);
-        (Batch { messages, position: Some(self.position.clone()), ack, live }, fault)
+        (Batch { messages, position: Some(self.position.clone()), ack, live }, pending, fault)
     }
 
     /// Where a message stands, if it follows on the last; `None` for one that was seen before.
@@ -322,26 +326,25 @@ impl JetStreamSource {
         Ok(Some(Place { sequence: info.stream_sequence, pending: info.pending, stamp }))
     }
 
-    /// Looks after what no message tells of.
-    async fn tick(&mut self) -> Result<Feed, SourceError> {
+    /// Looks after what no message tells of. With how many messages wait, where that was asked.
+    async fn tick(&mut self) -> Result<(Feed, Option<u64>), SourceError> {
         if !self.health.connected() {
             self.silence.reset();
-            return Ok(Feed::Tick);
+            return Ok((Feed::Tick, None));
         }
         let quiet = self.silence.is_due();
         let check = clock::monotonic().saturating_duration_since(self.checked) >= CHECK_EVERY;
         if !quiet && !check {
-            return Ok(Feed::Tick);
+            return Ok((Feed::Tick, None));
         }
         self.checked = clock::monotonic();
         let pending = self.compare().await?;
-        set_lag(&self.metrics, &self.health, pending);
         if pending > 0 {
             // Messages wait: the silence is ours and not the source's.
             self.silence.reset();
-            return Ok(Feed::Tick);
+            return Ok((Feed::Tick, Some(pending)));
         }
-        Ok(if quiet { Feed::Quiet(self.silence.take()) } else { Feed::Tick })
+        Ok((if quiet { Feed::Quiet(self.silence.take()) } else { Feed::Tick }, Some(pending)))
     }
 
     /// Compares the stream with what we remember of it; the messages that wait in it.

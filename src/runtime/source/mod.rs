@@ -100,7 +100,7 @@ impl Silence {
     }
 }
 
-/// Messages of the stream not fetched yet, for metrics and health.
+/// Messages of the stream not handed to the engine yet, for metrics and health.
 pub(crate) fn set_lag(metrics: &SourceMetrics, health: &HealthState, messages: u64) {
     metrics.lag.set(i64::try_from(messages).unwrap_or(i64::MAX));
     health.set_lag(messages);
