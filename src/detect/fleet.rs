@@ -21,8 +21,9 @@ const OWNERS_MAX: usize = 4;
 pub(super) struct Fleet {
     hosts: BTreeMap<u64, Owners>,
     secrets: BTreeMap<u64, Reader>,
-    /// How odd the silences of all bots are by their own histories, a bot-day each, by how many days they have shown.
-    silences: [Pool; EXPERIENCE.len() + 1],
+    /// How odd the silences of all bots are by their own histories, a bot-day each, by how many days they have shown and
+    /// by whether they keep to a rhythm.
+    silences: [[Pool; EXPERIENCE.len() + 1]; 2],
     /// Who behaves alike.
     pub cohorts: Cohorts,
     /// When a common silence of a tenant was told last.
@@ -58,15 +59,15 @@ struct Owners {
 const NOBODY: u32 = u32::MAX;
 
 impl Fleet {
-    /// What is known of the silences of bots that have been at work on so many days.
-    pub(super) fn silences(&self, days: f32) -> &Pool {
-        &self.silences[experience(days)]
+    /// What is known of the silences of bots that have been at work on so many days, steadily or not.
+    pub(super) fn silences(&self, days: f32, steady: bool) -> &Pool {
+        &self.silences[usize::from(steady)][experience(days)]
     }
 
     /// Counts the silences of a bot's day.
-    pub(super) fn learn_silences(&mut self, days: f32, silences: &[(f64, f64)]) {
+    pub(super) fn learn_silences(&mut self, days: f32, steady: bool, silences: &[(f64, f64)]) {
         for &(odd, weight) in silences {
-            self.silences[experience(days)].learn(odd, weight);
+            self.silences[usize::from(steady)][experience(days)].learn(odd, weight);
         }
     }
 
@@ -113,7 +114,7 @@ impl Fleet {
     /// Drops hosts and secrets unseen since `oldest_day`, and lets the pools forget the days that passed.
     pub(super) fn forget(&mut self, oldest_day: i64, passed: i64) {
         let factor = forget(passed as f64, POOL_DAYS);
-        for pool in &mut self.silences {
+        for pool in self.silences.as_flattened_mut() {
             pool.forget(factor);
         }
         self.secrets.retain(|_, reader| reader.last_day >= oldest_day);

@@ -19,15 +19,11 @@ use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 /// A running session is told again only when it has become that many times less expected.
 const AGAIN: f64 = 20.0;
 
+/// Time after a change of the clock in which runs may coincide that never did.
+const CLOCK_CHANGE: Span = Span::from_hours(2);
+
 /// Nats by which a creep must be odder than a page, since it is looked at each day anew.
 const AGAIN_NATS: f64 = 3.0;
-
-/// Days before a creep is told in which the turn of a month may lie, and how many of its days could feign a creep.
-const TURN_LOOK_DAYS: i32 = 7;
-const TURN_MIN: usize = 4;
-
-/// Nats from which a creep is plain even at the turn of a month.
-const PLAIN_NATS: f64 = 24.0;
 
 /// Days after a creep was told in which none is told again: as long as levels are remembered.
 const CREEP_QUIET_DAYS: i32 = 28;
@@ -131,25 +127,21 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
 
 /// A day is over: its scores are history now, and its level is held against those of the days before.
 pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDay, output: &mut Output) {
-    engine.fleet.learn_silences(engine.bots[at as usize].baseline.days, &closed.silences);
+    let baseline = &engine.bots[at as usize].baseline;
+    engine.fleet.learn_silences(baseline.days, baseline.is_steady(), &closed.silences);
     let bot = &engine.bots[at as usize];
     if !engine.mature(&bot.baseline) || bot.windows.new_level(event.ts) {
         return;
     }
     // Levels of one day and the next share most of their days, so that a bot-week has few chances and not seven.
     let p_of = |nats: f64| (AGAIN_NATS - nats).exp().clamp(f64::MIN_POSITIVE, 1.0);
-    let turn = (closed.day - TURN_LOOK_DAYS..=closed.day).filter(|&day| is_turn_of_month(day)).count() >= TURN_MIN;
-    // Books are closed at the turn of a month; what has crept is still there after it.
-    let creep = closed
-        .creep
-        .filter(|(_, rise)| !turn || rise.nats >= PLAIN_NATS)
-        .map(|(at, rise)| (at, rise, p_of(rise.nats), "creep"));
+    let creep = closed.creep.map(|(at, rise)| (at, rise, p_of(rise.nats), "creep"));
     let creep = creep.filter(|(_, _, p, _)| {
         let rate = p * bot.baseline.active_share();
         decide::severity(rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide)
             .is_some_and(Severity::pages)
     });
-    let slow = closed.slow.filter(|_| !turn).map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
+    let slow = closed.slow.map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
     let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
     let today = bot.baseline.today;
     let rate = p * bot.baseline.active_share();
@@ -287,6 +279,7 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
     let then = session.opened - Span::from_days(i64::from(engine.settings.baseline_days));
     let unshifted = Some(zone.local_as_of(session.opened, then)).filter(|unshifted| *unshifted != start);
     let context = Context {
+        clock_changed: zone.local_as_of(session.opened, session.opened - CLOCK_CHANGE) != start,
         turn_of_month: is_turn_of_month(start.day),
         unshifted,
         profile: &engine.profile,

@@ -8,6 +8,8 @@
 //! a page, and so would the next; so each waits until enough others were due as well, and where a good part of them is
 //! silent, too, one word is said for all of them. Blind spot: a fleet too small to have others pages on holidays.
 
+use statrs::distribution::{DiscreteCDF, Poisson};
+
 use super::baseline::ABSENCE;
 use super::bot::{BotState, OddSilence};
 use super::cluster::COHORT_NONE;
@@ -42,6 +44,9 @@ const DUE_P_MAX: f64 = 0.12;
 /// Share of those that were due which makes a common cause, and the least number.
 const COMMON_SHARE: f64 = 0.2;
 const COMMON_MIN: usize = 2;
+/// Probability of so many silent ones by chance, up to which it is no chance. Larger: a few that rest hide the one that
+/// was stopped.
+const COMMON_P_MAX: f64 = 0.01;
 /// Time for which a common cause is not told again.
 const COMMON_QUIET: Span = Span::from_hours(20);
 
@@ -60,6 +65,8 @@ pub(super) struct Found {
 pub(super) struct Others {
     pub due: usize,
     pub silent: usize,
+    /// How many of them are silent by chance.
+    by_chance: f64,
 }
 
 fn hour(local: Local) -> i32 {
@@ -119,8 +126,9 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
     }
     let since = odd.since;
     // Those that work alike, the tenant, everybody: whichever circle is silent is the cause.
-    let circles =
-        [Circle::Cohort, Circle::Tenant, Circle::All].map(|circle| others(engine, at, since - BEFORE, now, circle));
+    let circles = |from| [Circle::Cohort, Circle::Tenant, Circle::All].map(|circle| others(engine, at, from, now, circle));
+    // Since shortly before, and over the day: in the night behind a holiday nobody is due, and all were in its day.
+    let circles = [circles(since - BEFORE), circles((now - Span::DAY).min(since - BEFORE))].concat();
     let asked = circles.iter().any(|others| others.due >= OTHERS_MIN);
     if !asked && now - since < WAIT_MAX || now == since {
         let again = now + WAIT;
@@ -142,7 +150,9 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
 impl Others {
     /// Whether so many of them are silent that it is no matter of one bot.
     fn are_silent(&self) -> bool {
-        self.due >= OTHERS_MIN && self.silent >= COMMON_MIN && self.silent as f64 >= COMMON_SHARE * self.due as f64
+        let many = self.silent >= COMMON_MIN && self.silent as f64 >= COMMON_SHARE * self.due as f64;
+        let chance = || Poisson::new(self.by_chance).map_or(0.0, |counts| counts.sf(self.silent as u64 - 1));
+        self.due >= OTHERS_MIN && many && chance() <= COMMON_P_MAX
     }
 }
 
@@ -159,7 +169,7 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
         return (None, nats);
     }
     let odd = bot.baseline.oddness(ABSENCE, nats);
-    let p = engine.fleet.silences(bot.baseline.days).p_value(odd).max((-odd).exp());
+    let p = engine.fleet.silences(bot.baseline.days, bot.baseline.is_steady()).p_value(odd).max((-odd).exp());
     let daily_rate = p * bot.baseline.active_share();
     let severity = decide::severity(daily_rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide);
     let found = severity.filter(|severity| severity.pages()).map(|severity| Found {
@@ -204,9 +214,11 @@ fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp, circle: Circ
         let zone = &engine.zones[usize::from(bot.zone)].1;
         let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));
         let presence = &bot.baseline.presence;
-        if presence.silence(from, to).is_some_and(|usual| usual.compared >= 3.0 && usual.p <= DUE_P_MAX) {
+        let usual = presence.silence(from, to);
+        if let Some(usual) = usual.filter(|usual| usual.compared >= 3.0 && usual.p <= DUE_P_MAX) {
             others.due += 1;
             others.silent += usize::from(presence.busy(from, to) == 0);
+            others.by_chance += usual.p;
         }
     }
     others

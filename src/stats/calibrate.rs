@@ -53,6 +53,15 @@ impl Calibrators {
         ((above + tail) / (total + 1.0)).clamp(f64::MIN_POSITIVE, 1.0)
     }
 
+    /// Share of days whose highest score was below `score`; `None` without a history.
+    #[must_use]
+    pub fn share_below(&self, number: usize, score: f64) -> Option<f64> {
+        let mut weights = [0.0; BUCKETS];
+        self.buckets.read(number * BUCKETS, &mut weights);
+        let total: f64 = weights.iter().sum();
+        (total > 0.0).then(|| weights[..bucket(score, BUCKET_NATS, BUCKETS)].iter().sum::<f64>() / total)
+    }
+
     /// Counts a day's highest score with a weight of 0 to 1.
     pub fn learn(&mut self, number: usize, score: f64, weight: f64) {
         self.buckets.add(number * BUCKETS + bucket(score, BUCKET_NATS, BUCKETS), weight as f32);

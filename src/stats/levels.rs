@@ -30,6 +30,9 @@ const RISE_FAST: f64 = 0.37;
 const RISE_SLOW: f64 = 0.56;
 /// Least spread: a constant job still varies by a tenth.
 const SPREAD_FLOOR: f64 = 0.1;
+/// Days whose mean a doubtful level may exceed, and by how much: two days of a creep by 12 % a day.
+const STEP_DAYS: usize = 3;
+const STEP_NATS: f64 = 0.22;
 /// Level below which nothing is told: seven records that become twelve are nobody's loss.
 const SMALL: f64 = 2.0;
 /// Steps of the log scale that are kept.
@@ -58,8 +61,11 @@ pub struct Rise {
 }
 
 impl Levels {
-    /// Adds a day's level, on the log scale, not negative.
-    pub fn push(&mut self, level: f64) {
+    /// Adds a day's level, on the log scale, not negative. Where it is not to be believed in a jump, it rises no more
+    /// than a creep would.
+    pub fn push(&mut self, level: f64, jumps: bool) {
+        let last = &self.days()[self.days().len().saturating_sub(STEP_DAYS)..];
+        let level = if jumps || last.is_empty() { level } else { level.min(mean(last) + STEP_NATS) };
         if usize::from(self.known) >= DAYS {
             self.days.rotate_left(1);
             self.known = DAYS as u16 - 1;
@@ -76,6 +82,13 @@ impl Levels {
         let days = self.days();
         let from = days.len().saturating_sub(PRESENT);
         self.anchor = Some((mean(&days[from..]) * STEPS_PER_NAT) as u16);
+    }
+
+    /// The mean level of the last days; `None` where it is too small to say anything.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        let days = self.days();
+        Some(mean(days)).filter(|&mean| !days.is_empty() && mean >= SMALL)
     }
 
     /// How far the level has crept within the window; `None` where it has not.
@@ -151,7 +164,7 @@ mod tests {
         for day in 0..days {
             let wobble = 0.1 * ((day * 7919 % 13) as f64 / 6.0 - 1.0);
             let growth = rate.ln_1p() * day.saturating_sub(28) as f64;
-            levels.push(7.0 + wobble + growth);
+            levels.push(7.0 + wobble + growth, true);
             let rise = levels.creep().filter(|rise| rise.nats > 9.0).or_else(|| levels.slow_rise());
             if let Some(rise) = rise {
                 return Some((day, rise.to - rise.from));
@@ -179,8 +192,8 @@ mod tests {
     #[test]
     fn one_huge_day_is_no_creep() {
         let mut levels = Levels::default();
-        (0..28).for_each(|_| levels.push(5.0));
-        levels.push(9.0);
+        (0..28).for_each(|_| levels.push(5.0, true));
+        levels.push(9.0, true);
         assert_eq!((levels.creep(), levels.slow_rise()), (None, None));
     }
 }

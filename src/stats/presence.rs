@@ -51,6 +51,8 @@ pub struct Trace {
 
 /// Nats from which a stretch should have held something, and the next one begins.
 const STRETCH_NATS: f64 = 3.3;
+/// Days from the first to the last at work from which one can say that they are even: three weekly runs.
+const EVEN_DAYS: i32 = 14;
 /// How much each further stretch counts against the one before: what stopped a bot once stops it again.
 const FURTHER: f64 = 0.7;
 
@@ -120,6 +122,20 @@ impl Presence {
             }
         }
         trace
+    }
+
+    /// Whether the days at work are spread evenly over the record: at most twice as far apart here as there, and over most
+    /// of it.
+    #[must_use]
+    pub fn is_even(&self) -> bool {
+        let mut busy = (self.last - DAYS + 1..=self.last).filter(|day| self.hours[day.rem_euclid(DAYS) as usize] != 0);
+        let Some(first) = busy.next() else { return false };
+        let (mut before, mut least, mut most) = (first, DAYS, 0);
+        for day in busy {
+            (least, most) = (least.min(day - before), most.max(day - before));
+            before = day;
+        }
+        before - first >= EVEN_DAYS && most <= 2 * least
     }
 
     /// Busy hours within a stretch of the record.

@@ -6,13 +6,16 @@
 
 mod graph;
 mod peaks;
+mod turn;
 mod volume;
 
 pub(super) use graph::{CallGraph, END, START};
 pub(super) use peaks::Peaks;
+pub(super) use turn::Turns;
 pub(super) use volume::{MEASURES, Measure, Volumes, totals};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::cluster::{Modes, TRAITS};
 use super::feature::Session;
@@ -24,7 +27,7 @@ use crate::stats::levels::{Levels, Rise};
 use crate::stats::novelty::Novelty;
 use crate::stats::presence::Presence;
 use crate::stats::week::WeekDensity;
-use crate::time::{Local, Span, Timestamp};
+use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
 /// The dimensions that are calibrated, by index: those that are scored session by session, then drift and absence.
 pub(super) const SCORED: usize = 11;
@@ -59,6 +62,8 @@ pub(super) struct Baseline {
     /// Sums of those levels today, and sessions in them.
     level_sums: [f32; LEVELS],
     level_sessions: u16,
+    /// What turns of a month did to it.
+    pub turns: Turns,
     /// Day on which a creep was told last.
     pub creep_told: i32,
     /// Places that it worked from, where events tell.
@@ -91,12 +96,23 @@ const DRIFT_TRUST: f64 = 0.1;
 const TRAITS_DAYS_MIN: f32 = 3.0;
 const TRAITS_SILENT_MAX: i64 = 14;
 
+/// Days at work below which a rhythm is one of weeks; nats of silence up to which a day is calm, and the share of calm
+/// days of a bot that is steady.
+const STEADY_DAYS_MIN: f32 = 8.0;
+const STEADY_NATS: f64 = 1.5;
+const STEADY_SHARE: f64 = 0.85;
+
 /// Most windows of the calendar for which a bot that seldom works is remembered.
 const STRETCH_MAX: f64 = 3.0;
 
 /// Scale of a tail of scores of which nothing is known yet, in nats, by dimension. Larger: young bots surprise less.
 /// Novelty is nearly a probability already; the order of steps has many ways to be rare.
 const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8, 0.8, 0.8, 0.8];
+
+/// Days at work without which a turn of the month has nothing to be held against, and the share of the allowance above
+/// which its levels say nothing of a creep.
+const TURN_DAYS_MIN: f32 = 3.0;
+const TURN_SHARE_LEVEL: f64 = 0.6;
 
 /// Levels that are followed for drift.
 pub(super) const LEVELS: usize = 3;
@@ -154,7 +170,7 @@ impl Baseline {
         // Who seldom works is remembered by days at work: for up to three windows of the calendar.
         let window = self.window(window_days);
         if f64::from(passed) > window {
-            *self = Self { first_day: Some(day), today: day, graph: self.graph.fresh(), ..Self::default() };
+            *self = Self { first_day: Some(day), today: day, graph: self.graph.fresh(), turns: self.turns.clone(), ..Self::default() };
             return None;
         }
         let closed = self.close_day(self.age_days(window_days) >= burn_in_days);
@@ -176,6 +192,7 @@ impl Baseline {
         }
         self.hourly.roll(passed, window);
         self.overlaps = self.overlaps.map(|days| days * factor as f32);
+        self.turns.forget(f64::from(passed));
         self.sessions *= factor as f32;
         self.days *= factor as f32;
         self.elapsed = (self.elapsed + passed as f32) * factor as f32;
@@ -212,6 +229,15 @@ impl Baseline {
     /// Days of the calendar that are remembered: the window, and more where days at work are few.
     pub(super) fn window(&self, window_days: u32) -> f64 {
         f64::from(window_days) * (3.0 * self.active_share()).clamp(1.0 / STRETCH_MAX, 1.0).recip()
+    }
+
+    /// Whether it keeps to a rhythm, so that its silences are no matter of chance: day by day, or over weeks where it has
+    /// few days.
+    pub(super) fn is_steady(&self) -> bool {
+        if self.days < STEADY_DAYS_MIN {
+            return self.presence.is_even();
+        }
+        self.calibrators.share_below(ABSENCE, STEADY_NATS).is_some_and(|share| share >= STEADY_SHARE)
     }
 
     /// Share of days on which the bot is at work, 0 to 1.
@@ -321,6 +347,17 @@ impl Baseline {
             + places
     }
 
+    /// Holds the day, one at the turn of a month, against the others; for bots that have others.
+    fn note_turn(&mut self) {
+        let Some((mean, _)) = self.daily_sessions().filter(|_| self.days >= TURN_DAYS_MIN) else { return };
+        let sessions = f32::from(self.level_sessions.max(1));
+        let levels = self.levels.iter().zip(self.level_sums);
+        let rise = |(levels, sum): (&Levels, f32)| levels.mean().map(|mean| f64::from(sum / sessions) - mean);
+        let rises: SmallVec<[f64; LEVELS]> = levels.filter_map(rise).collect();
+        let moved = rises.iter().sum::<f64>() / rises.len().max(1) as f64;
+        self.turns.note(moved, (f64::from(self.sessions_today) / mean).ln());
+    }
+
     fn close_day(&mut self, ripe: bool) -> ClosedDay {
         let mut closed = ClosedDay { day: self.today, counts: ripe && self.sessions_today > 0, ..ClosedDay::default() };
         if self.sessions_today > 0 {
@@ -329,12 +366,18 @@ impl Baseline {
             self.days += 1.0;
             self.daily_sessions_squared += count * count;
         }
-        (self.sessions_today, self.sessions_told) = (0, 0);
         self.volumes.close_day();
+        let turn = is_turn_of_month(self.today);
+        if turn && self.sessions_today > 0 {
+            self.note_turn();
+        }
+        (self.sessions_today, self.sessions_told) = (0, 0);
         if self.level_sessions > 0 {
             let sessions = f32::from(self.level_sessions);
+            // Where books are closed, a jump is none that lasts; what creeps goes on.
+            let jumps = !turn || self.turns.volume_share() < TURN_SHARE_LEVEL;
             for (at, levels) in self.levels.iter_mut().enumerate() {
-                levels.push(f64::from(self.level_sums[at] / sessions));
+                levels.push(f64::from(self.level_sums[at] / sessions), jumps);
                 let further = |best: Option<(usize, Rise)>, rise: Option<Rise>| match (best, rise) {
                     (Some((_, known)), Some(rise)) if rise.nats > known.nats => Some((at, rise)),
                     (None, Some(rise)) => Some((at, rise)),
@@ -343,8 +386,8 @@ impl Baseline {
                 closed.creep = further(closed.creep, levels.creep());
                 closed.slow = further(closed.slow, levels.slow_rise());
             }
-            (self.level_sums, self.level_sessions) = ([0.0; LEVELS], 0);
         }
+        (self.level_sums, self.level_sessions) = ([0.0; LEVELS], 0);
         // A creep that is taken for usual on its first day is never told: it is learned lightly.
         let creep = closed.creep.map_or(0.0, |(_, rise)| rise.nats);
         self.peaks.note(DRIFT, creep, if creep > 0.0 { DRIFT_TRUST } else { 1.0 });

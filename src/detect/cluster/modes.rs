@@ -57,6 +57,8 @@ pub(in crate::detect) struct Distance {
     pub measure: usize,
     /// What the mode has of it.
     pub usual: f64,
+    /// Whether all modes have more of it.
+    pub least: bool,
     /// How many modes there are.
     pub modes: usize,
 }
@@ -112,6 +114,7 @@ impl Modes {
                 spreads: apart(measure),
                 measure,
                 usual: f64::from(mode.center[measure]).exp_m1(),
+                least: self.found.iter().all(|mode| logs[measure] < f64::from(mode.center[measure])),
                 modes: self.found.len(),
             }
         };

@@ -54,6 +54,8 @@ pub(super) struct Context<'a> {
     pub start: Local,
     /// The same, had the zone's clock not been changed within the window; none where it was not.
     pub unshifted: Option<Local>,
+    /// Whether the zone's clock was changed shortly before, so that what runs by it may run twice.
+    pub clock_changed: bool,
     /// Whether it began at the turn of a month.
     pub turn_of_month: bool,
     /// Fingerprints of roles that were granted with a ticket.

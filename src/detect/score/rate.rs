@@ -13,19 +13,22 @@ use crate::detect::baseline::Baseline;
 pub(super) fn score(baseline: &Baseline, context: &Context<'_>) -> Score {
     let day = daily(baseline, context);
     let within = baseline.within_hour(context.start);
-    let allowed = (f64::from(within) / allowance(context).sqrt()).ceil() as u32;
+    let allowed = (f64::from(within) / allowance(baseline, context).sqrt()).ceil() as u32;
     let p = baseline.hourly.p_at_least(allowed, context.profile.rate.dispersion_min);
     day.max(Score::new(-p.ln(), Why::Burst { sessions: within }))
 }
 
 /// What closes the books runs more often.
-fn allowance(context: &Context<'_>) -> f64 {
-    if context.turn_of_month { context.profile.rate.turn_of_month_factor } else { 1.0 }
+fn allowance(baseline: &Baseline, context: &Context<'_>) -> f64 {
+    if !context.turn_of_month {
+        return 1.0;
+    }
+    1.0 + (context.profile.rate.turn_of_month_factor - 1.0) * baseline.turns.rate_share()
 }
 
 fn daily(baseline: &Baseline, context: &Context<'_>) -> Score {
     let sessions = baseline.sessions_today - baseline.sessions_told.min(baseline.sessions_today);
-    let today = (f64::from(sessions) / allowance(context)).ceil() as u32;
+    let today = (f64::from(sessions) / allowance(baseline, context)).ceil() as u32;
     let Some((mean, variance)) = baseline.daily_sessions() else { return Score::USUAL };
     if f64::from(today) <= mean || mean <= 0.0 {
         return Score::USUAL;

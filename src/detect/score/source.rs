@@ -112,7 +112,7 @@ pub(super) fn runs_apart(session: &Session, others: &[Session]) -> Option<usize>
 
 /// A session on another host while this one runs, as seldom as that was.
 fn overlap(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
-    let Some(at) = runs_apart(session, context.others) else { return Score::USUAL };
+    let Some(at) = runs_apart(session, context.others).filter(|_| !context.clock_changed) else { return Score::USUAL };
     // Whoever works from several hosts, and several times a day, will some day do so twice at once.
     let hosts = session.hosts.iter().chain(&context.others[at].hosts);
     let own = hosts.into_iter().all(|host| baseline.hosts.knows(host));

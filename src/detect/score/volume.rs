@@ -21,7 +21,7 @@ pub(super) fn session(baseline: &Baseline, session: &Session, context: &Context<
         if never(history, amount) {
             continue;
         }
-        let high = history.p_side(amount / allowance(context), Side::High, profile.spread_floor);
+        let high = history.p_side(amount / allowance(baseline, context), Side::High, profile.spread_floor);
         let low = history.p_side(amount, Side::Low, profile.spread_floor);
         let (p, side) = if context.closed && low < high {
             ((2.0 * low).clamp(profile.low_side_p_min, 1.0), Side::Low)
@@ -44,7 +44,7 @@ pub(super) fn running(baseline: &Baseline, session: &Session, context: &Context<
         let hour = (Scope::Hour, &volumes.hour[at], volumes.this_hour[at]);
         let day = (Scope::Day, &volumes.day[at], volumes.untold_day(at));
         for (scope, history, amount) in [hour, day] {
-            let p = history.p_side(amount / allowance(context), Side::High, profile.spread_floor);
+            let p = history.p_side(amount / allowance(baseline, context), Side::High, profile.spread_floor);
             worst.add(p, Why::Volume { scope, measure, side: Side::High, amount });
         }
     }
@@ -61,10 +61,9 @@ pub(super) fn modes(baseline: &Baseline, session: &Session, context: &Context<'_
     }
     let amounts = totals(session);
     let Some(distance) = baseline.modes.distance(amounts) else { return Score::USUAL };
-    // Too little of everything is a failed run, and never told alone.
-    let low = distance.spreads < 0.0 && distance.modes == 1;
-    let spreads = distance.spreads.abs() - allowance(context).ln();
-    if low || spreads <= 0.0 {
+    // Less than all of them is a failed run, and never told alone.
+    let spreads = distance.spreads.abs() - allowance(baseline, context).ln();
+    if distance.least || spreads <= 0.0 {
         return Score::USUAL;
     }
     let (measure, amount) = (MEASURES[distance.measure], amounts[distance.measure]);
@@ -100,18 +99,26 @@ impl Worst {
     }
 }
 
-/// What closes the books moves more, at the first quarter's end that is lived through, too.
-fn allowance(context: &Context<'_>) -> f64 {
-    if context.turn_of_month { context.profile.volume.turn_of_month_factor } else { 1.0 }
+/// What closes the books moves more, at the first quarter's end that is lived through, too; others moved no more before.
+fn allowance(baseline: &Baseline, context: &Context<'_>) -> f64 {
+    if !context.turn_of_month {
+        return 1.0;
+    }
+    1.0 + (context.profile.volume.turn_of_month_factor - 1.0) * baseline.turns.volume_share()
 }
 
 /// Nats of volume that a release may bring.
 const ANNOUNCED_NATS: f64 = 7.0;
 
+/// Nats that a day at work proves of what a call moves. Larger: who was seen twice is believed to know no other size.
+const CALL_DAY_NATS: f64 = 1.5;
+
 /// P-value of what one call of an endpoint moved; `None` while too little is known of it.
 pub(in crate::detect) fn p_call(baseline: &Baseline, number: u16, moved: f64, spread_floor: f64) -> Option<f64> {
     let history = &baseline.graph.endpoint(number)?.moved;
-    (history.total() >= 5.0).then(|| history.p_side(moved, Side::High, spread_floor))
+    // Calls of one day are much alike: a day is worth so many nats, however many calls it had.
+    let least = (-CALL_DAY_NATS * f64::from(baseline.days)).exp();
+    (history.total() >= 5.0).then(|| history.p_side(moved, Side::High, spread_floor).max(least))
 }
 
 /// A quantity that this bot never has and has not now.
