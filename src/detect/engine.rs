@@ -229,7 +229,8 @@ impl Engine {
         bot.baseline.events += 1;
         let day = self.zones[usize::from(bot.zone)].1.local(event.ts).day;
         let burn_in = self.profile.calibration.burn_in_share * f64::from(self.settings.mature_days);
-        let closed = bot.baseline.roll(day, self.settings.baseline_days, burn_in);
+        let announced = bot.windows.new_level(event.ts);
+        let closed = bot.baseline.roll(day, self.settings.baseline_days, burn_in, announced);
         if let Some(closed) = closed {
             judge::day(self, at, &event, &closed, output);
         }

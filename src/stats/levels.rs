@@ -7,7 +7,7 @@
 //! level must have risen by a least factor at all, so that constant jobs may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
 //! a rise beyond [`RISE_SLOW`] is told: a window that forgets would follow the frog.
 //!
-//! 62 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.
+//! 64 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -45,6 +45,19 @@ pub struct Levels {
     /// How many of them are known; the rest is 0.
     known: u16,
     anchor: Option<u16>,
+    /// How many of the newest days are of a change that was announced and is not over.
+    announced: u16,
+}
+
+/// How far a day's level is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Day {
+    /// As it is.
+    Plain,
+    /// Not in a jump: it rises no more than a creep would.
+    Doubtful,
+    /// As a new level, that an announced change brings: what was before is moved to it.
+    Announced,
 }
 
 /// A level that rose.
@@ -61,11 +74,16 @@ pub struct Rise {
 }
 
 impl Levels {
-    /// Adds a day's level, on the log scale, not negative. Where it is not to be believed in a jump, it rises no more
-    /// than a creep would.
-    pub fn push(&mut self, level: f64, jumps: bool) {
+    /// Adds a day's level, on the log scale, not negative.
+    pub fn push(&mut self, level: f64, day: Day) {
+        match day {
+            Day::Announced => self.announced = (self.announced + 1).min(DAYS as u16),
+            Day::Plain | Day::Doubtful if self.announced > 0 => self.rebase(),
+            Day::Plain | Day::Doubtful => {}
+        }
         let last = &self.days()[self.days().len().saturating_sub(STEP_DAYS)..];
-        let level = if jumps || last.is_empty() { level } else { level.min(mean(last) + STEP_NATS) };
+        let doubtful = day == Day::Doubtful && !last.is_empty();
+        let level = if doubtful { level.min(mean(last) + STEP_NATS) } else { level };
         if usize::from(self.known) >= DAYS {
             self.days.rotate_left(1);
             self.known = DAYS as u16 - 1;
@@ -74,6 +92,20 @@ impl Levels {
         self.known += 1;
         if self.anchor.is_none() && usize::from(self.known) >= ANCHOR {
             self.anchor = Some((mean(&self.days[..ANCHOR]) * STEPS_PER_NAT) as u16);
+        }
+    }
+
+    /// The announced change is over: what was before it is moved to the level that it brought.
+    fn rebase(&mut self) {
+        let known = usize::from(self.known).min(DAYS);
+        let (before, since) = self.days[..known].split_at_mut(known - usize::from(self.announced).min(known));
+        self.announced = 0;
+        if before.is_empty() || since.is_empty() {
+            return;
+        }
+        let rise = ((mean(since) - mean(before)) * STEPS_PER_NAT) as i32;
+        for day in before.iter_mut().chain(&mut self.anchor) {
+            *day = (i32::from(*day) + rise).clamp(0, i32::from(u16::MAX)) as u16;
         }
     }
 
@@ -164,7 +196,7 @@ mod tests {
         for day in 0..days {
             let wobble = 0.1 * ((day * 7919 % 13) as f64 / 6.0 - 1.0);
             let growth = rate.ln_1p() * day.saturating_sub(28) as f64;
-            levels.push(7.0 + wobble + growth, true);
+            levels.push(7.0 + wobble + growth, Day::Plain);
             let rise = levels.creep().filter(|rise| rise.nats > 9.0).or_else(|| levels.slow_rise());
             if let Some(rise) = rise {
                 return Some((day, rise.to - rise.from));
@@ -192,8 +224,8 @@ mod tests {
     #[test]
     fn one_huge_day_is_no_creep() {
         let mut levels = Levels::default();
-        (0..28).for_each(|_| levels.push(5.0, true));
-        levels.push(9.0, true);
+        (0..28).for_each(|_| levels.push(5.0, Day::Plain));
+        levels.push(9.0, Day::Plain);
         assert_eq!((levels.creep(), levels.slow_rise()), (None, None));
     }
 }

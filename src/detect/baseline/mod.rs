@@ -23,7 +23,7 @@ use super::profile::Profile;
 use crate::stats::calibrate::{Calibrators, SCORES_MAX};
 use crate::stats::daily_peak::DailyPeak;
 use crate::stats::forget;
-use crate::stats::levels::{Levels, Rise};
+use crate::stats::levels::{Day, Levels, Rise};
 use crate::stats::novelty::Novelty;
 use crate::stats::presence::Presence;
 use crate::stats::week::WeekDensity;
@@ -156,8 +156,15 @@ impl Baseline {
         f64::from(age).min(f64::from(window_days))
     }
 
-    /// Moves to a local day; says what the day was like that is over. After too long a silence a new life begins.
-    pub(super) fn roll(&mut self, day: i32, window_days: u32, burn_in_days: f64) -> Option<ClosedDay> {
+    /// Moves to a local day; says what the day was like that is over, and whether a change of its level was announced.
+    /// After too long a silence a new life begins.
+    pub(super) fn roll(
+        &mut self,
+        day: i32,
+        window_days: u32,
+        burn_in_days: f64,
+        announced: bool,
+    ) -> Option<ClosedDay> {
         let Some(_) = self.first_day else {
             self.first_day = Some(day);
             self.today = day;
@@ -173,7 +180,7 @@ impl Baseline {
             *self = Self { first_day: Some(day), today: day, graph: self.graph.fresh(), turns: self.turns.clone(), ..Self::default() };
             return None;
         }
-        let closed = self.close_day(self.age_days(window_days) >= burn_in_days);
+        let closed = self.close_day(self.age_days(window_days) >= burn_in_days, announced);
         let factor = forget(f64::from(passed), window);
         let oldest = day - window as i32;
         self.week.forget(factor);
@@ -358,7 +365,7 @@ impl Baseline {
         self.turns.note(moved, (f64::from(self.sessions_today) / mean).ln());
     }
 
-    fn close_day(&mut self, ripe: bool) -> ClosedDay {
+    fn close_day(&mut self, ripe: bool, announced: bool) -> ClosedDay {
         let mut closed = ClosedDay { day: self.today, counts: ripe && self.sessions_today > 0, ..ClosedDay::default() };
         if self.sessions_today > 0 {
             let count = self.sessions_today as f32;
@@ -375,9 +382,14 @@ impl Baseline {
         if self.level_sessions > 0 {
             let sessions = f32::from(self.level_sessions);
             // Where books are closed, a jump is none that lasts; what creeps goes on.
-            let jumps = !turn || self.turns.volume_share() < TURN_SHARE_LEVEL;
+            let doubtful = turn && self.turns.volume_share() >= TURN_SHARE_LEVEL;
+            let day = match (announced, doubtful) {
+                (true, _) => Day::Announced,
+                (false, true) => Day::Doubtful,
+                (false, false) => Day::Plain,
+            };
             for (at, levels) in self.levels.iter_mut().enumerate() {
-                levels.push(f64::from(self.level_sums[at] / sessions), jumps);
+                levels.push(f64::from(self.level_sums[at] / sessions), day);
                 let further = |best: Option<(usize, Rise)>, rise: Option<Rise>| match (best, rise) {
                     (Some((_, known)), Some(rise)) if rise.nats > known.nats => Some((at, rise)),
                     (None, Some(rise)) => Some((at, rise)),

@@ -62,14 +62,16 @@ pub(super) fn modes(baseline: &Baseline, session: &Session, context: &Context<'_
     let amounts = totals(session);
     let Some(distance) = baseline.modes.distance(amounts) else { return Score::USUAL };
     // Less than all of them is a failed run, and never told alone.
-    let spreads = distance.spreads.abs() - allowance(baseline, context).ln();
-    if distance.least || spreads <= 0.0 {
+    let spreads = if distance.least { LEAST_SHARE * distance.spreads.abs() } else { distance.spreads.abs() - allowance(baseline, context).ln() };
+    if spreads <= 0.0 {
         return Score::USUAL;
     }
     let (measure, amount) = (MEASURES[distance.measure], amounts[distance.measure]);
     let why = Why::NoMode { measure, amount, usual: distance.usual, modes: distance.modes };
     Score::new(spreads, why).excusable_to(ANNOUNCED_SPREADS)
 }
+
+const LEAST_SHARE: f64 = 0.5;
 
 /// Spreads that a release may bring.
 const ANNOUNCED_SPREADS: f64 = 5.0;
