@@ -401,12 +401,10 @@ fn learn(
     let mut each = Trust::even(trust);
     // A manual run says nothing of the schedule.
     each.time = if by_hand { 0.0 } else { trust };
-    // A record set by what paged would hide the next stranger; three such days are one that counts.
-    let record = if severity.is_some_and(Severity::pages) { trust * trust } else { trust };
     let bot = &mut engine.bots[at as usize];
     for (dimension, (score, excused)) in judgment.scores.iter().zip(judgment.excused).enumerate() {
         if !excused {
-            bot.baseline.peaks.note(dimension, score.nats, record);
+            bot.baseline.peaks.note(dimension, score.nats, trust);
         }
     }
     bot.baseline.note_overlap(judgment.overlap, trust);

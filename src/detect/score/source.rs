@@ -9,6 +9,7 @@ use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
 use crate::detect::feature::Session;
 use crate::stats::novelty::NoveltyPrior;
+use crate::time::Span;
 
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let (prior, today) = (context.profile.novelty_prior(), baseline.today);
@@ -121,5 +122,18 @@ fn overlap(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Sco
     let prior = NoveltyPrior { c, ..context.profile.novelty_prior() };
     let once = if own { f64::from(baseline.overlaps[0]) * OTHER_HOST } else { 0.0 };
     let p = prior.chance(once.max(f64::from(baseline.overlaps[1])), f64::from(baseline.days));
-    Score::new(-p.min(1.0).ln(), Why::TwoPlaces { other: at })
+    let by_chance = if own { coincidence(baseline, session, &context.others[at]) } else { 0.0 };
+    Score::new(-p.max(by_chance).min(1.0).ln(), Why::TwoPlaces { other: at })
+}
+
+/// Probability of a day on which two of the bot's sessions run on different hosts by chance: of those that begin at any
+/// time, as work comes in. A timetable leaves nothing to chance.
+fn coincidence(baseline: &Baseline, one: &Session, other: &Session) -> f64 {
+    let Some((sessions, _)) = baseline.daily_sessions().filter(|_| !baseline.is_steady()) else { return 0.0 };
+    let hours = (baseline.week.busy_hours() as f64 / 7.0).clamp(1.0, 24.0);
+    let lasting = |session: &Session| session.newest - session.opened;
+    let mean_hours = (lasting(one) + lasting(other)).as_micros() as f64 / Span::HOUR.as_micros() as f64 / 2.0;
+    // As many pairs as there are, each of which meets within two durations out of the hours at work.
+    let pairs = sessions * (sessions - 1.0).max(0.0) / 2.0;
+    1.0 - (-OTHER_HOST * pairs * 2.0 * mean_hours / hours).exp()
 }
