@@ -25,6 +25,8 @@ pub struct Profile {
     pub privilege: PrivilegeProfile,
     /// Scores to probabilities.
     pub calibration: CalibrationProfile,
+    /// Probabilities to one.
+    pub fuse: FuseProfile,
     /// Probabilities to severities.
     pub decide: DecideProfile,
     /// Verdicts to trust.
@@ -135,6 +137,48 @@ pub struct PrivilegeProfile {
 pub struct CalibrationProfile {
     /// Days not counted, as a share of those to maturity.
     pub burn_in_share: f64,
+}
+
+/// See `[fuse]`: weights.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FuseProfile {
+    /// Time of day and week.
+    pub time: f64,
+    /// Host, network, device, place.
+    pub source: f64,
+    /// Endpoints called.
+    pub operations: f64,
+    /// What the session moved.
+    pub session_volume: f64,
+    /// Roles.
+    pub privilege: f64,
+    /// How often.
+    pub rate: f64,
+    /// Order of the calls.
+    pub order: f64,
+    /// What hour, day and single calls moved.
+    pub running_volume: f64,
+    /// Distance from the modes of working.
+    pub modes: f64,
+}
+
+impl FuseProfile {
+    /// In the order of the scorers.
+    #[must_use]
+    pub fn weights(&self) -> [f64; 9] {
+        [
+            self.time,
+            self.source,
+            self.operations,
+            self.session_volume,
+            self.privilege,
+            self.rate,
+            self.order,
+            self.running_volume,
+            self.modes,
+        ]
+    }
 }
 
 /// See `[decide]`: multiples of the page rate.

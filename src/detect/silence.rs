@@ -126,7 +126,8 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
     }
     let since = odd.since;
     // Those that work alike, the tenant, everybody: whichever circle is silent is the cause.
-    let circles = |from| [Circle::Cohort, Circle::Tenant, Circle::All].map(|circle| others(engine, at, from, now, circle));
+    let circles =
+        |from| [Circle::Cohort, Circle::Tenant, Circle::All].map(|circle| others(engine, at, from, now, circle));
     // Since shortly before, and over the day: in the night behind a holiday nobody is due, and all were in its day.
     let circles = [circles(since - BEFORE), circles((now - Span::DAY).min(since - BEFORE))].concat();
     let asked = circles.iter().any(|others| others.due >= OTHERS_MIN);

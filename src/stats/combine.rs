@@ -13,6 +13,15 @@ pub fn harmonic(p: &[f64]) -> f64 {
     if p.is_empty() { 1.0 } else { (p.len() as f64 / sum).max(f64::MIN_POSITIVE) }
 }
 
+/// The same with a weight for each, of any sum: what is given more of the chance for error has to prove less. With equal
+/// weights it is [`harmonic`].
+#[must_use]
+pub fn weighted_harmonic<const N: usize>(p: &[f64; N], weights: &[f64; N]) -> f64 {
+    let total: f64 = weights.iter().sum();
+    let sum: f64 = p.iter().zip(weights).map(|(p, weight)| weight / p.clamp(f64::MIN_POSITIVE, 1.0)).sum();
+    (total / sum).max(f64::MIN_POSITIVE)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -24,6 +33,13 @@ mod tests {
         assert!((harmonic(&[1e-6, 1.0, 1.0, 1.0, 1.0, 1.0]) / 6e-6 - 1.0).abs() < 1e-4);
         assert!(harmonic(&[1e-300, 1.0]) < 1e-299);
         assert!((harmonic(&[]) - 1.0).abs() < 1e-12 && (harmonic(&[1.0; 9]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_weight_is_a_share_of_the_chance_for_error() {
+        let p = [1e-6, 1.0, 1.0];
+        assert!((weighted_harmonic(&p, &[1.0; 3]) / harmonic(&p) - 1.0).abs() < 1e-12);
+        assert!((weighted_harmonic(&p, &[2.0, 1.0, 1.0]) / 2e-6 - 1.0).abs() < 1e-4);
     }
 
     proptest! {

@@ -158,13 +158,7 @@ impl Baseline {
 
     /// Moves to a local day; says what the day was like that is over, and whether a change of its level was announced.
     /// After too long a silence a new life begins.
-    pub(super) fn roll(
-        &mut self,
-        day: i32,
-        window_days: u32,
-        burn_in_days: f64,
-        announced: bool,
-    ) -> Option<ClosedDay> {
+    pub(super) fn roll(&mut self, day: i32, window_days: u32, burn_in_days: f64, announced: bool) -> Option<ClosedDay> {
         let Some(_) = self.first_day else {
             self.first_day = Some(day);
             self.today = day;
@@ -177,7 +171,13 @@ impl Baseline {
         // Who seldom works is remembered by days at work: for up to three windows of the calendar.
         let window = self.window(window_days);
         if f64::from(passed) > window {
-            *self = Self { first_day: Some(day), today: day, graph: self.graph.fresh(), turns: self.turns.clone(), ..Self::default() };
+            *self = Self {
+                first_day: Some(day),
+                today: day,
+                graph: self.graph.fresh(),
+                turns: self.turns.clone(),
+                ..Self::default()
+            };
             return None;
         }
         let closed = self.close_day(self.age_days(window_days) >= burn_in_days, announced);

@@ -17,7 +17,7 @@ use super::feature::Session;
 use super::fleet::Fleet;
 use super::profile::Profile;
 use crate::alert::Dimension;
-use crate::stats::combine::harmonic;
+use crate::stats::combine::weighted_harmonic;
 use crate::stats::log_histogram::Side;
 use crate::time::Local;
 
@@ -114,7 +114,7 @@ pub(super) struct Judgment {
     pub excused: [bool; BY_SESSION],
     /// Whether another session ran at the same time, and if so, whether on another host.
     pub overlap: Option<bool>,
-    /// Harmonic mean of the p-values.
+    /// Weighted harmonic mean of the p-values.
     pub fused: f64,
     /// How often something at least as odd is expected on a day of this bot.
     pub daily_rate: f64,
@@ -164,7 +164,7 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
             p[at] = (-baseline.oddness(at, score.nats)).exp();
         }
     }
-    let fused = harmonic(&p);
+    let fused = weighted_harmonic(&p, &context.profile.fuse.weights());
     let overlap = source::overlapping(session, context.others);
     Judgment { scores, p, excused, overlap, fused, daily_rate: fused * baseline.active_share() }
 }

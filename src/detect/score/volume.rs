@@ -62,7 +62,11 @@ pub(super) fn modes(baseline: &Baseline, session: &Session, context: &Context<'_
     let amounts = totals(session);
     let Some(distance) = baseline.modes.distance(amounts) else { return Score::USUAL };
     // Less than all of them is a failed run, and never told alone.
-    let spreads = if distance.least { LEAST_SHARE * distance.spreads.abs() } else { distance.spreads.abs() - allowance(baseline, context).ln() };
+    let spreads = if distance.least {
+        LEAST_SHARE * distance.spreads.abs()
+    } else {
+        distance.spreads.abs() - allowance(baseline, context).ln()
+    };
     if spreads <= 0.0 {
         return Score::USUAL;
     }
