@@ -1,0 +1,103 @@
+//! The alert log within settling: on a thread that may wait for the disk, and never in the way of an alert.
+//!
+//! What cannot be written waits in the log and is tried again with every batch. Meanwhile alerts go out as ever, and no
+//! snapshot is written, so that the events of what waits are read again after a crash.
+
+use std::sync::Arc;
+
+use crate::alert::Alert;
+use crate::runtime::audit::head::Head;
+use crate::runtime::audit::log::{AlertLog, LogError};
+use crate::runtime::health::HealthState;
+use crate::runtime::metrics::LogMetrics;
+use crate::runtime::store::format::LogPlace;
+
+/// The log, its figures, and where its faults are told.
+#[derive(Debug)]
+pub struct LogWriter {
+    log: Option<AlertLog>,
+    metrics: LogMetrics,
+    health: HealthState,
+}
+
+impl LogWriter {
+    /// A writer on an open log; none where no state is kept.
+    #[must_use]
+    pub fn new(log: Option<AlertLog>, metrics: LogMetrics, health: HealthState) -> Self {
+        let writer = Self { log, metrics, health };
+        writer.tell();
+        writer
+    }
+
+    /// Writes alerts, and whatever has waited. What fails is told and waits. Returns the head if one was due.
+    pub async fn write(&mut self, alerts: &[Arc<Alert>]) -> Option<Head> {
+        if alerts.is_empty() && self.log.as_ref().is_none_or(|log| log.waiting() == 0) {
+            return None;
+        }
+        let (alerts, dropped) = (alerts.to_vec(), self.metrics.dropped.clone());
+        let take = move |log: &mut AlertLog| {
+            for alert in &alerts {
+                if let Err(error) = log.take(alert) {
+                    dropped.inc();
+                    tracing::error!(alert = alert.id, reason = error.reason(), %error, "alert is not logged");
+                }
+            }
+            log.flush()
+        };
+        self.on_thread(take).await.unwrap_or(None)
+    }
+
+    /// Makes everything safe on the disk, and signs for it. Returns the head if there is a new one.
+    ///
+    /// # Errors
+    /// The disk. No snapshot may be written then.
+    pub async fn seal(&mut self) -> Result<Option<Head>, LogError> {
+        self.on_thread(AlertLog::seal).await
+    }
+
+    /// The log's place, for the snapshot.
+    #[must_use]
+    pub fn place(&self) -> Option<LogPlace> {
+        self.log.as_ref().and_then(AlertLog::place)
+    }
+
+    async fn on_thread<F>(&mut self, task: F) -> Result<Option<Head>, LogError>
+    where
+        F: FnOnce(&mut AlertLog) -> Result<Option<Head>, LogError> + Send + 'static,
+    {
+        let Some(mut log) = self.log.take() else { return Ok(None) };
+        let (written, waited, records) = (log.written(), log.waiting() > 0, self.metrics.records.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let done = task(&mut log);
+            records.inc_by(log.written() - written);
+            (log, done)
+        });
+        let done = match done.await {
+            Ok((log, done)) => {
+                self.log = Some(log);
+                done
+            }
+            Err(error) => {
+                tracing::error!(%error, "the alert log's thread died; alerts are logged no more");
+                Ok(None)
+            }
+        };
+        self.tell();
+        if let Err(error) = &done {
+            self.metrics.failures.inc();
+            self.health.set_error(error);
+            // Told once; each batch tries again.
+            if !waited {
+                tracing::error!(reason = error.reason(), %error, "alerts wait for the alert log");
+            }
+        }
+        done
+    }
+
+    fn tell(&self) {
+        let Some(log) = &self.log else { return };
+        self.metrics.signed.set(i64::try_from(log.signed()).unwrap_or(i64::MAX));
+        self.metrics.waiting.set(i64::try_from(log.waiting()).unwrap_or(i64::MAX));
+        self.health.set_log_waiting(log.waiting());
+    }
+}
