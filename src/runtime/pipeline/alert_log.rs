@@ -101,3 +101,45 @@ impl LogWriter {
         self.health.set_log_waiting(log.waiting());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Severity;
+    use crate::runtime::audit::files;
+    use crate::runtime::audit::log::LogParams;
+    use crate::runtime::notify::outbox::tests::alert;
+
+    #[tokio::test]
+    async fn what_cannot_be_written_waits_and_is_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let params = LogParams { key_file: None, file_bytes_max: 300, files_max: 9 };
+        let (log, _) = AlertLog::open(dir.path(), params, None).expect("opens");
+        let metrics = LogMetrics::new(&prometheus::Registry::new()).expect("registers");
+        let health = HealthState::new(None);
+        let mut writer = LogWriter::new(Some(log), metrics.clone(), health.clone());
+        let alert = |id: &str| Arc::new(alert(id, Severity::High));
+        assert_eq!(writer.write(&[alert("a1")]).await, None);
+        // Something is in the way of the next file, as a full disk would be.
+        let next = files::full_path(dir.path(), 1);
+        std::fs::create_dir(&next).expect("makes a directory");
+        assert_eq!(writer.write(&[alert("a2")]).await, None);
+        assert!(writer.seal().await.is_err() && writer.place().is_none(), "no snapshot is written meanwhile");
+        assert_eq!((metrics.records.get(), metrics.waiting.get(), metrics.failures.get()), (1, 1, 2));
+        let missing = health.readiness().expect_err("not ready");
+        assert!(missing.contains(&"the alert log cannot be written: 1 alerts wait for it".to_owned()), "{missing:?}");
+        std::fs::remove_dir(&next).expect("gives way");
+        writer.write(&[]).await;
+        assert_eq!((metrics.records.get(), metrics.waiting.get(), metrics.signed.get()), (2, 0, 1));
+        assert_eq!(writer.seal().await.expect("signs").map(|head| head.number), Some(2));
+    }
+
+    #[tokio::test]
+    async fn without_state_nothing_is_logged() {
+        let metrics = LogMetrics::new(&prometheus::Registry::new()).expect("registers");
+        let mut writer = LogWriter::new(None, metrics.clone(), HealthState::new(None));
+        assert_eq!(writer.write(&[Arc::new(alert("a1", Severity::High))]).await, None);
+        assert!(writer.seal().await.is_ok_and(|head| head.is_none()) && writer.place().is_none());
+        assert_eq!(metrics.records.get(), 0);
+    }
+}
