@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests read and change the files of the log")]
 
+use proptest::prelude::*;
+use proptest::sample::Index;
 use tempfile::TempDir;
 
 use super::super::verify::tests::verified;
@@ -91,6 +93,66 @@ fn after_a_crash_what_is_computed_again_is_logged_once() {
     assert!(log.place().is_some_and(|place| place.awaited.is_empty()));
     assert_eq!(ids(&dir), [&numbered(1..=7)[..], &numbered(7..=7)].concat());
     assert_eq!(verified(dir.path()).fault, None);
+}
+
+/// What befalls a process that computes one alert after the other.
+#[derive(Clone, Debug)]
+enum Fate {
+    Alerts(u32),
+    Snapshot,
+    /// The process ends.
+    Kill,
+    /// The machine does: what was not synced is cut somewhere.
+    PowerCut(Index),
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        3 => (1..6_u32).prop_map(Fate::Alerts),
+        2 => Just(Fate::Snapshot),
+        1 => Just(Fate::Kill),
+        1 => any::<Index>().prop_map(Fate::PowerCut),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_ends_it_the_log_holds_each_alert_once(fates in proptest::collection::vec(fate(), 1..20)) {
+        let dir = dir();
+        let mut log = open(&dir, None);
+        let (mut done, mut kept, mut synced) = (0, (0, None), 0);
+        for fate in fates {
+            match fate {
+                Fate::Alerts(count) => {
+                    write(&mut log, done + 1..=done + count);
+                    done += count;
+                }
+                Fate::Snapshot => {
+                    if log.seal().expect("signs").is_some() {
+                        synced = log.offset;
+                    }
+                    kept = (done, log.place());
+                }
+                Fate::Kill | Fate::PowerCut(_) => {
+                    let unsynced = log.offset - synced;
+                    drop(log);
+                    if let Fate::PowerCut(index) = fate {
+                        let file = OpenOptions::new().write(true).open(dir.path().join(CURRENT_NAME)).expect("opens");
+                        file.set_len(synced + index.index(unsynced as usize + 1) as u64).expect("cuts");
+                    }
+                    // The stream is read again from the snapshot's position.
+                    log = open(&dir, kept.1.clone());
+                    done = kept.0;
+                }
+            }
+        }
+        log.seal().expect("signs");
+        // What was alive at the end is in the log; alerts of the last life may still be to come again.
+        let ids = ids(&dir);
+        prop_assert_eq!(&ids, &numbered(1..=ids.len() as u32));
+        prop_assert!(ids.len() as u32 >= done);
+        prop_assert_eq!(verified(dir.path()).fault, None);
+    }
 }
 
 #[test]
