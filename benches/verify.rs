@@ -38,7 +38,7 @@ fn main() -> io::Result<()> {
     told(&mut out, "whole", &dir)?;
     let middle = records / 2;
     for (name, change) in [
-        ("edited", edit as fn(&mut Vec<Vec<u8>>, usize)),
+        ("edited", (|lines, at| edit(&mut lines[at])) as fn(&mut Vec<Vec<u8>>, usize)),
         ("removed", |lines, at| drop(lines.remove(at))),
         ("swapped", |lines, at| lines.swap(at, at + 1)),
         ("cut tail", |lines, at| lines.truncate(at)),
@@ -72,8 +72,7 @@ fn write(dir: &Path, records: u64) -> io::Result<()> {
 }
 
 /// Changes one digit of a record's score.
-fn edit(lines: &mut Vec<Vec<u8>>, at: usize) {
-    let line = &mut lines[at];
+fn edit(line: &mut [u8]) {
     if let Some(byte) = line.iter_mut().rev().skip(200).find(|byte| byte.is_ascii_digit()) {
         *byte = if *byte == b'1' { b'2' } else { b'1' };
     }
@@ -83,7 +82,7 @@ fn edit(lines: &mut Vec<Vec<u8>>, at: usize) {
 fn holding(all: &[PathBuf], record: u64) -> io::Result<(PathBuf, Option<usize>)> {
     let mut before = 0;
     for path in all {
-        let lines = fs::read(path)?.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let lines = fs::read(path)?.split_inclusive(|byte| *byte == b'\n').count() as u64;
         if record <= before + lines {
             return Ok((path.clone(), Some((record - before - 1) as usize)));
         }
