@@ -8,7 +8,7 @@
 //! After a crash the stream is read again from the snapshot's position, and alerts are computed again that are in the
 //! log already. The snapshot carries the log's place, so that only what lies behind it is read at the start: those
 //! records are awaited, and each is passed over once when it comes. They are carried on in later snapshots until they
-//! have come.
+//! have come, or the stream has been read to where it ended at the crash and beyond.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -125,6 +125,8 @@ impl AlertLog {
         let public = dir.join(PUBLIC_NAME);
         signer.public().keep(&public)?;
         let found = open::open(dir, place, &PublicKey::read(&public)?)?;
+        // Keys and files that were made here are there after a power cut, too.
+        sync_dir(dir)?;
         let Found { file, first, offset, link, signed, oldest, awaited, damage } = found;
         let log = Self {
             dir: dir.to_owned(),
@@ -199,6 +201,11 @@ impl AlertLog {
             return Ok(head);
         }
         self.sign(self.oldest).map(Some)
+    }
+
+    /// Forgets what a crash could have let come again: everything from before it has been read.
+    pub fn await_no_more(&mut self) {
+        self.awaited.clear();
     }
 
     /// The place of the last record, for the snapshot; none while something waits for the disk.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::BATCHES_QUEUED;
 use crate::alert::Alert;
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::{AlertLog, LogError};
@@ -12,19 +13,25 @@ use crate::runtime::health::HealthState;
 use crate::runtime::metrics::LogMetrics;
 use crate::runtime::store::format::LogPlace;
 
+/// Checkpoints after the stream's end was reached at which everything read before it has surely come by: as many may
+/// stand in the queues before and behind the engine, and in its hands. Fewer could forget a record that comes again.
+const CHECKPOINTS_BEHIND: usize = 2 * BATCHES_QUEUED + 2;
+
 /// The log, its figures, and where its faults are told.
 #[derive(Debug)]
 pub struct LogWriter {
     log: Option<AlertLog>,
     metrics: LogMetrics,
     health: HealthState,
+    /// Checkpoints since the stream's end was reached.
+    caught_up: usize,
 }
 
 impl LogWriter {
     /// A writer on an open log; none where no state is kept.
     #[must_use]
     pub fn new(log: Option<AlertLog>, metrics: LogMetrics, health: HealthState) -> Self {
-        let writer = Self { log, metrics, health };
+        let writer = Self { log, metrics, health, caught_up: 0 };
         writer.tell();
         writer
     }
@@ -47,11 +54,17 @@ impl LogWriter {
         self.on_thread(take).await.unwrap_or(None)
     }
 
-    /// Makes everything safe on the disk, and signs for it. Returns the head if there is a new one.
+    /// Makes everything safe on the disk, and signs for it, at a checkpoint. Returns the head if there is a new one.
     ///
     /// # Errors
     /// The disk. No snapshot may be written then.
     pub async fn seal(&mut self) -> Result<Option<Head>, LogError> {
+        self.caught_up += usize::from(self.health.caught_up());
+        if self.caught_up > CHECKPOINTS_BEHIND
+            && let Some(log) = &mut self.log
+        {
+            log.await_no_more();
+        }
         self.on_thread(AlertLog::seal).await
     }
 
@@ -132,6 +145,33 @@ mod tests {
         writer.write(&[]).await;
         assert_eq!((metrics.records.get(), metrics.waiting.get(), metrics.signed.get()), (2, 0, 1));
         assert_eq!(writer.seal().await.expect("signs").map(|head| head.number), Some(2));
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_lets_come_again_is_awaited_until_the_stream_was_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let open = || {
+            let params = LogParams { key_file: None, file_bytes_max: 1 << 20, files_max: 9 };
+            AlertLog::open(dir.path(), params, None).expect("opens").0
+        };
+        let mut log = open();
+        log.take(&alert("a1", Severity::High)).expect("is taken");
+        log.seal().expect("signs");
+        let (metrics, health) =
+            (LogMetrics::new(&prometheus::Registry::new()).expect("registers"), HealthState::new(None));
+        let mut writer = LogWriter::new(Some(open()), metrics, health.clone());
+        let awaited = |writer: &LogWriter| writer.place().map(|place| place.awaited.len());
+        for _ in 0..20 {
+            writer.seal().await.expect("signs");
+        }
+        assert_eq!(awaited(&writer), Some(1), "the stream is still being read");
+        health.set_lag(0);
+        for _ in 0..CHECKPOINTS_BEHIND {
+            writer.seal().await.expect("signs");
+        }
+        assert_eq!(awaited(&writer), Some(1), "it may be on its way");
+        writer.seal().await.expect("signs");
+        assert_eq!(awaited(&writer), Some(0));
     }
 
     #[tokio::test]

@@ -173,7 +173,7 @@ proptest! {
     #[test]
     fn whatever_is_done_to_a_log_its_first_bad_record_is_named(
         records in 1..30_u64,
-        file_bytes_max in 600..20_000_u64,
+        file_bytes_max in 2_000..20_000_u64,
         sealed in proptest::collection::vec(any::<Index>(), 0..5),
         how in tampering(),
     ) {
