@@ -7,9 +7,9 @@
 //! Events come in over NATS, are decoded, tied to a bot and put into the bot's session; each bot's own baseline of 14
 //! to 30 days scores the session by nine detectors; the surprises become probabilities by the bot's own history of
 //! daily surprises, are fused, and a verdict falls; the baseline learns, as much as the verdict allows; an alert opens, grows
-//! or resolves, and goes to NATS, to webhooks and into the figures. A pure, deterministic core does all of that on event
-//! time; a thin shell around it does the input and output. Live operation, replay, the demo, the measure and the tests
-//! run the same core.
+//! or resolves, and goes into the alert log, to NATS, to webhooks and into the figures. A pure, deterministic core does
+//! all of that on event time; a thin shell around it does the input and output. Live operation, replay, the demo, the
+//! measure and the tests run the same core.
 //!
 //! # The way of an event
 //!
@@ -49,8 +49,8 @@
 //!    the feature `runtime` it compiles alone, and lints keep clocks, files and threads out.
 //! 4. **Score before learn**; what looks wrong is learned late and lightly, so that nobody teaches the baseline.
 //! 5. **Everything is bounded**, each bound has a name, and reaching one is counted.
-//! 6. **Settle last.** A batch is acknowledged after its alerts are published; a snapshot carries the stream's sequence
-//!    that it stands at and the deliveries still owed, so that a crash repeats work and loses none. Alert ids are the
+//! 6. **Settle last.** A batch is acknowledged after its alerts are logged and published; a snapshot carries the stream's
+//!    sequence that it stands at, the alert log's place and the deliveries still owed, so that a crash repeats work and loses none. Alert ids are the
 //!    finding's own, so that what is repeated is recognized.
 //! 7. **A restart changes nothing**: an engine restored from a snapshot at any place gives the alerts and the state of
 //!    one that ran through. A property test cuts at random.

@@ -128,6 +128,8 @@ pub struct AlertsConfig {
     pub stream: String,
     /// Create the stream if it is missing.
     pub create_stream: bool,
+    /// Where heads of the alert log go.
+    pub head_subject: String,
 }
 
 /// One webhook.
@@ -154,12 +156,18 @@ pub struct WebhookConfig {
 /// Local state.
 #[derive(Clone, Debug)]
 pub struct StateConfig {
-    /// Directory of snapshots.
+    /// Directory of snapshots and of the alert log.
     pub dir: PathBuf,
     /// Time between snapshots.
     pub snapshot_every: Duration,
     /// Snapshots kept.
     pub keep: usize,
+    /// Key that the alert log's heads are signed with; none: one in the directory.
+    pub log_key_file: Option<PathBuf>,
+    /// Bytes of a file of the alert log.
+    pub log_file_bytes_max: u64,
+    /// Files of the alert log kept.
+    pub log_files_max: usize,
 }
 
 /// A secret that does not print itself.

@@ -66,6 +66,7 @@ pub(super) struct RawAlerts {
     pub(super) subject_prefix: Option<String>,
     pub(super) stream: Option<String>,
     pub(super) create_stream: Option<bool>,
+    pub(super) head_subject: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -89,6 +90,9 @@ pub(super) struct RawState {
     pub(super) dir: Option<String>,
     pub(super) snapshot_every: Option<RawSpan>,
     pub(super) keep: Option<i64>,
+    pub(super) log_key_file: Option<String>,
+    pub(super) log_file_bytes_max: Option<i64>,
+    pub(super) log_files_max: Option<i64>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

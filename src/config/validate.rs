@@ -18,6 +18,7 @@ use crate::time::{Span, Zone};
 const PAGES_PER_WEEK_MAX: f64 = 100_000.0;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const MEGABYTE: i64 = 1 << 20;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Characters of an nkey's seed: 36 bytes in base32.
@@ -124,6 +125,7 @@ fn alerts(check: &mut Check<'_>, raw: RawAlerts) -> AlertsConfig {
         subject_prefix: check.subject("alerts.subject_prefix", raw.subject_prefix),
         stream: check.name("alerts.stream", raw.stream),
         create_stream: check.given("alerts.create_stream", raw.create_stream),
+        head_subject: check.subject("alerts.head_subject", raw.head_subject),
     }
 }
 
@@ -148,6 +150,7 @@ fn apart(check: &mut Check<'_>, config: &Config) {
         ("events.subject_prefix", &config.events.subject_prefix),
         ("events.rejected_prefix", &config.events.rejected_prefix),
         ("alerts.subject_prefix", &config.alerts.subject_prefix),
+        ("alerts.head_subject", &config.alerts.head_subject),
     ];
     for (index, (path, subject)) in subjects.iter().enumerate() {
         for (other_path, other) in &subjects[..index] {
@@ -245,7 +248,11 @@ fn state(check: &mut Check<'_>, raw: RawState) -> Option<StateConfig> {
     let dir = check.file("state.dir", raw.dir);
     let snapshot_every = check.span("state.snapshot_every", raw.snapshot_every.as_ref(), Duration::from_secs(1)..=DAY);
     let keep = check.size("state.keep", raw.keep, 1..=100);
-    dir.map(|dir| StateConfig { dir, snapshot_every, keep })
+    let log_key_file = check.file("state.log_key_file", raw.log_key_file);
+    let log_file_bytes_max = check.size("state.log_file_bytes_max", raw.log_file_bytes_max, MEGABYTE..=MEGABYTE << 20);
+    let log_file_bytes_max = log_file_bytes_max as u64;
+    let log_files_max = check.size("state.log_files_max", raw.log_files_max, 2..=100_000);
+    dir.map(|dir| StateConfig { dir, snapshot_every, keep, log_key_file, log_file_bytes_max, log_files_max })
 }
 
 fn detection(check: &mut Check<'_>, baseline: &RawBaseline, raw: RawDetection, limits: &RawLimits) -> Settings {

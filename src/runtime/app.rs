@@ -14,19 +14,21 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::audit::log::{AlertLog, LogParams};
 use super::health::HealthState;
-use super::metrics::{EngineMetrics, NotifyMetrics, SourceMetrics, StoreMetrics, WebhookMetrics};
+use super::metrics::{EngineMetrics, LogMetrics, NotifyMetrics, SourceMetrics, StoreMetrics, WebhookMetrics};
 use super::nats::connect::connect;
 use super::notify::nats::NatsNotifier;
 use super::notify::webhook::Webhooks;
 use super::pipeline::BATCHES_QUEUED;
+use super::pipeline::alert_log::LogWriter;
 use super::pipeline::score::{Scorer, ScorerSettings};
 use super::pipeline::settle::Settler;
 use super::source::core::CoreSource;
 use super::source::jetstream::{JetStreamSource, Start};
 use super::store::Store;
-use super::store::format::Checkpoint;
-use crate::config::{Config, EventsConfig, SourceMode};
+use super::store::format::{Checkpoint, LogPlace};
+use crate::config::{Config, EventsConfig, SourceMode, StateConfig};
 use crate::detect::Engine;
 use crate::registry::Registry;
 
@@ -66,7 +68,9 @@ impl App {
                 .context("the snapshot cannot be used; move the state directory away to start afresh")?,
             None => Engine::new(config.detection.clone(), bots),
         };
-        let Checkpoint { position, outbox, .. } = checkpoint.unwrap_or_default();
+        let Checkpoint { position, outbox, log, .. } = checkpoint.unwrap_or_default();
+        let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
+        let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
         let webhooks = Webhooks::start(&config.webhooks, outbox, &WebhookMetrics::new(registry)?)?;
         let notify_metrics = NotifyMetrics::new(registry)?;
         // All of them before the first wait, so that a start that takes long shows in full.
@@ -87,6 +91,7 @@ impl App {
                 client: client.clone(),
                 notifier,
                 webhooks,
+                log,
                 store,
                 notify_metrics,
                 store_metrics,
@@ -159,6 +164,22 @@ pub async fn stop_at_signal(mut app: App) -> anyhow::Result<()> {
     app.stop().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Opens the alert log behind a place. Damage is told and stops nothing: whoever could do it must not be able to end the
+/// watch by it.
+fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) -> anyhow::Result<AlertLog> {
+    let params = LogParams {
+        key_file: state.log_key_file.clone(),
+        file_bytes_max: state.log_file_bytes_max,
+        files_max: state.log_files_max,
+    };
+    let (log, damage) = AlertLog::open(&state.dir, params, place)?;
+    if let Some(damage) = damage {
+        tracing::error!(dir = %state.dir.display(), damage, "the alert log was tampered with; `humdrum verify` says where");
+        health.set_error(format!("the alert log was tampered with: {damage}"));
+    }
+    Ok(log)
 }
 
 fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! What the shell knows about its own state, for `/readyz` and for people.
 //!
 //! Every part writes its own fact; reading never blocks the stream. Ready means: connected, caught up with the stream
-//! once since the start, and keeping snapshots where a state directory is set. Falling behind later is a matter for the
+//! once since the start, and keeping snapshots and the alert log where a state directory is set. Falling behind later is a matter for the
 //! lag metric and no reason to be taken out of service.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,6 +26,7 @@ struct Facts {
     caught_up: AtomicBool,
     stopping: AtomicBool,
     lag: AtomicU64,
+    log_waiting: AtomicU64,
     snapshot_every: Option<Duration>,
     snapshot_at: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
@@ -40,6 +41,7 @@ impl HealthState {
             caught_up: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             lag: AtomicU64::new(0),
+            log_waiting: AtomicU64::new(0),
             snapshot_every,
             snapshot_at: Mutex::new(clock::monotonic()),
             last_error: Mutex::new(None),
@@ -66,6 +68,10 @@ impl HealthState {
             if age > every.saturating_mul(SNAPSHOT_INTERVALS_MAX) {
                 missing.push(format!("no snapshot was written for {} s", age.as_secs()));
             }
+        }
+        let waiting = self.0.log_waiting.load(Ordering::Relaxed);
+        if waiting > 0 {
+            missing.push(format!("the alert log cannot be written: {waiting} alerts wait for it"));
         }
         if missing.is_empty() {
             return Ok(());
@@ -116,6 +122,10 @@ impl HealthState {
         }
     }
 
+    pub(crate) fn set_log_waiting(&self, alerts: u64) {
+        self.0.log_waiting.store(alerts, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_stopping(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }
@@ -154,6 +164,11 @@ mod tests {
         tokio::time::advance(Duration::from_secs(91)).await;
         assert_eq!(health.readiness().expect_err("overdue")[0], "no snapshot was written for 91 s");
         health.set_snapshot_written();
+        assert_eq!(health.readiness(), Ok(()));
+        health.set_log_waiting(2);
+        let missing = health.readiness().expect_err("the disk is full");
+        assert_eq!(missing[0], "the alert log cannot be written: 2 alerts wait for it");
+        health.set_log_waiting(0);
         assert_eq!(health.readiness(), Ok(()));
     }
 }

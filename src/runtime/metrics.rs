@@ -288,6 +288,53 @@ impl StoreMetrics {
     }
 }
 
+/// Figures of the alert log.
+#[derive(Clone, Debug)]
+pub struct LogMetrics {
+    /// Records written.
+    pub records: IntCounter,
+    /// Number of the last record that a head is signed over.
+    pub signed: IntGauge,
+    /// Records that wait for the disk.
+    pub waiting: IntGauge,
+    /// Times that the log could not be written or signed.
+    pub failures: IntCounter,
+    /// Alerts left out because too many waited for the disk.
+    pub dropped: IntCounter,
+}
+
+impl LogMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        Ok(Self {
+            records: counter(registry, "humdrum_alert_log_records_total", "Records written to the alert log.")?,
+            signed: gauge(
+                registry,
+                "humdrum_alert_log_signed_record",
+                "Number of the last record of the alert log that a head is signed over.",
+            )?,
+            waiting: gauge(
+                registry,
+                "humdrum_alert_log_waiting_records",
+                "Records that cannot be written to the alert log and wait.",
+            )?,
+            failures: counter(
+                registry,
+                "humdrum_alert_log_failures_total",
+                "Times that the alert log could not be written or signed.",
+            )?,
+            dropped: counter(
+                registry,
+                "humdrum_alert_log_dropped_total",
+                "Alerts left out of the alert log because too many waited.",
+            )?,
+        })
+    }
+}
+
 fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter> {
     let metric = IntCounter::new(name, help)?;
     registry.register(Box::new(metric.clone()))?;

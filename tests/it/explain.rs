@@ -47,6 +47,8 @@ fn the_last_revision_is_found_by_the_beginning_of_its_id() {
     };
     let lines = [line("abc1", 1), line("abc2", 3), line("abc2", 2), "\n{\"id\":\"abc2\",".to_owned()];
     write(&folder.path().join("alerts.ndjson"), lines.join("\n"));
+    // The log's files before it are read, too.
+    write(&folder.path().join("alerts-00000000000000000001.ndjson"), line("abc3", 4));
     let found = |id: &str| {
         let (status, out, err) = explain(folder.path(), &[id, "--state-dir", ".", "--json"]);
         assert_eq!((status, err.as_str()), (Some(0), ""), "{id}");
@@ -55,6 +57,7 @@ fn the_last_revision_is_found_by_the_beginning_of_its_id() {
     };
     assert_eq!(found("abc2"), ("abc2".to_owned(), 3));
     assert_eq!(found("abc1"), ("abc1".to_owned(), 1));
+    assert_eq!(found("abc3"), ("abc3".to_owned(), 4));
     for (args, expected, message) in [
         (&["abc", "--alerts", "alerts.ndjson"][..], 1, "alerts.ndjson has 2 alerts `abc…`: abc1, abc2; write more"),
         (&["x", "--alerts", "alerts.ndjson"], 1, "alerts.ndjson has no alert `x`; 1 of its lines are no alerts"),

@@ -14,7 +14,7 @@ use humdrum::runtime::store::format::{Checkpoint, Undelivered};
 use prometheus::Registry;
 
 use crate::support::config::{alert, config, event, state, webhook};
-use crate::support::nats::NatsServer;
+use crate::support::nats::{NatsServer, alerts};
 use crate::support::running::{Running, publish};
 use crate::support::webhook::Endpoint;
 use crate::support::{figure, until};
@@ -201,6 +201,32 @@ async fn a_killed_server_interrupts_and_loses_nothing() {
     publish(&server.jetstream().await, 10..20).await;
     running.accepted(20).await;
     assert!(figure(&running.registry, "humdrum_nats_connected", &[]) > 0.5);
+    running.app.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn an_alert_log_that_cannot_be_signed_holds_no_alert_up() {
+    let server = NatsServer::start().await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut config = config(server.url());
+    config.state = Some(state(dir.path()));
+    let running = Running::start(config).await;
+    running.ready().await;
+    // Something is in the way, as a full disk would be.
+    let heads = dir.path().join("alerts.heads");
+    std::fs::create_dir(&heads).expect("makes a directory");
+    let context = server.jetstream().await;
+    let control = "\"type\":\"control\",\"control\":{\"action\":\"logging_disabled\",\"by\":\"eve\"}";
+    let event = format!("{{\"ts\":\"2026-05-04T06:00:00Z\",\"bot\":\"bot\",\"tenant\":\"acme\",{control}}}");
+    context.publish("humdrum.events.acme.bot", event.into()).await.expect("sends").await.expect("is stored");
+    until("the alert", || async { alerts(&server).await.len() == 1 }).await;
+    let log = |name: &str| figure(&running.registry, &format!("humdrum_alert_log_{name}"), &[]) as u64;
+    until("the failure", || async { log("failures_total") > 0 }).await;
+    assert_eq!((log("records_total"), log("signed_record")), (1, 0));
+    let error = running.app.health().last_error().expect("it is told");
+    assert!(error.starts_with("alert log: open `") && error.contains("alerts.heads"), "{error}");
+    std::fs::remove_dir(&heads).expect("gives way");
+    until("the head", || async { log("signed_record") == 1 }).await;
     running.app.stop().await.expect("stops");
 }
 

@@ -18,4 +18,5 @@ mod restart;
 mod scenarios;
 mod support;
 mod tidy;
+mod verify;
 mod webhook;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use humdrum::runtime::metrics::{EngineMetrics, NotifyMetrics, SourceMetrics, StoreMetrics, WebhookMetrics};
+use humdrum::runtime::metrics::{
+    EngineMetrics, LogMetrics, NotifyMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
+};
 use prometheus::Registry;
 use prometheus::proto::{Metric, MetricFamily};
 
@@ -92,6 +94,7 @@ fn the_reference_lists_every_metric() {
     drop(SourceMetrics::new(&registry).expect("registers"));
     drop(NotifyMetrics::new(&registry).expect("registers"));
     drop(StoreMetrics::new(&registry).expect("registers"));
+    drop(LogMetrics::new(&registry).expect("registers"));
     drop(WebhookMetrics::new(&registry).expect("registers").endpoint("on-call"));
     let mut text = "# Metrics\n\n`/metrics` serves these. The number of series is fixed by the program and its \
         settings; no bot and no tenant is a label. All counters begin at 0 at the start, so that `rate()` sees the \

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use humdrum::alert::Alert;
 use humdrum::detect::{Engine, Output, Settings};
 use humdrum::event::Event;
@@ -99,6 +100,9 @@ fn names(alerts: &[String]) -> Vec<(String, u32)> {
 async fn two_kills_in_the_middle_change_no_alert() {
     let (server, dir) = (NatsServer::start().await, tempfile::tempdir().expect("a directory"));
     let settings = settings(dir.path(), &server);
+    let client = server.client().await;
+    let mut published = client.subscribe("humdrum.audit.head").await.expect("subscribes");
+    client.flush().await.expect("flushes");
     let mut fed = 0;
     // What is fed goes beyond the day of the kill, so that it strikes a process with work to do.
     for (feed_day, kill_day) in [(20, 12), (33, 30)] {
@@ -118,13 +122,45 @@ async fn two_kills_in_the_middle_change_no_alert() {
     publish(&server, &STORY.events[fed..]).await;
     let humdrum = Humdrum::start(dir.path(), &settings).await;
     read_to_the_end(&humdrum, STORY.events.len() - fed).await;
-    let read = humdrum.figure("humdrum_events_total").await as usize;
-    assert!(read < STORY.events.len(), "it went on behind a snapshot");
+    let again = humdrum.figure("humdrum_events_total").await as usize;
+    assert!(again < STORY.events.len(), "it went on behind a snapshot");
     assert!(humdrum.terminate().await.success());
+    published.unsubscribe().await.expect("unsubscribes");
+    let mut heads = Vec::new();
+    while let Some(head) = published.next().await {
+        heads.push(String::from_utf8(head.payload.to_vec()).expect("UTF-8"));
+    }
     assert!(STORY.alerts.len() >= 10, "{} alerts only", STORY.alerts.len());
     let alerts = alerts(&server).await;
     assert_eq!(names(&alerts), names(&STORY.alerts));
     assert_eq!(alerts, STORY.alerts, "every word of them");
+    assert_eq!(logged(&dir.path().join("state")), STORY.alerts, "and each is in the log, once and in order");
+    let (status, said) = verify(dir.path(), &[]);
+    assert_eq!(status, Some(0), "{said}");
+    let (last, records) = (heads.last().expect("heads were published"), STORY.alerts.len());
+    assert!(said.starts_with(&format!("whole: {records} records in 1 file\n  proven  1 to {records}, ")), "{said}");
+    // Log and heads are cut back together; a head that was kept elsewhere tells.
+    let log = read(&dir.path().join("state/alerts.ndjson"));
+    let cut: String = log.split_inclusive('\n').take(records / 2).collect();
+    write(&dir.path().join("state/alerts.ndjson"), cut);
+    write(&dir.path().join("state/alerts.heads"), "");
+    let (status, said) = verify(dir.path(), &["--head", last]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.starts_with(&format!("record {} is bad: cut tail\n", records / 2 + 1)), "{said}");
+}
+
+/// The alerts of the log, without what chains them.
+fn logged(state: &Path) -> Vec<String> {
+    let text = read(&state.join("alerts.ndjson"));
+    text.lines().map(|line| line.split(",\"chain\":").next().expect("an alert").to_owned() + "}").collect()
+}
+
+/// What `humdrum verify` says of the state in a directory.
+fn verify(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_humdrum"));
+    command.args(["verify", "--state-dir", "state"]).args(args).current_dir(dir).env_clear();
+    let output = command.output().expect("the binary runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[tokio::test]

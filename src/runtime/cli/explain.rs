@@ -18,11 +18,10 @@ use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
 use crate::alert::{Alert, weigh};
 use crate::config::Config;
+use crate::runtime::audit::files::{self, CURRENT_NAME};
 use crate::runtime::present;
 use crate::time::Zone;
 
-/// Name of a file of alerts in the state directory.
-const ALERTS_NAME: &str = "alerts.ndjson";
 /// Alerts that are named when an id could be several.
 const NAMED_MAX: usize = 5;
 /// Columns where no terminal says how many, and the most that are used: longer lines are hard to read.
@@ -40,7 +39,7 @@ pub(super) struct ExplainArgs {
     /// The alert's id, or as much of its beginning as no other alert has
     #[arg(value_name = "ALERT-ID", value_parser = NonEmptyStringValueParser::new())]
     id: String,
-    /// File of alerts (NDJSON), `-` for standard input [default: alerts.ndjson in the state directory]
+    /// File of alerts (NDJSON), `-` for standard input [default: the alert log in the state directory]
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
     /// Directory of snapshots
@@ -55,15 +54,23 @@ pub(super) struct ExplainArgs {
 pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let flags = settings::flag("--state-dir", "state.dir", args.state_dir.as_ref()).into_iter().collect();
     let config = args.settings.load(flags, Secrets::NotNeeded)?;
-    let path = args.alerts.clone().map_or_else(|| default_path(&config), Ok)?;
-    let (name, mut source): (_, Box<dyn BufRead>) = if path.as_os_str() == "-" {
-        ("standard input".to_owned(), Box::new(io::stdin().lock()))
-    } else {
-        let name = path.display().to_string();
-        let file = File::open(&path).with_context(|| format!("{name} cannot be read"))?;
-        (name, Box::new(BufReader::new(file)))
+    let (name, paths) = match &args.alerts {
+        Some(path) if path.as_os_str() == "-" => ("standard input".to_owned(), vec![path.clone()]),
+        Some(path) => (path.display().to_string(), vec![path.clone()]),
+        None => default_paths(&config)?,
     };
-    let search = Search::through(&mut source, &args.id).with_context(|| format!("{name} cannot be read"))?;
+    let mut search = Search::default();
+    for path in paths {
+        let standard = path.as_os_str() == "-";
+        let shown = if standard { name.clone() } else { path.display().to_string() };
+        let unreadable = || format!("{shown} cannot be read");
+        let mut source: Box<dyn BufRead> = if standard {
+            Box::new(io::stdin().lock())
+        } else {
+            Box::new(BufReader::new(File::open(&path).with_context(unreadable)?))
+        };
+        search.through(&mut source, &args.id).with_context(unreadable)?;
+    }
     let mut alert = search.one(&args.id, &name)?;
     let mut out = output::stdout();
     let printed = if args.json {
@@ -75,12 +82,16 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     Ok(printed.and_then(|()| out.flush()).context("standard output cannot be written")?)
 }
 
-/// The file of alerts in the state directory, if it is there.
-fn default_path(config: &Config) -> Result<PathBuf, Failure> {
-    let path = config.state.as_ref().map(|state| state.dir.join(ALERTS_NAME));
-    let wrong = match path {
-        Some(path) if path.is_file() => return Ok(path),
-        Some(path) => format!("there is no {}", path.display()),
+/// The files of the alert log in the state directory, if they are there.
+fn default_paths(config: &Config) -> Result<(String, Vec<PathBuf>), Failure> {
+    let wrong = match &config.state {
+        Some(state) => {
+            let name = state.dir.join(CURRENT_NAME).display().to_string();
+            match files::all(&state.dir) {
+                Ok(paths) if !paths.is_empty() => return Ok((name, paths)),
+                _ => format!("there is no {name}"),
+            }
+        }
         None => "no state directory is set in which to look for alerts".to_owned(),
     };
     Err(Failure::Usage(anyhow!("{wrong}; name a file of alerts with `--alerts FILE` (`-` is standard input)")))
@@ -111,13 +122,13 @@ struct Head<'a> {
 }
 
 impl Search {
-    fn through(source: &mut dyn BufRead, prefix: &str) -> io::Result<Self> {
-        let (mut search, mut line) = (Self::default(), Vec::new());
+    fn through(&mut self, source: &mut dyn BufRead, prefix: &str) -> io::Result<()> {
+        let mut line = Vec::new();
         while source.read_until(b'\n', &mut line)? > 0 {
-            search.line(line.trim_ascii(), prefix);
+            self.line(line.trim_ascii(), prefix);
             line.clear();
         }
-        Ok(search)
+        Ok(())
     }
 
     /// Lines that cannot be read are passed over: the last one of a file that is being written is one.

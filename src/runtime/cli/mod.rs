@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod settings;
 mod simulate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
+    Verify(verify::VerifyArgs),
     Check(check::CheckArgs),
 }
 
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Verify(args) => verify::run(args),
         Verb::Check(args) => check::run(args),
     });
     match done {

@@ -75,6 +75,7 @@ pub struct NatsNotifier {
     client: Client,
     context: Option<Context>,
     alerts_prefix: String,
+    head_subject: String,
     rejected_prefix: String,
     specs: [StreamSpec; 2],
     metrics: NotifyMetrics,
@@ -122,7 +123,8 @@ impl NatsNotifier {
         ];
         let rng = Xoshiro256PlusPlus::from_rng(OsRng).unwrap_or_else(|_| Xoshiro256PlusPlus::seed_from_u64(0));
         let (alerts_prefix, rejected_prefix) = (prefix.clone(), rejected.clone());
-        Self { client, context, alerts_prefix, rejected_prefix, specs, metrics, health, rng }
+        let head_subject = alerts.head_subject.clone();
+        Self { client, context, alerts_prefix, head_subject, rejected_prefix, specs, metrics, health, rng }
     }
 
     /// Finds or makes the streams.
@@ -163,6 +165,14 @@ impl NatsNotifier {
             self.publish(outgoing, stop).await?;
         }
         Ok(())
+    }
+
+    /// Publishes a head of the alert log, plainly: whether somebody keeps it is not ours to say, and the next one covers
+    /// what this one does.
+    pub async fn head(&self, payload: Bytes) {
+        if let Err(error) = self.client.publish(self.head_subject.clone(), payload).await {
+            tracing::warn!(%error, "head of the alert log cannot be published");
+        }
     }
 
     /// Waits until everything written has left, for a moment: without a connection it never does.

@@ -4,8 +4,8 @@
 //! source task      fetch a batch                                     → Feed
 //! engine thread    decode → observe (or idle)                        → Work::Scored
 //!                  every `snapshot_every`: state after that batch    → Work::Checkpoint
-//! settling task    publish alerts → webhooks' outboxes → dead letters → acknowledge
-//!                  write the checkpoint
+//! settling task    log alerts → publish them → webhooks' outboxes → dead letters → acknowledge
+//!                  sign the log → write the checkpoint
 //! ```
 //!
 //! The three run at the same time, so that the next batch is fetched and the last one is published while the present
@@ -13,6 +13,7 @@
 //! engine behind the batches that it covers and reaches the disk behind their alerts, so that a crash at any point
 //! repeats work and loses none. What is repeated carries the same ids and is dropped as duplicate.
 
+pub mod alert_log;
 pub mod score;
 pub mod settle;
 

@@ -1,8 +1,10 @@
 //! The settling task: what the engine found is made known and safe, then the batch is acknowledged.
 //!
-//! Steps of a batch, each waiting for the one before: alerts on NATS, alerts into the webhooks' outboxes, dead letters,
-//! acknowledgment. A checkpoint takes its turn among the batches and writes the outboxes along, so that an alert is
-//! either owed in the snapshot or raised again by the replay, and never neither.
+//! Steps of a batch, each waiting for the one before: alerts into the alert log, alerts on NATS, alerts into the
+//! webhooks' outboxes, dead letters, acknowledgment. The log comes first, so that whatever was published is in it; a log
+//! that cannot be written holds nothing up. A checkpoint takes its turn among the batches, syncs and signs the log, and
+//! writes its place and the outboxes along, so that an alert is either logged, and owed in the snapshot, or raised again
+//! by the replay, and never neither.
 
 use std::time::Duration;
 
@@ -10,7 +12,10 @@ use async_nats::Client;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::alert_log::LogWriter;
 use super::{Scored, State, Work};
+use crate::runtime::audit::head::Head;
+use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::{NotifyMetrics, StoreMetrics};
@@ -31,6 +36,8 @@ pub struct Settler {
     pub notifier: NatsNotifier,
     /// Alerts.
     pub webhooks: Webhooks,
+    /// The alert log.
+    pub log: LogWriter,
     /// Snapshots; none where no state is kept.
     pub store: Option<Store>,
     /// Figures of the notifier.
@@ -53,6 +60,9 @@ pub enum SettleError {
     /// The last snapshot could not be written.
     #[error("the last snapshot was not written: {0}")]
     Snapshot(#[from] StoreError),
+    /// The alert log could not be made safe before the last snapshot.
+    #[error("the last snapshot was not written: {0}")]
+    Log(#[from] LogError),
 }
 
 impl SettleError {
@@ -63,6 +73,7 @@ impl SettleError {
             Self::Stopped(_) => "stopped",
             Self::EngineLost => "engine",
             Self::Snapshot(error) => error.reason(),
+            Self::Log(error) => error.reason(),
         }
     }
 
@@ -100,7 +111,7 @@ impl Settler {
                     self.webhooks.drain(clock::monotonic() + WEBHOOK_DRAIN).await;
                     let kept = self.keep(state).await;
                     self.notifier.flush().await;
-                    return Ok(kept?);
+                    return kept;
                 }
             }
         }
@@ -108,7 +119,9 @@ impl Settler {
 
     async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
         let (alerts, stamps): (Vec<_>, Vec<_>) = scored.alerts.into_iter().unzip();
+        let head = self.log.write(&alerts).await;
         self.notifier.alerts(&alerts, abort).await?;
+        self.publish(head).await;
         for stamp in stamps.into_iter().flatten() {
             let waited = (clock::wall() - stamp).as_secs_f64();
             self.notify_metrics.event_to_alert.observe(waited.max(0.0));
@@ -125,16 +138,30 @@ impl Settler {
         Ok(())
     }
 
-    /// Writes a checkpoint, on a thread that may wait for the disk.
-    async fn keep(&mut self, state: State) -> Result<(), StoreError> {
+    /// Publishes a head. One that is lost is covered by the next.
+    async fn publish(&self, head: Option<Head>) {
+        if let Some(payload) = head.and_then(|head| serde_json::to_vec(&head).ok()) {
+            self.notifier.head(payload.into()).await;
+        }
+    }
+
+    /// Signs the alert log and writes a checkpoint, on threads that may wait for the disk.
+    async fn keep(&mut self, state: State) -> Result<(), SettleError> {
         let Some(engine) = state.engine else {
             return Ok(());
         };
+        match self.log.seal().await {
+            Ok(head) => self.publish(head).await,
+            Err(error) => {
+                self.store_metrics.failures.inc();
+                return Err(error.into());
+            }
+        }
         let Some(mut store) = self.store.take() else {
             return Ok(());
         };
-        let outbox = self.webhooks.outbox();
-        let checkpoint = Checkpoint { position: state.position, event_time: state.event_time, engine, outbox };
+        let (outbox, log) = (self.webhooks.outbox(), self.log.place());
+        let checkpoint = Checkpoint { position: state.position, event_time: state.event_time, engine, outbox, log };
         let started = clock::monotonic();
         let written = tokio::task::spawn_blocking(move || {
             let saved = store.save(&checkpoint);
@@ -162,7 +189,7 @@ impl Settler {
             Err(error) => {
                 self.store_metrics.failures.inc();
                 self.health.set_error(&error);
-                Err(error)
+                Err(error.into())
             }
         }
     }

@@ -23,10 +23,16 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 3;
+pub const FORMAT: u16 = 4;
 
-/// The least format that a reader of our files must know.
+/// The least format that a reader of our files must know. What format 4 adds stands behind the rest, and readers of
+/// format 3 stop before it.
 const READER_MIN: u16 = 3;
+
+/// The first format with the place of the alert log.
+const WITH_LOG: u16 = 4;
+/// What a body of an older format lacks at its end: no place.
+const NO_LOG: &[u8] = &[0];
 
 /// The oldest format that is read: what came before packed its histograms otherwise.
 const OLDEST: u16 = 3;
@@ -42,6 +48,23 @@ pub struct Checkpoint {
     pub engine: Vec<u8>,
     /// Alerts that a webhook has not taken yet.
     pub outbox: Vec<Undelivered>,
+    /// How far the alert log had come; none in format 3.
+    pub log: Option<LogPlace>,
+}
+
+/// A place in the alert log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// Number of the first record in the file.
+    pub first: u64,
+    /// Bytes of the file up to here.
+    pub offset: u64,
+    /// Number of the last record; 0 is before the first.
+    pub number: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+    /// Fingerprints of records that are in the log and whose events are still to be read again, after a crash.
+    pub awaited: Vec<u64>,
 }
 
 /// A place in one incarnation of one stream.
@@ -125,6 +148,7 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     if head[12..] != (body.len() as u64).to_le_bytes() {
         return Err(FormatError::Damaged("length does not match"));
     }
+    let body: &[u8] = if format < WITH_LOG { &[body, NO_LOG].concat() } else { body };
     postcard::from_bytes(body).map_err(|_| FormatError::Damaged("body cannot be read"))
 }
 
@@ -145,7 +169,20 @@ mod tests {
             event_time: Some(Timestamp::from_micros(7)),
             engine: vec![1, 2, 3],
             outbox: Vec::new(),
+            log: Some(LogPlace { first: 1, offset: 99, number: 2, hash: [3; 32], awaited: vec![4] }),
         }
+    }
+
+    /// A file of some format, around a body.
+    fn file(format: u16, needs: u16, body: &[u8]) -> Vec<u8> {
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(&format.to_le_bytes());
+        file.extend_from_slice(&needs.to_le_bytes());
+        file.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        let hash = hash(&file, body);
+        file.extend_from_slice(hash.as_bytes());
+        file.extend_from_slice(body);
+        file
     }
 
     #[test]
@@ -181,15 +218,24 @@ mod tests {
         for (format, needs, error) in
             [(9_u16, 8_u16, FormatError::Newer { needs: 8 }), (1, 1, FormatError::Older { format: 1 })]
         {
-            let body = b"whatever another program writes";
-            let mut file = MAGIC.to_vec();
-            file.extend_from_slice(&format.to_le_bytes());
-            file.extend_from_slice(&needs.to_le_bytes());
-            file.extend_from_slice(&(body.len() as u64).to_le_bytes());
-            let hash = hash(&file, body);
-            file.extend_from_slice(hash.as_bytes());
-            file.extend_from_slice(body);
-            assert_eq!(decode(&file), Err(error));
+            assert_eq!(decode(&file(format, needs, b"whatever another program writes")), Err(error));
         }
+    }
+
+    #[test]
+    fn the_format_before_is_read_and_reads_ours() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Before {
+            position: Option<Position>,
+            event_time: Option<Timestamp>,
+            engine: Vec<u8>,
+            outbox: Vec<Undelivered>,
+        }
+        let Checkpoint { position, event_time, engine, outbox, .. } = small();
+        let before = Before { position, event_time, engine, outbox };
+        let body = postcard::to_stdvec(&before).expect("encodes");
+        assert_eq!(decode(&file(3, 3, &body)), Ok(Checkpoint { log: None, ..small() }));
+        let ours = encode(&small()).expect("encodes");
+        assert_eq!(postcard::from_bytes::<Before>(&ours[HEAD_BYTES + HASH_BYTES..]), Ok(before));
     }
 }

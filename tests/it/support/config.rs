@@ -36,6 +36,7 @@ pub(crate) fn config(url: String) -> Config {
             subject_prefix: "humdrum.alerts".to_owned(),
             stream: "HUMDRUM_ALERTS".to_owned(),
             create_stream: true,
+            head_subject: "humdrum.audit.head".to_owned(),
         },
         webhooks: Vec::new(),
         state: None,
@@ -48,7 +49,14 @@ pub(crate) fn config(url: String) -> Config {
 }
 
 pub(crate) fn state(dir: &Path) -> StateConfig {
-    StateConfig { dir: dir.to_owned(), snapshot_every: Duration::from_millis(300), keep: 2 }
+    StateConfig {
+        dir: dir.to_owned(),
+        snapshot_every: Duration::from_millis(300),
+        keep: 2,
+        log_key_file: None,
+        log_file_bytes_max: 64 << 20,
+        log_files_max: 64,
+    }
 }
 
 pub(crate) fn webhook(name: &str, url: String) -> WebhookConfig {
