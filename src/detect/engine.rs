@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 use super::baseline::Baseline;
 use super::bot::BotState;
 use super::budget::Budget;
+use super::entitlement::{Granters, Names};
 use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
@@ -19,7 +20,7 @@ use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
-use super::{judge, peers, rules, score, silence};
+use super::{judge, peers, rules, score, silence, tenure};
 use crate::alert::{Alert, AlertBook, Dimension};
 use crate::event::{Event, Kind, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
@@ -89,6 +90,9 @@ pub struct Engine {
     pub(super) fleet_day: i64,
     pub(super) logs: Logs,
     pub(super) ledgers: fraud::Ledgers,
+    /// Systems by number, as all bots know them.
+    pub(super) systems: Names,
+    pub(super) granters: Granters,
     pub(super) book: AlertBook,
     pub(super) budget: Budget,
     pub(super) stats: Stats,
@@ -114,6 +118,8 @@ impl Engine {
             fleet_day: 0,
             logs: Logs::default(),
             ledgers: fraud::Ledgers::default(),
+            systems: Names::default(),
+            granters: Granters::default(),
             book: AlertBook::default(),
             budget: Budget::default(),
             stats: Stats::default(),
@@ -174,7 +180,11 @@ impl Engine {
             stats.sessions_open += bot.sessions.len() as u64;
             stats.baseline_bytes += bot.bytes() as u64;
         }
-        let shared = self.fleet.heap_bytes() + self.logs.heap_bytes() + self.ledgers.heap_bytes();
+        let shared = self.fleet.heap_bytes()
+            + self.logs.heap_bytes()
+            + self.ledgers.heap_bytes()
+            + self.systems.heap_bytes()
+            + self.granters.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
         if let Some((pages, watermark)) = self.settings.pages_per_week.zip(self.watermark()) {
@@ -244,8 +254,11 @@ impl Engine {
 
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, broke: bool, output: &mut Output) {
-        let bot = &mut self.bots[at as usize];
         let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, SILENCE - 1));
+        // A failed call moved nothing, and its repetition is a retry, not another step.
+        let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint(event) };
+        tenure::exercise(self, at, event, key, endpoint.as_deref(), output);
+        let bot = &mut self.bots[at as usize];
         if bot.is_straggler(key, event.ts) {
             return;
         }
@@ -275,8 +288,6 @@ impl Engine {
         let travelled = travel.is_some() && session.travel.is_none();
         session.travel = session.travel.or(travel);
         let (limited_before, calls_before) = (session.limited, session.calls);
-        // A failed call moved nothing, and its repetition is a retry, not another step.
-        let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint(event) };
         let attach = session.attach(event, endpoint.as_ref(), &self.profile.bounds);
         self.stats.limited += u64::from(session.limited - limited_before);
         let deadline = session.deadline(self.settings.session_timeout);
@@ -358,12 +369,16 @@ impl Engine {
         output.rejected.push((event, reject));
     }
 
+    /// The number of a bot.
+    pub(super) fn number(&self, tenant: &str, bot: &str) -> Option<u32> {
+        let bots = &self.bots;
+        let same = |&at: &u32| bots[at as usize].bot == bot && bots[at as usize].tenant == tenant;
+        self.index.find(fingerprint(&[tenant, bot]), same).copied()
+    }
+
     /// The bot of an event, made if it is new; `None` when there are too many.
     fn locate(&mut self, event: &Event) -> Option<u32> {
-        let hash = fingerprint(&[&event.tenant, &event.bot]);
-        let bots = &self.bots;
-        let same = |&at: &u32| bots[at as usize].bot == event.bot && bots[at as usize].tenant == event.tenant;
-        if let Some(&at) = self.index.find(hash, same) {
+        if let Some(at) = self.number(&event.tenant, &event.bot) {
             return Some(at);
         }
         if self.bots.len() >= self.settings.bots_max {

@@ -1,0 +1,340 @@
+//! What one bot may do and what it did, for a year and more: roles granted and exercised, systems, and the work itself.
+//!
+//! It outlives the baseline, since what is held and not used is a matter of quarters, and is kept small for that: a role
+//! takes 64 bytes with the days of a quarter on which it was used, bit by bit; a piece of work takes 12. Work is known by
+//! half of its fingerprint. The sessions that exercised a role are named for each stretch of use and not for each use, so
+//! that a role of every day names one and a role of once a quarter the last four.
+//!
+//! Bounds: roles, work and days are those of `[entitlement]` in the profile; work that finds no room marks its role as
+//! needed, so that no bound makes a role look idle. Blind spots: two operations of one bot whose fingerprints collide (one
+//! bot in 30,000 at 500 operations) count as one; a session that goes on for days counts on its first use of each day.
+
+mod granters;
+mod names;
+mod role;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use granters::Granters;
+pub(super) use names::Names;
+pub(super) use role::{Grant, Held, SightMark};
+
+use crate::alert::{Dimension, Severity};
+use crate::detect::profile::EntitlementProfile;
+use crate::event::Text;
+use crate::stats::{fingerprint, make_room};
+
+/// Number of the role of work that names none.
+pub(super) const ROLE_NONE: u16 = u16::MAX;
+/// Sessions that are named for all roles of a bot.
+const SESSIONS_MAX: usize = 250;
+/// Weeks whose count of held roles is remembered.
+pub(super) const WEEKS: usize = 9;
+
+/// The ledger of one bot. Days are those since 1970, in UTC.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entitlements {
+    /// First and last day at work, and how many there were.
+    pub first_day: u16,
+    pub last_day: u16,
+    pub days: u16,
+    /// Longest silence between two days at work.
+    pub gap_max: u16,
+    /// What was told once for good, by bit.
+    told: u8,
+    /// Systems and roles outside of the registry that were told of.
+    pub outside_told: u8,
+    /// Roles held at the end of the last weeks, the newest last.
+    pub weeks: [u8; WEEKS],
+    pub week: u16,
+    /// Whether something was left out for lack of room.
+    pub cut: bool,
+    pub roles: Vec<Held>,
+    pub work: Vec<Work>,
+    sessions: Vec<SightMark>,
+    /// What was found about the bot; none for most.
+    found: Option<Box<Vec<Found>>>,
+}
+
+/// Something that the bot does, with the role that it did it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Work {
+    pub print: u32,
+    /// Number of the system among all names.
+    pub system: u16,
+    /// Number of the role in the ledger.
+    pub role: u16,
+    pub last_day: u16,
+}
+
+/// Findings of one dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub dimension: Dimension,
+    pub severity: Severity,
+    pub count: u16,
+    pub last_day: u16,
+}
+
+/// One use of what the bot may do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Use<'a> {
+    pub day: u16,
+    /// Minute since 1970.
+    pub minute: u32,
+    pub role: Option<&'a str>,
+    pub system: Option<&'a str>,
+    /// What was done, by name; none where it came to nothing.
+    pub work: Option<&'a str>,
+    pub session: Option<&'a str>,
+    /// Whether the session had not used the role before.
+    pub first: bool,
+}
+
+/// What a use brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// Bounds that cut something.
+    pub limited: u64,
+    /// Whether the bot had not worked with the system before, or not used the role.
+    pub system: bool,
+    pub role: bool,
+    /// The silence that it ended, in days, and the longest before that.
+    pub silence: Option<(u16, u16)>,
+}
+
+/// What is told once in a bot's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Once {
+    Unregistered = 1,
+    NoOwner = 2,
+    TestIdentity = 4,
+}
+
+impl Entitlements {
+    /// Whether something is told for the first time, noting that it is.
+    pub(super) fn tell_once(&mut self, what: Once) -> bool {
+        let first = self.told & what as u8 == 0;
+        self.told |= what as u8;
+        first
+    }
+
+    /// Whether something was told.
+    pub(super) fn was_told(&self, what: Once) -> bool {
+        self.told & what as u8 != 0
+    }
+
+    /// Counts a use.
+    pub(super) fn exercise(&mut self, used: &Use<'_>, names: &mut Names, profile: &EntitlementProfile) -> Noted {
+        let mut noted = Noted { silence: self.at_work(used.day), ..Noted::default() };
+        let role = used.role.and_then(|name| self.role(name, profile, &mut noted.limited));
+        if let Some(at) = role {
+            noted.role = self.roles[at].last_used == 0;
+            let first = used.first || noted.role;
+            self.roles[at].note(used.day, first);
+            if first && let Some(session) = used.session {
+                self.sight(at, session, used.minute);
+            }
+        }
+        if let Some(work) = used.work {
+            let known = self.note_work(work, role, used, names, profile);
+            noted.limited += u64::from(known.is_none());
+            noted.system = known == Some(false) && used.system.is_some();
+        }
+        self.cut |= noted.limited > 0;
+        noted
+    }
+
+    /// Takes a change of the bot's roles in. Says how many bounds cut something.
+    pub(super) fn granted(&mut self, name: &str, added: bool, grant: Grant, profile: &EntitlementProfile) -> u64 {
+        let mut limited = 0;
+        let known = self.roles.iter().any(|held| held.name == name);
+        if (added || known)
+            && let Some(at) = self.role(name, profile, &mut limited)
+        {
+            self.roles[at].grant(added, grant);
+        }
+        limited
+    }
+
+    /// Whether it uses a role, or holds it by a grant.
+    pub(super) fn knows_role(&self, name: &str) -> bool {
+        self.roles.iter().any(|held| held.name == name && (held.last_used > 0 || held.is_granted()))
+    }
+
+    /// Whether it works with a system.
+    pub(super) fn knows_system(&self, system: u16) -> bool {
+        self.work.iter().any(|work| work.system == system)
+    }
+
+    /// Ends a week of the calendar: what is older than the memory goes, and the roles held are counted.
+    pub(super) fn roll(&mut self, day: u16, profile: &EntitlementProfile) -> bool {
+        let week = (day + 3) / 7;
+        let passed = usize::from(week.saturating_sub(self.week));
+        if passed == 0 {
+            return false;
+        }
+        let fresh = self.week == 0;
+        self.week = week;
+        let oldest = day.saturating_sub(profile.memory_days);
+        self.work.retain(|work| work.last_day >= oldest);
+        while let Some(at) = self.roles.iter().position(|held| !held.is_granted() && held.newest_day() < oldest) {
+            self.drop_role(at);
+        }
+        if let Some(found) = &mut self.found {
+            found.retain(|found| found.last_day >= oldest);
+        }
+        let held = self.roles.iter().filter(|held| held.is_held()).count().min(255) as u8;
+        if fresh {
+            self.weeks = [held; WEEKS];
+            return false;
+        }
+        // A bot that was away held what it held.
+        let last = self.weeks[WEEKS - 1];
+        self.weeks.rotate_left(passed.min(WEEKS));
+        self.weeks[WEEKS - passed.min(WEEKS)..].fill(last);
+        self.weeks[WEEKS - 1] = held;
+        true
+    }
+
+    /// Notes that something was found.
+    pub(super) fn find(&mut self, dimension: Dimension, severity: Severity, day: u16, new: bool) {
+        let list = self.found.get_or_insert_default();
+        match list.iter_mut().find(|found| found.dimension == dimension) {
+            Some(found) => {
+                found.severity = found.severity.max(severity);
+                found.count = found.count.saturating_add(u16::from(new));
+                found.last_day = found.last_day.max(day);
+            }
+            None => list.push(Found { dimension, severity, count: 1, last_day: day }),
+        }
+    }
+
+    /// What was found, a dimension each.
+    pub(super) fn found(&self) -> &[Found] {
+        self.found.as_ref().map_or(&[], |found| found)
+    }
+
+    /// The sessions that are named for a role, the oldest first.
+    pub(super) fn sights(&self, at: usize) -> impl Iterator<Item = &SightMark> {
+        self.roles[at].sights.iter().filter_map(|slot| self.sessions.get(usize::from(*slot)))
+    }
+
+    /// Bytes that it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.roles.capacity() * size_of::<Held>()
+            + self.roles.iter().map(Held::heap_bytes).sum::<usize>()
+            + self.work.capacity() * size_of::<Work>()
+            + self.sessions.capacity() * size_of::<SightMark>()
+            + self.sessions.iter().filter(|mark| mark.id.is_heap_allocated()).map(|mark| mark.id.capacity()).sum::<usize>()
+            + self.found.as_ref().map_or(0, |found| 24 + found.capacity() * size_of::<Found>())
+    }
+
+    fn at_work(&mut self, day: u16) -> Option<(u16, u16)> {
+        let mut silence = None;
+        if self.days == 0 {
+            (self.first_day, self.last_day, self.days) = (day, day, 1);
+        } else if day > self.last_day {
+            silence = Some((day - self.last_day, self.gap_max));
+            self.gap_max = self.gap_max.max(day - self.last_day);
+            self.last_day = day;
+            self.days = self.days.saturating_add(1);
+        }
+        silence
+    }
+
+    /// The number of a role, taken in if there is room, or if another one can go that nobody granted.
+    fn role(&mut self, name: &str, profile: &EntitlementProfile, limited: &mut u64) -> Option<usize> {
+        if let Some(at) = self.roles.iter().position(|held| held.name == name) {
+            return Some(at);
+        }
+        if self.roles.len() >= profile.roles_max {
+            *limited += 1;
+            let ungranted = self.roles.iter().enumerate().filter(|(_, held)| !held.is_granted());
+            let (at, _) = ungranted.min_by_key(|(_, held)| held.newest_day())?;
+            self.drop_role(at);
+        }
+        make_room(&mut self.roles);
+        self.roles.push(Held::new(Text::from(name)));
+        Some(self.roles.len() - 1)
+    }
+
+    fn drop_role(&mut self, at: usize) {
+        self.roles.remove(at);
+        let at = at as u16;
+        self.work.retain(|work| work.role != at);
+        for work in self.work.iter_mut().filter(|work| work.role != ROLE_NONE && work.role > at) {
+            work.role -= 1;
+        }
+        self.free_sessions();
+    }
+
+    /// Names the session that exercised a role: in place of the last one within a stretch of use.
+    fn sight(&mut self, at: usize, session: &str, minute: u32) {
+        let slot = match self.sessions.iter().position(|mark| mark.minute > 0 && mark.id == session) {
+            Some(slot) => slot,
+            None => match self.sessions.iter().position(|mark| mark.minute == 0) {
+                Some(slot) => slot,
+                None if self.sessions.len() >= SESSIONS_MAX => return,
+                None => {
+                    self.sessions.reserve_exact(1);
+                    self.sessions.push(SightMark::default());
+                    self.sessions.len() - 1
+                }
+            },
+        };
+        let before = self.roles[at].newest_sight().and_then(|slot| self.sessions.get(usize::from(slot)));
+        let stretch = before.is_some_and(|before| before.is_same_stretch(minute));
+        if self.sessions[slot].minute == 0 || self.sessions[slot].id != session {
+            self.sessions[slot] = SightMark { id: Text::from(session), minute };
+        } else {
+            self.sessions[slot].minute = minute;
+        }
+        self.roles[at].see(slot as u8, stretch);
+        self.free_sessions();
+    }
+
+    /// Sessions that no role names any more make room.
+    fn free_sessions(&mut self) {
+        for slot in 0..self.sessions.len() {
+            if !self.roles.iter().any(|held| held.sights.contains(&(slot as u8))) {
+                self.sessions[slot] = SightMark::default();
+            }
+        }
+        while self.sessions.last().is_some_and(|mark| mark.minute == 0) {
+            self.sessions.pop();
+        }
+    }
+
+    /// Notes what was done, and says whether the bot knew the system; none if there is no room for it.
+    fn note_work(
+        &mut self,
+        work: &str,
+        role: Option<usize>,
+        used: &Use<'_>,
+        names: &mut Names,
+        profile: &EntitlementProfile,
+    ) -> Option<bool> {
+        let number = role.map_or(ROLE_NONE, |at| at as u16);
+        let print = fingerprint(&[work]) as u32;
+        if let Some(known) = self.work.iter_mut().find(|known| known.print == print && known.role == number) {
+            known.last_day = known.last_day.max(used.day);
+            return Some(true);
+        }
+        let Some(system) = names.number(used.system.unwrap_or_default()).filter(|_| self.work.len() < profile.work_max)
+        else {
+            if let Some(at) = role {
+                self.roles[at].unlisted = true;
+            }
+            return None;
+        };
+        let known = self.knows_system(system);
+        make_room(&mut self.work);
+        self.work.push(Work { print, system, role: number, last_day: used.day });
+        Some(known)
+    }
+}
+
+#[cfg(test)]
+mod tests;
