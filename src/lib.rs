@@ -70,6 +70,7 @@ pub mod detect;
 pub mod evaluate;
 pub mod event;
 pub mod registry;
+pub mod report;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 pub mod simulate;

@@ -3,8 +3,8 @@
 //! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
 
 use super::engine::{Engine, Output};
-use super::{judge, tenure};
 use super::policy::{self, Arrival, Breach, Read};
+use super::{judge, tenure};
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 

@@ -27,8 +27,11 @@ struct DimensionTags {
 impl TagTable {
     /// The shipped table; empty if it could not be read, which its test excludes.
     pub(super) fn shipped() -> Self {
-        toml::from_str(include_str!("../../models/tags.toml"))
-            .unwrap_or(Self { _version: 0, dimension: BTreeMap::new(), detector: BTreeMap::new() })
+        toml::from_str(include_str!("../../models/tags.toml")).unwrap_or(Self {
+            _version: 0,
+            dimension: BTreeMap::new(),
+            detector: BTreeMap::new(),
+        })
     }
 
     /// The classifications of all reasons, in their order, each once.

@@ -77,7 +77,8 @@ type News<'a> = (Option<&'a str>, Option<&'a str>);
 fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<'_>) -> Vec<Breach> {
     let bot = &engine.bots[at as usize];
     let Some(record) = bot.record.and_then(|number| engine.registry.record(number)) else {
-        let tenant = if bot.entitlements.was_told(Once::Unregistered) { None } else { engine.registry.tenant(&bot.tenant) };
+        let tenant =
+            if bot.entitlements.was_told(Once::Unregistered) { None } else { engine.registry.tenant(&bot.tenant) };
         let Some(tenant) = tenant else { return Vec::new() };
         engine.bots[at as usize].entitlements.tell_once(Once::Unregistered);
         return vec![lifecycle::unregistered(event, tenant)];

@@ -59,7 +59,8 @@ impl Granters {
             return None;
         }
         if people >= PEOPLE_MAX
-            && let Some(longest) = circle.people.iter().min_by_key(|(_, person)| person.last_day).map(|(print, _)| *print)
+            && let Some(longest) =
+                circle.people.iter().min_by_key(|(_, person)| person.last_day).map(|(print, _)| *print)
         {
             circle.people.remove(&longest);
         }

@@ -227,7 +227,12 @@ impl Entitlements {
             + self.roles.iter().map(Held::heap_bytes).sum::<usize>()
             + self.work.capacity() * size_of::<Work>()
             + self.sessions.capacity() * size_of::<SightMark>()
-            + self.sessions.iter().filter(|mark| mark.id.is_heap_allocated()).map(|mark| mark.id.capacity()).sum::<usize>()
+            + self
+                .sessions
+                .iter()
+                .filter(|mark| mark.id.is_heap_allocated())
+                .map(|mark| mark.id.capacity())
+                .sum::<usize>()
             + self.found.as_ref().map_or(0, |found| 24 + found.capacity() * size_of::<Found>())
     }
 

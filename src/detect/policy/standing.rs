@@ -101,19 +101,15 @@ fn kept(ledger: &mut Entitlements, now: Timestamp, profile: &Profile) -> Option<
 }
 
 /// An administrative role that is held and hardly used.
-fn idle(
-    ledger: &mut Entitlements,
-    record: Option<&BotRecord>,
-    now: Timestamp,
-    profile: &Profile,
-) -> Option<Breach> {
+fn idle(ledger: &mut Entitlements, record: Option<&BotRecord>, now: Timestamp, profile: &Profile) -> Option<Breach> {
     let limits = &profile.entitlement;
     let day = now.day_utc() as u16;
     let since = day.saturating_sub(limits.standing_days);
     let known = ledger.first_day <= since;
     for held in &mut ledger.roles {
         let registered = record.is_some_and(|record| record.roles.iter().any(|role| *role == held.name));
-        let granted = held.is_granted() && held.grant.as_ref().is_some_and(|grant| grant.at.day_utc() <= i64::from(since));
+        let granted =
+            held.is_granted() && held.grant.as_ref().is_some_and(|grant| grant.at.day_utc() <= i64::from(since));
         let uses = if held.last_used > 0 { held.days_since(since) } else { 0 };
         let stands = (registered && known) || granted;
         if held.idle_told || !stands || uses > limits.standing_uses_max || !is_admin(&held.name, profile) {

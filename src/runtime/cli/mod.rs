@@ -12,6 +12,7 @@ mod failure;
 mod log;
 mod output;
 mod replay;
+mod report;
 mod run;
 mod settings;
 mod simulate;
@@ -44,6 +45,7 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
+    Report(report::ReportArgs),
     Check(check::CheckArgs),
 }
 
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
     });
     match done {

@@ -1,0 +1,1 @@
+//! Reports over facts made by hand.
