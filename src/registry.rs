@@ -51,7 +51,7 @@ pub enum BotStatus {
 }
 
 /// The registry, by tenant and bot.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Registry {
     records: Vec<BotRecord>,
     index: BTreeMap<(String, String), usize>,

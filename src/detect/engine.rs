@@ -388,12 +388,25 @@ impl Engine {
         Some(self.enter(bot))
     }
 
+    /// Goes by another registry from now on. What was learned stays, also where a bot's zone is another now.
+    pub fn set_registry(&mut self, registry: Registry) {
+        self.registry = registry;
+        for at in 0..self.bots.len() {
+            let (record, zone) = self.registered(&self.bots[at].tenant.clone(), &self.bots[at].bot.clone());
+            (self.bots[at].record, self.bots[at].zone) = (record, zone);
+        }
+    }
+
+    /// Number of a bot's record, and of its zone.
+    fn registered(&mut self, tenant: &str, bot: &str) -> (Option<usize>, u16) {
+        let record = self.registry.number(tenant, bot);
+        let zone = record.and_then(|number| self.registry.record(number)).and_then(|record| record.timezone.clone());
+        (record, zone.map_or(0, |name| self.zone_number(&name)))
+    }
+
     /// Takes a bot in, with what the registry says of it.
     pub(super) fn enter(&mut self, mut bot: BotState) -> u32 {
-        bot.record = self.registry.number(&bot.tenant, &bot.bot);
-        let record = bot.record.and_then(|number| self.registry.record(number));
-        let zone = record.and_then(|record| record.timezone.clone());
-        bot.zone = zone.map_or(0, |name| self.zone_number(&name));
+        (bot.record, bot.zone) = self.registered(&bot.tenant, &bot.bot);
         let at = self.bots.len() as u32;
         if self.bots.len() == self.bots.capacity() {
             // Growth by doubling would keep room for as many bots again.
