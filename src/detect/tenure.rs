@@ -54,7 +54,7 @@ pub(super) fn exercise(
             let (days, last_day, first_day) = before;
             let waking = Waking { silent_days, gap_max, days, span_days: last_day - first_day + 1 };
             let record = engine.record(at);
-            breaches.extend(record.and_then(|record| lifecycle::dormant(record, &waking, &engine.profile.lifecycle)));
+            breaches.extend(record.and_then(|record| lifecycle::dormant(record, waking, &engine.profile.lifecycle)));
         }
     }
     if !engine.registry.is_empty() {

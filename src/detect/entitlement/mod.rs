@@ -53,6 +53,7 @@ pub(super) struct Entitlements {
     pub work: Vec<Work>,
     sessions: Vec<SightMark>,
     /// What was found about the bot; none for most.
+    #[expect(clippy::box_collection, reason = "most bots have none, and 8 bytes are less than 24")]
     found: Option<Box<Vec<Found>>>,
 }
 

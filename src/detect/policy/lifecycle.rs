@@ -73,7 +73,7 @@ pub(in crate::detect) fn ownerless(tenant: TenantRecords, profile: &LifecyclePro
 }
 
 /// A bot that worked, was silent for long, and works again, while the registry calls it active.
-pub(in crate::detect) fn dormant(record: &BotRecord, waking: &Waking, profile: &LifecycleProfile) -> Option<Breach> {
+pub(in crate::detect) fn dormant(record: &BotRecord, waking: Waking, profile: &LifecycleProfile) -> Option<Breach> {
     let usual = f64::from(waking.gap_max) * profile.dormant_factor;
     let slept = waking.silent_days >= profile.dormant_days && f64::from(waking.silent_days) >= usual;
     if record.status != BotStatus::Active || !slept || waking.days < profile.work_days_min {
@@ -157,10 +157,10 @@ mod tests {
             (waking(92, 91, 5, 365), None),
             (waking(60, 1, 2, 2), None),
         ] {
-            let found = dormant(&BotRecord::default(), &waking, &profile()).map(|breach| breach.severity);
+            let found = dormant(&BotRecord::default(), waking, &profile()).map(|breach| breach.severity);
             assert_eq!(found, expected, "{waking:?}");
             let retired = BotRecord { status: BotStatus::Retired, ..BotRecord::default() };
-            assert_eq!(dormant(&retired, &waking, &profile()), None, "the status speaks for itself");
+            assert_eq!(dormant(&retired, waking, &profile()), None, "the status speaks for itself");
         }
     }
 

@@ -97,7 +97,9 @@ impl Bucket {
             self.lost = changes.is_empty() || changes.iter().any(Result::is_err);
             let entries: Vec<Entry> = changes.into_iter().filter_map(Result::ok).collect();
             if !entries.is_empty() {
-                entries.into_iter().for_each(|entry| note(&mut self.values, entry));
+                for entry in entries {
+                    note(&mut self.values, entry);
+                }
                 return self.reading();
             }
         }
