@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use super::baseline::Baseline;
 use super::bot::BotState;
 use super::budget::Budget;
-use super::entitlement::{Granters, Names};
+use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
@@ -90,8 +90,8 @@ pub struct Engine {
     pub(super) fleet_day: i64,
     pub(super) logs: Logs,
     pub(super) ledgers: fraud::Ledgers,
-    /// Systems by number, as all bots know them.
-    pub(super) systems: Names,
+    /// Systems and roles by number, as all bots know them.
+    pub(super) names: Vocabulary,
     pub(super) granters: Granters,
     pub(super) book: AlertBook,
     pub(super) budget: Budget,
@@ -118,7 +118,7 @@ impl Engine {
             fleet_day: 0,
             logs: Logs::default(),
             ledgers: fraud::Ledgers::default(),
-            systems: Names::default(),
+            names: Vocabulary::default(),
             granters: Granters::default(),
             book: AlertBook::default(),
             budget: Budget::default(),
@@ -183,7 +183,7 @@ impl Engine {
         let shared = self.fleet.heap_bytes()
             + self.logs.heap_bytes()
             + self.ledgers.heap_bytes()
-            + self.systems.heap_bytes()
+            + self.names.heap_bytes()
             + self.granters.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
@@ -358,6 +358,7 @@ impl Engine {
             // Monday of the calendar, whatever the bots' zones.
             if (day + 3) / 7 > (day - passed + 3) / 7 {
                 peers::refit(self, ts, output);
+                tenure::forget_names(self);
             }
         }
     }

@@ -110,7 +110,7 @@ pub struct WorkFacts {
     pub system: String,
     /// The role, as a place in [`BotFacts::roles`].
     pub role: Option<usize>,
-    /// Last day on which it was done.
+    /// Last day on which it can have been done: weeks are told apart.
     pub last_day: i64,
 }
 
@@ -154,9 +154,9 @@ impl Engine {
         let roles = ledger.roles.iter().enumerate().map(|(at, held)| self.role_facts(bot, at, held));
         let work = ledger.work.iter().map(|work| WorkFacts {
             print: work.print,
-            system: self.systems.name(work.system).unwrap_or_default().to_owned(),
+            system: self.names.systems.name(u32::from(work.system)).to_owned(),
             role: (work.role != ROLE_NONE).then_some(usize::from(work.role)),
-            last_day: i64::from(work.last_day),
+            last_day: i64::from(ledger.last_day_of(work)),
         });
         let findings = ledger.found().iter().map(|found| FindingFacts {
             dimension: found.dimension,
@@ -195,17 +195,18 @@ impl Engine {
             })
             .collect();
         last_sessions.reverse();
+        let name = self.names.roles.name(held.name);
         RoleFacts {
-            name: held.name.to_string(),
-            admin: is_admin(&held.name, &self.profile),
-            grant: held.grant.as_ref().filter(|grant| grant.at != Timestamp::MIN).map(|grant| GrantFacts {
+            name: name.to_owned(),
+            admin: is_admin(name, &self.profile),
+            grant: bot.entitlements.grant_of(held.name).map(|grant| GrantFacts {
                 at: grant.at,
                 by: text(&grant.by),
                 ticket: text(&grant.ticket),
                 removed: grant.removed,
             }),
             used_days: (held.last_used > 0).then(|| (i64::from(held.first_used), i64::from(held.last_used))),
-            sessions: held.sessions,
+            sessions: u32::from(held.sessions),
             days: held.days_of_use().map(i64::from).collect(),
             last_sessions,
             unlisted: held.unlisted,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bot::BotState;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
-use super::entitlement::{Granters, Names};
+use super::entitlement::{Granters, Vocabulary};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::policy::Logs;
@@ -31,7 +31,7 @@ struct StateRef<'a> {
     fleet_day: i64,
     logs: &'a Logs,
     ledgers: &'a Ledgers,
-    systems: &'a Names,
+    names: &'a Vocabulary,
     granters: &'a Granters,
     book: &'a AlertBook,
     budget: Budget,
@@ -46,7 +46,7 @@ struct State {
     fleet_day: i64,
     logs: Logs,
     ledgers: Ledgers,
-    systems: Names,
+    names: Vocabulary,
     granters: Granters,
     book: AlertBook,
     budget: Budget,
@@ -67,7 +67,7 @@ impl Engine {
             fleet_day: self.fleet_day,
             logs: &self.logs,
             ledgers: &self.ledgers,
-            systems: &self.systems,
+            names: &self.names,
             granters: &self.granters,
             book: &self.book,
             budget: self.budget,
@@ -92,7 +92,7 @@ impl Engine {
         engine.fleet_day = state.fleet_day;
         engine.logs = state.logs.rebuilt();
         engine.ledgers = state.ledgers;
-        engine.systems = state.systems.rebuilt();
+        engine.names = state.names.rebuilt();
         engine.granters = state.granters;
         engine.book = state.book;
         engine.budget = state.budget;

@@ -31,9 +31,11 @@ pub(super) fn exercise(
     if event.outcome == Outcome::Denied {
         // What was refused was not done; it says all the more where the bot wanted to go.
         let system = event.system.as_deref();
-        let known = |name: &str| engine.systems.find(name).is_some_and(|number| bot.entitlements.knows_system(number));
+        let known =
+            |name: &str| engine.names.systems.find(name).is_some_and(|number| bot.entitlements.knows_system(number));
         news.0 = system.filter(|name| !known(name));
-        news.1 = event.role.as_deref().filter(|name| !bot.entitlements.knows_role(name));
+        let held = |name: &str| engine.names.roles.find(name).is_some_and(|number| bot.entitlements.knows_role(number));
+        news.1 = event.role.as_deref().filter(|name| !held(name));
     } else {
         let role = event.role.as_deref();
         let session = bot.sessions.iter().find(|session| session.key == key);
@@ -47,7 +49,7 @@ pub(super) fn exercise(
             session: event.session.as_deref(),
             first: role.is_some_and(|name| !shown(name)),
         };
-        let noted = bot.entitlements.exercise(&used, &mut engine.systems, &engine.profile.entitlement);
+        let noted = bot.entitlements.exercise(&used, &mut engine.names, &engine.profile.entitlement);
         engine.stats.limited += noted.limited;
         news = (event.system.as_deref().filter(|_| noted.system), role.filter(|_| noted.role));
         if let Some((silent_days, gap_max)) = noted.silence {
@@ -63,7 +65,7 @@ pub(super) fn exercise(
     if week_over {
         let record = engine.bots[at as usize].record.and_then(|number| engine.registry.record(number));
         let ledger = &mut engine.bots[at as usize].entitlements;
-        breaches.extend(standing::weekly(ledger, record, event.ts, &engine.profile));
+        breaches.extend(standing::weekly(ledger, &engine.names, record, event.ts, &engine.profile));
     }
     for breach in breaches {
         judge::rule(engine, at, event, breach, output);
@@ -97,7 +99,8 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
     }
     let test = system.and_then(|system| in_production(engine, at, record, system));
     let ledger = &engine.bots[at as usize].entitlements;
-    let granted = |name: &str| ledger.roles.iter().any(|held| held.name == name && held.is_granted());
+    let roles = &engine.names.roles;
+    let granted = |name: &str| roles.find(name).is_some_and(|number| ledger.is_granted(number));
     let outside = system.and_then(|system| lifecycle::outside_system(system, record)).into_iter();
     let outside = outside
         .chain(role.filter(|role| !granted(role)).and_then(|role| lifecycle::outside_role(role, record)))
@@ -122,7 +125,8 @@ fn in_production(engine: &Engine, at: u32, record: &BotRecord, system: &str) -> 
     if told || Environment::of(record, profile) != Environment::Test {
         return None;
     }
-    let (number, oldest) = (engine.systems.find(system)?, day(bot.newest).saturating_sub(profile.production_days_min));
+    let (number, oldest) =
+        (engine.names.systems.find(system)?, day(bot.newest).saturating_sub(profile.production_days_min));
     let mut bots = 0;
     for (other, user) in engine.bots.iter().enumerate() {
         if other == at as usize || user.tenant != bot.tenant || !user.entitlements.knows_system(number) {
@@ -138,15 +142,28 @@ fn in_production(engine: &Engine, at: u32, record: &BotRecord, system: &str) -> 
     (bots >= profile.production_bots_min).then(|| lifecycle::test_in_production(system, environment, bots))
 }
 
+/// A week is over: names that no bot keeps any more go.
+pub(super) fn forget_names(engine: &mut Engine) {
+    let ledgers = || engine.bots.iter().map(|bot| &bot.entitlements);
+    engine.names.systems.retain(ledgers().flat_map(|ledger| ledger.work.iter().map(|work| u32::from(work.system))));
+    engine.names.roles.retain(ledgers().flat_map(|ledger| ledger.roles.iter().map(|held| held.name)));
+}
+
 /// Takes a change of roles in, and tells of a stranger who made it.
 pub(super) fn grant(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
     let Kind::Grant(change) = &event.kind else { return };
     let added = change.change.as_deref() != Some("removed");
     if let Some(role) = &change.role {
         let ticket = event.ticket().map(Into::into);
-        let grant = Grant { at: event.ts, by: change.by.clone(), ticket, removed: !added, ..Grant::default() };
         let ledger = &mut engine.bots[at as usize].entitlements;
-        engine.stats.limited += ledger.granted(role, added, grant, &engine.profile.entitlement);
+        engine.stats.limited += match engine.names.roles.number(role) {
+            Some(name) => {
+                let (at, by, removed) = (event.ts, change.by.clone(), !added);
+                let grant = Grant { name, at, by, ticket, removed, ..Grant::default() };
+                ledger.granted(grant, &engine.profile.entitlement)
+            }
+            None => 1,
+        };
     }
     let Some(by) = change.by.as_deref().filter(|_| added) else { return };
     let circle = engine.granters.note(&event.tenant, by, day(event.ts), &engine.profile.entitlement);

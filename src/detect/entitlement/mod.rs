@@ -1,8 +1,8 @@
 //! What one bot may do and what it did, for a year and more: roles granted and exercised, systems, and the work itself.
 //!
 //! It outlives the baseline, since what is held and not used is a matter of quarters, and is kept small for that: a role
-//! takes 64 bytes with the days of a quarter on which it was used, bit by bit; a piece of work takes 12. Work is known by
-//! half of its fingerprint. The sessions that exercised a role are named for each stretch of use and not for each use, so
+//! takes 28 bytes with the days of a quarter on which it was used, bit by bit; a piece of work takes 8. Work is known by
+//! half of its fingerprint, and its last use by the week. The sessions that exercised a role are named for each stretch of use and not for each use, so
 //! that a role of every day names one and a role of once a quarter the last four.
 //!
 //! Bounds: roles, work and days are those of `[entitlement]` in the profile; work that finds no room marks its role as
@@ -16,16 +16,18 @@ mod role;
 use serde::{Deserialize, Serialize};
 
 pub(super) use granters::Granters;
-pub(super) use names::Names;
+pub(super) use names::Vocabulary;
 pub(super) use role::{Grant, Held, SightMark};
 
 use crate::alert::{Dimension, Severity};
 use crate::detect::profile::EntitlementProfile;
 use crate::event::Text;
-use crate::stats::{fingerprint, make_room};
+use crate::stats::{fingerprint, give_back, make_room};
 
 /// Number of the role of work that names none.
-pub(super) const ROLE_NONE: u16 = u16::MAX;
+pub(super) const ROLE_NONE: u8 = u8::MAX;
+/// Roles of a bot that their numbers can tell apart.
+const ROLES_MAX: usize = 250;
 /// Sessions that are named for all roles of a bot.
 const SESSIONS_MAX: usize = 250;
 /// Weeks whose count of held roles is remembered.
@@ -52,6 +54,9 @@ pub(super) struct Entitlements {
     pub roles: Vec<Held>,
     pub work: Vec<Work>,
     sessions: Vec<SightMark>,
+    /// Roles that somebody gave or took; none for most.
+    #[expect(clippy::box_collection, reason = "most bots have none, and 8 bytes are less than 24")]
+    grants: Option<Box<Vec<Grant>>>,
     /// What was found about the bot; none for most.
     #[expect(clippy::box_collection, reason = "most bots have none, and 8 bytes are less than 24")]
     found: Option<Box<Vec<Found>>>,
@@ -64,8 +69,9 @@ pub(super) struct Work {
     /// Number of the system among all names.
     pub system: u16,
     /// Number of the role in the ledger.
-    pub role: u16,
-    pub last_day: u16,
+    pub role: u8,
+    /// The last byte of the week of the last use.
+    week: u8,
 }
 
 /// Findings of one dimension.
@@ -126,9 +132,9 @@ impl Entitlements {
     }
 
     /// Counts a use.
-    pub(super) fn exercise(&mut self, used: &Use<'_>, names: &mut Names, profile: &EntitlementProfile) -> Noted {
+    pub(super) fn exercise(&mut self, used: &Use<'_>, names: &mut Vocabulary, profile: &EntitlementProfile) -> Noted {
         let mut noted = Noted { silence: self.at_work(used.day), ..Noted::default() };
-        let role = used.role.and_then(|name| self.role(name, profile, &mut noted.limited));
+        let role = used.role.and_then(|name| self.role(names.roles.number(name), profile, &mut noted.limited));
         if let Some(at) = role {
             noted.role = self.roles[at].last_used == 0;
             let first = used.first || noted.role;
@@ -147,30 +153,48 @@ impl Entitlements {
     }
 
     /// Takes a change of the bot's roles in. Says how many bounds cut something.
-    pub(super) fn granted(&mut self, name: &str, added: bool, grant: Grant, profile: &EntitlementProfile) -> u64 {
+    pub(super) fn granted(&mut self, grant: Grant, profile: &EntitlementProfile) -> u64 {
         let mut limited = 0;
-        let known = self.roles.iter().any(|held| held.name == name);
-        if (added || known)
-            && let Some(at) = self.role(name, profile, &mut limited)
-        {
-            self.roles[at].grant(added, grant);
+        let known = self.roles.iter().any(|held| held.name == grant.name);
+        if (grant.removed && !known) || self.role(Some(grant.name), profile, &mut limited).is_none() {
+            return limited;
+        }
+        let grants = self.grants.get_or_insert_default();
+        match grants.iter_mut().find(|known| known.name == grant.name) {
+            Some(known) => known.change(grant),
+            None => grants.push(grant),
         }
         limited
     }
 
+    /// The last change of a role.
+    pub(super) fn grant_of(&self, name: u32) -> Option<&Grant> {
+        self.grants.as_ref()?.iter().find(|grant| grant.name == name)
+    }
+
+    /// All changes, to note what was told of them.
+    pub(super) fn grants_mut(&mut self) -> impl Iterator<Item = &mut Grant> {
+        self.grants.as_mut().into_iter().flat_map(|grants| grants.iter_mut())
+    }
+
+    /// Whether somebody gave a role and nobody took it away.
+    pub(super) fn is_granted(&self, name: u32) -> bool {
+        self.grant_of(name).is_some_and(|grant| !grant.removed)
+    }
+
     /// Whether it uses a role, or holds it by a grant.
-    pub(super) fn knows_role(&self, name: &str) -> bool {
-        self.roles.iter().any(|held| held.name == name && (held.last_used > 0 || held.is_granted()))
+    pub(super) fn knows_role(&self, name: u32) -> bool {
+        self.roles.iter().any(|held| held.name == name && (held.last_used > 0 || self.is_granted(name)))
     }
 
     /// Whether it works with a system.
-    pub(super) fn knows_system(&self, system: u16) -> bool {
-        self.work.iter().any(|work| work.system == system)
+    pub(super) fn knows_system(&self, system: u32) -> bool {
+        self.work.iter().any(|work| u32::from(work.system) == system)
     }
 
     /// Ends a week of the calendar: what is older than the memory goes, and the roles held are counted.
     pub(super) fn roll(&mut self, day: u16, profile: &EntitlementProfile) -> bool {
-        let week = (day + 3) / 7;
+        let week = week(day);
         let passed = usize::from(week.saturating_sub(self.week));
         if passed == 0 {
             return false;
@@ -178,14 +202,22 @@ impl Entitlements {
         let fresh = self.week == 0;
         self.week = week;
         let oldest = day.saturating_sub(profile.memory_days);
-        self.work.retain(|work| work.last_day >= oldest);
-        while let Some(at) = self.roles.iter().position(|held| !held.is_granted() && held.newest_day() < oldest) {
+        // Weeks are told apart for as long as a byte counts them; the memory is shorter.
+        let kept = usize::from(profile.memory_days / 7 + 1);
+        self.work.retain(|work| passed < kept && usize::from((week as u8).wrapping_sub(work.week)) <= kept);
+        let old = |ledger: &Self, held: &Held| !ledger.is_granted(held.name) && ledger.newest_day(held) < oldest;
+        while let Some(at) = self.roles.iter().position(|held| old(self, held)) {
             self.drop_role(at);
         }
+        give_back(&mut self.roles);
+        give_back(&mut self.work);
+        give_back(&mut self.sessions);
         if let Some(found) = &mut self.found {
             found.retain(|found| found.last_day >= oldest);
         }
-        let held = self.roles.iter().filter(|held| held.is_held()).count().min(255) as u8;
+        // The bot has what it was given, or uses and was not taken away.
+        let is_held = |held: &&Held| self.grant_of(held.name).map_or(held.last_used > 0, |grant| !grant.removed);
+        let held = self.roles.iter().filter(is_held).count().min(255) as u8;
         if fresh {
             self.weeks = [held; WEEKS];
             return false;
@@ -196,6 +228,18 @@ impl Entitlements {
         self.weeks[WEEKS - passed.min(WEEKS)..].fill(last);
         self.weeks[WEEKS - 1] = held;
         true
+    }
+
+    /// The day of the last use or change of a role.
+    pub(super) fn newest_day(&self, held: &Held) -> u16 {
+        let changed = self.grant_of(held.name).map_or(0, |grant| grant.at.day_utc() as u16);
+        held.last_used.max(changed)
+    }
+
+    /// The last day on which something can have been done: of its week, that at the latest.
+    pub(super) fn last_day_of(&self, work: &Work) -> u16 {
+        let back = u16::from((self.week as u8).wrapping_sub(work.week));
+        (7 * self.week.saturating_sub(back) + 3).min(self.last_day)
     }
 
     /// Notes that something was found.
@@ -225,7 +269,7 @@ impl Entitlements {
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.roles.capacity() * size_of::<Held>()
-            + self.roles.iter().map(Held::heap_bytes).sum::<usize>()
+            + self.grants.as_ref().map_or(0, |grants| 24 + grants.capacity() * size_of::<Grant>())
             + self.work.capacity() * size_of::<Work>()
             + self.sessions.capacity() * size_of::<SightMark>()
             + self
@@ -251,24 +295,31 @@ impl Entitlements {
     }
 
     /// The number of a role, taken in if there is room, or if another one can go that nobody granted.
-    fn role(&mut self, name: &str, profile: &EntitlementProfile, limited: &mut u64) -> Option<usize> {
+    fn role(&mut self, name: Option<u32>, profile: &EntitlementProfile, limited: &mut u64) -> Option<usize> {
+        let Some(name) = name else {
+            *limited += 1;
+            return None;
+        };
         if let Some(at) = self.roles.iter().position(|held| held.name == name) {
             return Some(at);
         }
-        if self.roles.len() >= profile.roles_max {
+        if self.roles.len() >= profile.roles_max.min(ROLES_MAX) {
             *limited += 1;
-            let ungranted = self.roles.iter().enumerate().filter(|(_, held)| !held.is_granted());
-            let (at, _) = ungranted.min_by_key(|(_, held)| held.newest_day())?;
+            let ungranted = self.roles.iter().enumerate().filter(|(_, held)| !self.is_granted(held.name));
+            let (at, _) = ungranted.min_by_key(|(_, held)| self.newest_day(held))?;
             self.drop_role(at);
         }
         make_room(&mut self.roles);
-        self.roles.push(Held::new(Text::from(name)));
+        self.roles.push(Held::new(name));
         Some(self.roles.len() - 1)
     }
 
     fn drop_role(&mut self, at: usize) {
-        self.roles.remove(at);
-        let at = at as u16;
+        let name = self.roles.remove(at).name;
+        if let Some(grants) = &mut self.grants {
+            grants.retain(|grant| grant.name != name);
+        }
+        let at = at as u8;
         self.work.retain(|work| work.role != at);
         for work in self.work.iter_mut().filter(|work| work.role != ROLE_NONE && work.role > at) {
             work.role -= 1;
@@ -319,17 +370,21 @@ impl Entitlements {
         work: &str,
         role: Option<usize>,
         used: &Use<'_>,
-        names: &mut Names,
+        names: &mut Vocabulary,
         profile: &EntitlementProfile,
     ) -> Option<bool> {
-        let number = role.map_or(ROLE_NONE, |at| at as u16);
+        let number = role.map_or(ROLE_NONE, |at| at as u8);
+        let week = week(used.day) as u8;
         let print = fingerprint(&[work]) as u32;
         if let Some(known) = self.work.iter_mut().find(|known| known.print == print && known.role == number) {
-            known.last_day = known.last_day.max(used.day);
+            // A straggler of the week before moves nothing back.
+            if (week.wrapping_sub(known.week) as i8) > 0 {
+                known.week = week;
+            }
             return Some(true);
         }
-        let Some(system) = names.number(used.system.unwrap_or_default()).filter(|_| self.work.len() < profile.work_max)
-        else {
+        let system = names.systems.number(used.system.unwrap_or_default());
+        let Some(system) = system.filter(|_| self.work.len() < profile.work_max) else {
             if let Some(at) = role {
                 self.roles[at].unlisted = true;
             }
@@ -337,9 +392,14 @@ impl Entitlements {
         };
         let known = self.knows_system(system);
         make_room(&mut self.work);
-        self.work.push(Work { print, system, role: number, last_day: used.day });
+        self.work.push(Work { print, system: system as u16, role: number, week });
         Some(known)
     }
+}
+
+/// Weeks since 1970, from Monday on.
+fn week(day: u16) -> u16 {
+    (day + 3) / 7
 }
 
 #[cfg(test)]

@@ -19,9 +19,8 @@ const SPANS_MAX: u8 = 200;
 /// A role of one bot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::detect) struct Held {
-    pub name: Text,
-    /// How it was granted; none where it has always been there.
-    pub grant: Option<Box<Grant>>,
+    /// Number of its name.
+    pub name: u32,
     /// First and last day of use; 0 for never.
     pub first_used: u16,
     pub last_used: u16,
@@ -31,15 +30,17 @@ pub(in crate::detect) struct Held {
     pub idle_told: bool,
     /// Places of the sessions that are named, the newest last.
     pub sights: [u8; SIGHTS],
-    /// Sessions that used it.
-    pub sessions: u32,
+    /// Sessions that used it, up to 65,535.
+    pub sessions: u16,
     /// Days of use, back from the last one, bit by bit.
     days: [u32; 3],
 }
 
-/// The last change of a role.
+/// The last change of a role that somebody gave or took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::detect) struct Grant {
+    /// Number of the role's name.
+    pub name: u32,
     pub at: Timestamp,
     pub by: Option<Text>,
     pub ticket: Option<Text>,
@@ -60,6 +61,22 @@ pub(in crate::detect) struct SightMark {
     pub minute: u32,
 }
 
+impl Grant {
+    /// Takes a later change in.
+    pub(super) fn change(&mut self, new: Self) {
+        let (ended, longest) = (self.ended, self.longest);
+        if !new.removed {
+            // What is given twice lasts since the first time.
+            if self.removed {
+                *self = Self { ended, longest, ..new };
+            }
+        } else if !self.removed {
+            let lasted = longest.max(new.at - self.at);
+            *self = Self { ended: ended.saturating_add(1).min(SPANS_MAX), longest: lasted, ..new };
+        }
+    }
+}
+
 impl SightMark {
     pub(super) fn is_same_stretch(&self, minute: u32) -> bool {
         minute.abs_diff(self.minute) <= STRETCH_MINUTES
@@ -67,10 +84,9 @@ impl SightMark {
 }
 
 impl Held {
-    pub(super) fn new(name: Text) -> Self {
+    pub(super) fn new(name: u32) -> Self {
         Self {
             name,
-            grant: None,
             first_used: 0,
             last_used: 0,
             unlisted: false,
@@ -79,22 +95,6 @@ impl Held {
             sessions: 0,
             days: [0; 3],
         }
-    }
-
-    /// Whether somebody gave it and nobody took it away.
-    pub(in crate::detect) fn is_granted(&self) -> bool {
-        self.grant.as_ref().is_some_and(|grant| !grant.removed)
-    }
-
-    /// Whether the bot has it, as far as anybody can see: it was given, or used and not taken away since.
-    pub(in crate::detect) fn is_held(&self) -> bool {
-        self.grant.as_ref().map_or(self.last_used > 0, |grant| !grant.removed)
-    }
-
-    /// The day of the last use or change.
-    pub(in crate::detect) fn newest_day(&self) -> u16 {
-        let changed = self.grant.as_ref().map_or(0, |grant| grant.at.day_utc() as u16);
-        self.last_used.max(changed)
     }
 
     /// Days of use from a day on, of those that are remembered.
@@ -111,7 +111,7 @@ impl Held {
 
     /// Counts a use on a day.
     pub(super) fn note(&mut self, day: u16, first: bool) {
-        self.sessions = self.sessions.saturating_add(u32::from(first));
+        self.sessions = self.sessions.saturating_add(u16::from(first));
         if self.last_used == 0 {
             (self.first_used, self.last_used, self.days) = (day, day, [1, 0, 0]);
             return;
@@ -143,30 +143,6 @@ impl Held {
 
     pub(super) fn newest_sight(&self) -> Option<u8> {
         Some(self.sights[SIGHTS - 1]).filter(|slot| *slot != NOWHERE)
-    }
-
-    /// Takes a grant or its end in.
-    pub(super) fn grant(&mut self, added: bool, new: Grant) {
-        let known = self.grant.get_or_insert_default();
-        let (ended, longest) = (known.ended, known.longest);
-        if added {
-            // What is given twice lasts since the first time.
-            if known.at != Timestamp::MIN && !known.removed {
-                return;
-            }
-            **known = Grant { ended, longest, ..new };
-        } else if !known.removed {
-            let lasted = if known.at == Timestamp::MIN { Span::ZERO } else { new.at - known.at };
-            let counted = known.at != Timestamp::MIN;
-            let ended = ended.saturating_add(u8::from(counted)).min(SPANS_MAX);
-            **known = Grant { removed: true, ended, longest: longest.max(lasted), ..new };
-        }
-    }
-
-    /// Bytes on the heap.
-    pub(super) fn heap_bytes(&self) -> usize {
-        let name = if self.name.is_heap_allocated() { self.name.capacity() } else { 0 };
-        name + self.grant.as_ref().map_or(0, |_| size_of::<Grant>())
     }
 
     fn bits(&self) -> u128 {

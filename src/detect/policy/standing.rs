@@ -5,7 +5,7 @@
 
 use super::{Breach, breach, who};
 use crate::alert::{Dimension, Severity};
-use crate::detect::entitlement::{Entitlements, WEEKS};
+use crate::detect::entitlement::{Entitlements, Vocabulary, WEEKS};
 use crate::detect::profile::Profile;
 use crate::event::Event;
 use crate::registry::BotRecord;
@@ -38,13 +38,14 @@ pub(in crate::detect) fn stranger(event: &Event, by: &str, (grants, people): (u3
 /// What a week's end shows, and notes as told.
 pub(in crate::detect) fn weekly(
     ledger: &mut Entitlements,
+    names: &Vocabulary,
     record: Option<&BotRecord>,
     now: Timestamp,
     profile: &Profile,
 ) -> Vec<Breach> {
     let mut breaches: Vec<Breach> = creep(ledger, now, profile).into_iter().collect();
-    breaches.extend(kept(ledger, now, profile));
-    breaches.extend(idle(ledger, record, now, profile));
+    breaches.extend(kept(ledger, names, now, profile));
+    breaches.extend(idle(ledger, names, record, now, profile));
     breaches
 }
 
@@ -69,19 +70,18 @@ fn creep(ledger: &mut Entitlements, now: Timestamp, profile: &Profile) -> Option
 }
 
 /// A role that used to be taken away again, and is not.
-fn kept(ledger: &mut Entitlements, now: Timestamp, profile: &Profile) -> Option<Breach> {
+fn kept(ledger: &mut Entitlements, names: &Vocabulary, now: Timestamp, profile: &Profile) -> Option<Breach> {
     let limits = &profile.entitlement;
-    for held in &mut ledger.roles {
-        let Some(grant) = held.grant.as_mut().filter(|grant| !grant.removed && !grant.told) else { continue };
+    for grant in ledger.grants_mut().filter(|grant| !grant.removed && !grant.told) {
         let (lasted, longest) = (now - grant.at, grant.longest.max(Span::DAY));
         let outlasts = lasted.as_days_f64() > limits.elevation_factor * longest.as_days_f64();
         if grant.ended < limits.elevations_min || !outlasts {
             continue;
         }
         grant.told = true;
+        let name = names.roles.name(grant.name);
         let phrase = format!(
-            "still holds the role `{}` after {:.0} days; {} times before it was taken away within {:.1} days",
-            held.name,
+            "still holds the role `{name}` after {:.0} days; {} times before it was taken away within {:.1} days",
             lasted.as_days_f64(),
             grant.ended,
             longest.as_days_f64()
@@ -92,7 +92,7 @@ fn kept(ledger: &mut Entitlements, now: Timestamp, profile: &Profile) -> Option<
             SCORE_KEPT,
             Dimension::Entitlement,
             "elevation_kept",
-            &held.name,
+            name,
             &expected,
             phrase,
         ));
@@ -101,25 +101,29 @@ fn kept(ledger: &mut Entitlements, now: Timestamp, profile: &Profile) -> Option<
 }
 
 /// An administrative role that is held and hardly used.
-fn idle(ledger: &mut Entitlements, record: Option<&BotRecord>, now: Timestamp, profile: &Profile) -> Option<Breach> {
+fn idle(
+    ledger: &mut Entitlements,
+    names: &Vocabulary,
+    record: Option<&BotRecord>,
+    now: Timestamp,
+    profile: &Profile,
+) -> Option<Breach> {
     let limits = &profile.entitlement;
-    let day = now.day_utc() as u16;
-    let since = day.saturating_sub(limits.standing_days);
-    let known = ledger.first_day <= since;
-    for held in &mut ledger.roles {
-        let registered = record.is_some_and(|record| record.roles.iter().any(|role| *role == held.name));
-        let granted =
-            held.is_granted() && held.grant.as_ref().is_some_and(|grant| grant.at.day_utc() <= i64::from(since));
+    let since = (now.day_utc() as u16).saturating_sub(limits.standing_days);
+    for at in 0..ledger.roles.len() {
+        let held = &ledger.roles[at];
+        let name = names.roles.name(held.name);
+        let registered = record.is_some_and(|record| record.roles.iter().any(|role| *role == name));
+        let grant = ledger.grant_of(held.name).filter(|grant| !grant.removed);
+        let granted = grant.is_some_and(|grant| grant.at.day_utc() <= i64::from(since));
+        let stands = (registered && ledger.first_day <= since) || granted;
         let uses = if held.last_used > 0 { held.days_since(since) } else { 0 };
-        let stands = (registered && known) || granted;
-        if held.idle_told || !stands || uses > limits.standing_uses_max || !is_admin(&held.name, profile) {
+        if held.idle_told || !stands || uses > limits.standing_uses_max || !is_admin(name, profile) {
             continue;
         }
-        held.idle_told = true;
-        let phrase = format!(
-            "holds the administrative role `{}` and used it on {uses} of the last {} days",
-            held.name, limits.standing_days
-        );
+        ledger.roles[at].idle_told = true;
+        let days = limits.standing_days;
+        let phrase = format!("holds the administrative role `{name}` and used it on {uses} of the last {days} days");
         let observed = format!("{uses} days of use");
         let (info, privilege) = (Severity::Info, Dimension::Privilege);
         return Some(breach(info, SCORE_IDLE, privilege, "standing_privilege", &observed, "use, or no role", phrase));
