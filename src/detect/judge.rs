@@ -375,9 +375,10 @@ pub(super) fn raise(engine: &mut Engine, finding: Finding, ts: Timestamp, output
     output.alerts.extend(alerts);
 }
 
-/// Keeps in the bot's ledger what was found about it.
+/// Keeps in the bot's ledger what was found about it; what is worth no more than a note is not.
 fn note_found(engine: &mut Engine, alerts: &[Alert]) {
-    for alert in alerts.iter().filter(|alert| alert.status == Status::Firing) {
+    let counts = |alert: &&Alert| alert.status == Status::Firing && alert.severity > Severity::Info;
+    for alert in alerts.iter().filter(counts) {
         let (bot, reason) = (alert.bot.as_deref(), alert.reasons.first());
         let at = bot.and_then(|bot| engine.number(&alert.tenant, bot));
         if let Some((at, reason)) = at.zip(reason) {

@@ -251,7 +251,10 @@ impl Entitlements {
                 found.count = found.count.saturating_add(u16::from(new));
                 found.last_day = found.last_day.max(day);
             }
-            None => list.push(Found { dimension, severity, count: 1, last_day: day }),
+            None => {
+                make_room(list);
+                list.push(Found { dimension, severity, count: 1, last_day: day });
+            }
         }
     }
 
