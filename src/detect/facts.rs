@@ -156,7 +156,7 @@ impl Engine {
             print: work.print,
             system: self.names.systems.name(u32::from(work.system)).to_owned(),
             role: (work.role != ROLE_NONE).then_some(usize::from(work.role)),
-            last_day: i64::from(ledger.last_day_of(work)),
+            last_day: i64::from(ledger.last_day_of(*work)),
         });
         let findings = ledger.found().iter().map(|found| FindingFacts {
             dimension: found.dimension,

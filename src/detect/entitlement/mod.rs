@@ -237,7 +237,7 @@ impl Entitlements {
     }
 
     /// The last day on which something can have been done: of its week, that at the latest.
-    pub(super) fn last_day_of(&self, work: &Work) -> u16 {
+    pub(super) fn last_day_of(&self, work: Work) -> u16 {
         let back = u16::from((self.week as u8).wrapping_sub(work.week));
         (7 * self.week.saturating_sub(back) + 3).min(self.last_day)
     }
@@ -245,16 +245,13 @@ impl Entitlements {
     /// Notes that something was found.
     pub(super) fn find(&mut self, dimension: Dimension, severity: Severity, day: u16, new: bool) {
         let list = self.found.get_or_insert_default();
-        match list.iter_mut().find(|found| found.dimension == dimension) {
-            Some(found) => {
-                found.severity = found.severity.max(severity);
-                found.count = found.count.saturating_add(u16::from(new));
-                found.last_day = found.last_day.max(day);
-            }
-            None => {
-                make_room(list);
-                list.push(Found { dimension, severity, count: 1, last_day: day });
-            }
+        if let Some(found) = list.iter_mut().find(|found| found.dimension == dimension) {
+            found.severity = found.severity.max(severity);
+            found.count = found.count.saturating_add(u16::from(new));
+            found.last_day = found.last_day.max(day);
+        } else {
+            make_room(list);
+            list.push(Found { dimension, severity, count: 1, last_day: day });
         }
     }
 

@@ -42,7 +42,7 @@ impl Vocabulary {
 /// Names, by number.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::detect) struct Names {
-    names: Vec<Text>,
+    texts: Vec<Text>,
     /// Numbers without a name, the lowest last.
     free: Vec<u32>,
     /// Computed from the names.
@@ -60,9 +60,9 @@ impl Names {
     fn rebuilt(mut self, max: usize) -> Self {
         self.max = max;
         self.index = HashTable::new();
-        let mut named = vec![true; self.names.len()];
-        self.free.retain(|&at| named.get_mut(at as usize).is_some_and(|named| std::mem::take(named)));
-        for at in (0..self.names.len() as u32).filter(|&at| named[at as usize]) {
+        let mut named = vec![true; self.texts.len()];
+        self.free.retain(|&at| named.get_mut(at as usize).is_some_and(std::mem::take));
+        for at in (0..self.texts.len() as u32).filter(|&at| named[at as usize]) {
             self.enter(at);
         }
         self
@@ -75,30 +75,30 @@ impl Names {
         }
         let at = if let Some(at) = self.free.pop() {
             at
-        } else if self.names.len() < self.max {
-            self.names.push(Text::default());
-            (self.names.len() - 1) as u32
+        } else if self.texts.len() < self.max {
+            self.texts.push(Text::default());
+            (self.texts.len() - 1) as u32
         } else {
             return None;
         };
-        self.names[at as usize] = Text::from(name);
+        self.texts[at as usize] = Text::from(name);
         self.enter(at);
         Some(at)
     }
 
     /// The number of a name, if it has one.
     pub(in crate::detect) fn find(&self, name: &str) -> Option<u32> {
-        self.index.find(fingerprint(&[name]), |&at| self.names[at as usize] == name).copied()
+        self.index.find(fingerprint(&[name]), |&at| self.texts[at as usize] == name).copied()
     }
 
     /// A name by number.
     pub(in crate::detect) fn name(&self, number: u32) -> &str {
-        self.names.get(number as usize).map_or("", Text::as_str)
+        self.texts.get(number as usize).map_or("", Text::as_str)
     }
 
     /// Lets go of the names whose numbers are not among these.
     pub(in crate::detect) fn retain(&mut self, used: impl Iterator<Item = u32>) {
-        let mut kept = vec![false; self.names.len()];
+        let mut kept = vec![false; self.texts.len()];
         for number in used {
             if let Some(kept) = kept.get_mut(number as usize) {
                 *kept = true;
@@ -107,17 +107,17 @@ impl Names {
         self.index.retain(|&mut at| kept[at as usize]);
         self.free = (0..kept.len() as u32).rev().filter(|&at| !kept[at as usize]).collect();
         for &at in &self.free {
-            self.names[at as usize] = Text::default();
+            self.texts[at as usize] = Text::default();
         }
     }
 
     fn heap_bytes(&self) -> usize {
-        self.names.capacity() * size_of::<Text>() + self.index.capacity() * 5 + self.free.capacity() * 4
+        self.texts.capacity() * size_of::<Text>() + self.index.capacity() * 5 + self.free.capacity() * 4
     }
 
     fn enter(&mut self, at: u32) {
-        let names = &self.names;
-        let print = |&at: &u32| fingerprint(&[&names[at as usize]]);
+        let texts = &self.texts;
+        let print = |&at: &u32| fingerprint(&[&texts[at as usize]]);
         self.index.insert_unique(print(&at), at, print);
     }
 }
@@ -140,6 +140,6 @@ mod tests {
         for name in ["x", "y", "z", "b"] {
             assert_eq!(names.number(name), again.number(name), "{name}");
         }
-        assert_eq!(names.names, again.names);
+        assert_eq!(names.texts, again.texts);
     }
 }
