@@ -30,6 +30,7 @@
 //! | [`registry`] | what the organization says of its bots |
 //! | [`alert`] | the alert on the wire, and its life: one page a story |
 //! | [`detect`] | the engine: frontier, sessions, baselines, scorers, rules, verdicts, words, state |
+//! | [`report`] | reports from the engine's facts and the registry: inventory, least privilege, risk, review |
 //! | [`simulate`] | a fleet that never was, with labels; written against the contract, not against the detector |
 //! | [`evaluate`] | the measure: recall, right reason, false alerts, time to detect |
 //! | [`config`] | raw settings to valid ones, every fault at once |
@@ -58,8 +59,8 @@
 //!
 //! One engine serves all bots, on one thread: state has no locks, and the watermark is the fleet's. Bots touch each other
 //! only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd
-//! silences are in general, the page budget where one is set, the logs that they write to, and the accounts that their
-//! tenant pays.
+//! silences are in general, the page budget where one is set, the logs that they write to, the accounts that their
+//! tenant pays, who grants roles in it, and which of its systems are production's.
 //!
 //! [`Engine::observe`]: detect::Engine::observe
 //! [`Engine::idle`]: detect::Engine::idle
@@ -70,6 +71,7 @@ pub mod detect;
 pub mod evaluate;
 pub mod event;
 pub mod registry;
+pub mod report;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 pub mod simulate;

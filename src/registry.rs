@@ -51,10 +51,20 @@ pub enum BotStatus {
 }
 
 /// The registry, by tenant and bot.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Registry {
     records: Vec<BotRecord>,
     index: BTreeMap<(String, String), usize>,
+    tenants: BTreeMap<String, TenantRecords>,
+}
+
+/// What the registry knows of a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantRecords {
+    /// Its bots.
+    pub bots: usize,
+    /// Those of them that name an owner.
+    pub owned: usize,
 }
 
 /// A line of the registry that cannot be read.
@@ -79,6 +89,11 @@ impl Registry {
                 Ok(record) => registry.insert(record),
                 Err(detail) => errors.push(RegistryError { line: index + 1, detail }),
             }
+        }
+        for record in &registry.records {
+            let known = registry.tenants.entry(record.tenant.clone()).or_default();
+            known.bots += 1;
+            known.owned += usize::from(record.has_owner());
         }
         if errors.is_empty() { Ok(registry) } else { Err(errors) }
     }
@@ -111,6 +126,17 @@ impl Registry {
         self.number(tenant, bot).and_then(|number| self.record(number))
     }
 
+    /// What it knows of a tenant; none where it names none of its bots.
+    #[must_use]
+    pub fn tenant(&self, tenant: &str) -> Option<TenantRecords> {
+        self.tenants.get(tenant).copied()
+    }
+
+    /// All records, in order of tenant and bot.
+    pub fn records(&self) -> impl Iterator<Item = &BotRecord> {
+        self.index.values().filter_map(|&number| self.records.get(number))
+    }
+
     /// How many bots it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -121,6 +147,14 @@ impl Registry {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+}
+
+impl BotRecord {
+    /// Whether somebody answers for it.
+    #[must_use]
+    pub fn has_owner(&self) -> bool {
+        self.owner.as_ref().is_some_and(|owner| !owner.trim().is_empty())
     }
 }
 

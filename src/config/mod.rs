@@ -48,8 +48,8 @@ pub struct Config {
     pub webhooks: Vec<WebhookConfig>,
     /// Local state; none keeps nothing.
     pub state: Option<StateConfig>,
-    /// Registry file.
-    pub registry: Option<PathBuf>,
+    /// Where the registry is.
+    pub registry: Option<RegistryConfig>,
     /// Address of `/metrics`, `/healthz` and `/readyz`.
     pub metrics_listen: Option<SocketAddr>,
     /// Address of the console.
@@ -58,6 +58,15 @@ pub struct Config {
     pub detection: Settings,
     /// Bounds of one event.
     pub limits: Limits,
+}
+
+/// Where the registry is. Either is read again when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryConfig {
+    /// A file, NDJSON.
+    File(PathBuf),
+    /// A key-value bucket on NATS, whose values are NDJSON.
+    Bucket(String),
 }
 
 /// How to reach NATS, and as whom.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::check::{Check, endpoint};
 use super::raw::{Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawLimits, RawNats, RawState, RawWebhook};
 use super::{
-    AlertsConfig, Config, EventsConfig, NatsConfig, SecretText, SourceMode, StateConfig, WebhookConfig, duration,
+    AlertsConfig, Config, EventsConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
+    duration,
 };
 use crate::alert::Severity;
 use crate::detect::Settings;
@@ -30,7 +31,7 @@ const WEBHOOK_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// The whole configuration; what is wrong with it is left in `check`.
 pub(super) fn config(check: &mut Check<'_>, raw: Raw, list: Vec<RawWebhook>) -> Config {
     let config = Config {
-        registry: check.file("registry", raw.registry),
+        registry: registry(check, raw.registry),
         nats: nats(check, raw.nats),
         events: events(check, raw.events),
         alerts: alerts(check, raw.alerts),
@@ -43,6 +44,18 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, list: Vec<RawWebhook>) -> 
     };
     apart(check, &config);
     config
+}
+
+/// A path, or the name of a bucket behind `kv://`.
+fn registry(check: &mut Check<'_>, raw: Option<String>) -> Option<RegistryConfig> {
+    let Some(bucket) = raw.as_deref().and_then(|text| text.strip_prefix("kv://")) else {
+        return check.file("registry", raw).map(RegistryConfig::File);
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if bucket.is_empty() || !bucket.chars().all(plain) {
+        check.fault("registry", format!("`{bucket}` is no bucket; write `kv://` and letters, digits, `_` and `-`"));
+    }
+    Some(RegistryConfig::Bucket(bucket.to_owned()))
 }
 
 fn nats(check: &mut Check<'_>, raw: RawNats) -> NatsConfig {

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::baseline::Baseline;
 use super::change::ChangeWindows;
 use super::cluster::COHORT_NONE;
+use super::entitlement::Entitlements;
 use super::feature::{Session, Sighting};
 use super::normal::LastNormal;
 use super::policy::Secrets;
@@ -58,6 +59,8 @@ pub(super) struct BotState {
     pub secrets: Option<Box<Secrets>>,
     /// What its transactions have been like; none for bots without any.
     pub money: Option<Box<MoneyHistory>>,
+    /// What it may do and what it did, for a year and more.
+    pub entitlements: Box<Entitlements>,
     /// Where it was seen last.
     pub sighting: Option<Sighting>,
     /// The last session that nothing was said of.
@@ -122,6 +125,7 @@ impl BotState {
             windows: ChangeWindows::default(),
             secrets: None,
             money: None,
+            entitlements: Box::default(),
             sighting: None,
             normal: None,
             watch: Watch::default(),
@@ -227,6 +231,7 @@ impl BotState {
             + if self.told.spilled() { self.told.capacity() * size_of::<Told>() } else { 0 }
             + if self.said.spilled() { self.said.capacity() * size_of::<u64>() } else { 0 }
             + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
+            + self.entitlements.bytes()
             + self.sessions.capacity() * size_of::<Session>()
             + self.money.as_ref().map_or(0, |money| money.heap_bytes())
             + self.normal.as_ref().map_or(0, |normal| size_of::<LastNormal>() + normal.heap_bytes())

@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 use super::baseline::Baseline;
 use super::bot::BotState;
 use super::budget::Budget;
+use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
@@ -19,7 +20,7 @@ use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
-use super::{judge, peers, rules, score, silence};
+use super::{judge, peers, rules, score, silence, tenure};
 use crate::alert::{Alert, AlertBook, Dimension};
 use crate::event::{Event, Kind, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
@@ -89,6 +90,9 @@ pub struct Engine {
     pub(super) fleet_day: i64,
     pub(super) logs: Logs,
     pub(super) ledgers: fraud::Ledgers,
+    /// Systems and roles by number, as all bots know them.
+    pub(super) names: Vocabulary,
+    pub(super) granters: Granters,
     pub(super) book: AlertBook,
     pub(super) budget: Budget,
     pub(super) stats: Stats,
@@ -114,6 +118,8 @@ impl Engine {
             fleet_day: 0,
             logs: Logs::default(),
             ledgers: fraud::Ledgers::default(),
+            names: Vocabulary::default(),
+            granters: Granters::default(),
             book: AlertBook::default(),
             budget: Budget::default(),
             stats: Stats::default(),
@@ -174,7 +180,11 @@ impl Engine {
             stats.sessions_open += bot.sessions.len() as u64;
             stats.baseline_bytes += bot.bytes() as u64;
         }
-        let shared = self.fleet.heap_bytes() + self.logs.heap_bytes() + self.ledgers.heap_bytes();
+        let shared = self.fleet.heap_bytes()
+            + self.logs.heap_bytes()
+            + self.ledgers.heap_bytes()
+            + self.names.heap_bytes()
+            + self.granters.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
         if let Some((pages, watermark)) = self.settings.pages_per_week.zip(self.watermark()) {
@@ -245,8 +255,11 @@ impl Engine {
 
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, broke: bool, output: &mut Output) {
-        let bot = &mut self.bots[at as usize];
         let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, SILENCE - 1));
+        // A failed call moved nothing, and its repetition is a retry, not another step.
+        let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint(event) };
+        tenure::exercise(self, at, event, key, endpoint.as_deref(), output);
+        let bot = &mut self.bots[at as usize];
         if bot.is_straggler(key, event.ts) {
             return;
         }
@@ -276,8 +289,6 @@ impl Engine {
         let travelled = travel.is_some() && session.travel.is_none();
         session.travel = session.travel.or(travel);
         let (limited_before, calls_before) = (session.limited, session.calls);
-        // A failed call moved nothing, and its repetition is a retry, not another step.
-        let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint(event) };
         let attach = session.attach(event, endpoint.as_ref(), &self.profile.bounds);
         self.stats.limited += u64::from(session.limited - limited_before);
         let deadline = session.deadline(self.settings.session_timeout);
@@ -348,6 +359,7 @@ impl Engine {
             // Monday of the calendar, whatever the bots' zones.
             if (day + 3) / 7 > (day - passed + 3) / 7 {
                 peers::refit(self, ts, output);
+                tenure::forget_names(self);
             }
         }
     }
@@ -359,12 +371,16 @@ impl Engine {
         output.rejected.push((event, reject));
     }
 
+    /// The number of a bot.
+    pub(super) fn number(&self, tenant: &str, bot: &str) -> Option<u32> {
+        let bots = &self.bots;
+        let same = |&at: &u32| bots[at as usize].bot == bot && bots[at as usize].tenant == tenant;
+        self.index.find(fingerprint(&[tenant, bot]), same).copied()
+    }
+
     /// The bot of an event, made if it is new; `None` when there are too many.
     fn locate(&mut self, event: &Event) -> Option<u32> {
-        let hash = fingerprint(&[&event.tenant, &event.bot]);
-        let bots = &self.bots;
-        let same = |&at: &u32| bots[at as usize].bot == event.bot && bots[at as usize].tenant == event.tenant;
-        if let Some(&at) = self.index.find(hash, same) {
+        if let Some(at) = self.number(&event.tenant, &event.bot) {
             return Some(at);
         }
         if self.bots.len() >= self.settings.bots_max {
@@ -374,12 +390,25 @@ impl Engine {
         Some(self.enter(bot))
     }
 
+    /// Goes by another registry from now on. What was learned stays, also where a bot's zone is another now.
+    pub fn set_registry(&mut self, registry: Registry) {
+        self.registry = registry;
+        for at in 0..self.bots.len() {
+            let (record, zone) = self.registered(&self.bots[at].tenant.clone(), &self.bots[at].bot.clone());
+            (self.bots[at].record, self.bots[at].zone) = (record, zone);
+        }
+    }
+
+    /// Number of a bot's record, and of its zone.
+    fn registered(&mut self, tenant: &str, bot: &str) -> (Option<usize>, u16) {
+        let record = self.registry.number(tenant, bot);
+        let zone = record.and_then(|number| self.registry.record(number)).and_then(|record| record.timezone.clone());
+        (record, zone.map_or(0, |name| self.zone_number(&name)))
+    }
+
     /// Takes a bot in, with what the registry says of it.
     pub(super) fn enter(&mut self, mut bot: BotState) -> u32 {
-        bot.record = self.registry.number(&bot.tenant, &bot.bot);
-        let record = bot.record.and_then(|number| self.registry.record(number));
-        let zone = record.and_then(|record| record.timezone.clone());
-        bot.zone = zone.map_or(0, |name| self.zone_number(&name));
+        (bot.record, bot.zone) = self.registered(&bot.tenant, &bot.bot);
         let at = self.bots.len() as u32;
         if self.bots.len() == self.bots.capacity() {
             // Growth by doubling would keep room for as many bots again.

@@ -12,7 +12,8 @@ use super::peers;
 use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, BY_SESSION, Context, Judgment, Why};
 use super::silence::{Found, Others};
-use crate::alert::{BaselineNote, Finding, Severity, Status};
+use super::tenure;
+use crate::alert::{Alert, BaselineNote, Finding, Severity, Status};
 use crate::event::{Event, Transaction};
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -363,7 +364,21 @@ pub(super) fn raise(engine: &mut Engine, finding: Finding, ts: Timestamp, output
         let paged = alerts.iter().filter(|alert| alert.status == Status::Firing && alert.severity.pages());
         engine.budget.take(watermark, pages, paged.count());
     }
+    note_found(engine, &alerts);
     output.alerts.extend(alerts);
+}
+
+/// Keeps in the bot's ledger what was found about it; what is worth no more than a note is not.
+fn note_found(engine: &mut Engine, alerts: &[Alert]) {
+    let counts = |alert: &&Alert| alert.status == Status::Firing && alert.severity > Severity::Info;
+    for alert in alerts.iter().filter(counts) {
+        let (bot, reason) = (alert.bot.as_deref(), alert.reasons.first());
+        let at = bot.and_then(|bot| engine.number(&alert.tenant, bot));
+        if let Some((at, reason)) = at.zip(reason) {
+            let (day, new) = (tenure::day(alert.ts), alert.revision == 1);
+            engine.bots[at as usize].entitlements.find(reason.dimension, alert.severity, day, new);
+        }
+    }
 }
 
 /// Whether the budget has no page for a finding that would page otherwise.

@@ -39,6 +39,10 @@ pub struct Profile {
     pub secret: SecretProfile,
     /// Money.
     pub fraud: FraudProfile,
+    /// Roles and work over a year.
+    pub entitlement: EntitlementProfile,
+    /// Bots and their registry.
+    pub lifecycle: LifecycleProfile,
     /// Bounds on memory.
     pub bounds: BoundsProfile,
 }
@@ -319,6 +323,64 @@ impl FraudProfile {
             _ => None,
         }
     }
+}
+
+/// See `[entitlement]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntitlementProfile {
+    /// Days after which what was not used is forgotten.
+    pub memory_days: u16,
+    /// Roles of one bot.
+    pub roles_max: usize,
+    /// Pieces of work of one bot.
+    pub work_max: usize,
+    /// Grants of a tenant from which strangers are told of.
+    pub grants_min: u32,
+    /// Largest chance of a newcomer among those who grant at which a stranger is told of.
+    pub stranger_chance_max: f64,
+    /// Weeks of growth among the last eight that make a creep.
+    pub creep_weeks_min: usize,
+    /// Roles by which a creep grows at least.
+    pub creep_roles_min: u8,
+    /// Share by which a creep grows at least.
+    pub creep_share_min: f64,
+    /// Grants that were taken away again, from which the next one is expected to be.
+    pub elevations_min: u8,
+    /// Multiple of the longest of them after which a grant has outlasted them.
+    pub elevation_factor: f64,
+    /// Days for which an administrative role is held before its use is looked at.
+    pub standing_days: u16,
+    /// Days of use among them that are seldom.
+    pub standing_uses_max: u32,
+}
+
+/// See `[lifecycle]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifecycleProfile {
+    /// Days of silence after which a bot is dormant.
+    pub dormant_days: u16,
+    /// Multiple of the bot's longest silence that is silence.
+    pub dormant_factor: f64,
+    /// Days at work from which a bot was at work at all.
+    pub work_days_min: u16,
+    /// Days at work, and their share, from which waking pages.
+    pub steady_days_min: u16,
+    /// Share of days at work from which waking pages.
+    pub steady_share_min: f64,
+    /// Share of a tenant's records that name an owner from which the others lack one.
+    pub owned_share_min: f64,
+    /// Systems and roles outside of the registry that are told of for one bot.
+    pub outside_max: u8,
+    /// Production bots that make a system one of production.
+    pub production_bots_min: usize,
+    /// Days for which they have been at work.
+    pub production_days_min: u16,
+    /// Words that an environment for trials has in its name.
+    pub test_words: Vec<String>,
+    /// Words of production.
+    pub production_words: Vec<String>,
 }
 
 /// See `[bounds]`.

@@ -3,8 +3,8 @@
 //! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
 
 use super::engine::{Engine, Output};
-use super::judge;
 use super::policy::{self, Arrival, Breach, Read};
+use super::{judge, tenure};
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
@@ -16,6 +16,9 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     for breach in breaches.into_iter().chain(secret(engine, at, event)) {
         broke = true;
         judge::rule(engine, at, event, breach, output);
+    }
+    if matches!(event.kind, Kind::Grant(_)) {
+        tenure::grant(engine, at, event, output);
     }
     if let Kind::Transaction(transaction) = &event.kind {
         broke |= judge::transaction(engine, at, event, transaction, output);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bot::BotState;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
+use super::entitlement::{Granters, Vocabulary};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::policy::Logs;
@@ -30,6 +31,8 @@ struct StateRef<'a> {
     fleet_day: i64,
     logs: &'a Logs,
     ledgers: &'a Ledgers,
+    names: &'a Vocabulary,
+    granters: &'a Granters,
     book: &'a AlertBook,
     budget: Budget,
     stats: &'a Stats,
@@ -43,6 +46,8 @@ struct State {
     fleet_day: i64,
     logs: Logs,
     ledgers: Ledgers,
+    names: Vocabulary,
+    granters: Granters,
     book: AlertBook,
     budget: Budget,
     stats: Stats,
@@ -62,6 +67,8 @@ impl Engine {
             fleet_day: self.fleet_day,
             logs: &self.logs,
             ledgers: &self.ledgers,
+            names: &self.names,
+            granters: &self.granters,
             book: &self.book,
             budget: self.budget,
             stats: &self.stats,
@@ -85,6 +92,8 @@ impl Engine {
         engine.fleet_day = state.fleet_day;
         engine.logs = state.logs.rebuilt();
         engine.ledgers = state.ledgers;
+        engine.names = state.names.rebuilt();
+        engine.granters = state.granters;
         engine.book = state.book;
         engine.budget = state.budget;
         engine.stats = state.stats;

@@ -13,6 +13,8 @@ pub(super) struct TagTable {
     #[serde(rename = "version")]
     _version: u32,
     dimension: BTreeMap<String, DimensionTags>,
+    /// Detectors that say more than their dimension.
+    detector: BTreeMap<String, DimensionTags>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -25,14 +27,20 @@ struct DimensionTags {
 impl TagTable {
     /// The shipped table; empty if it could not be read, which its test excludes.
     pub(super) fn shipped() -> Self {
-        toml::from_str(include_str!("../../models/tags.toml"))
-            .unwrap_or(Self { _version: 0, dimension: BTreeMap::new() })
+        toml::from_str(include_str!("../../models/tags.toml")).unwrap_or(Self {
+            _version: 0,
+            dimension: BTreeMap::new(),
+            detector: BTreeMap::new(),
+        })
     }
 
     /// The classifications of all reasons, in their order, each once.
     pub(super) fn of(&self, reasons: &[Reason]) -> Tags {
         let mut tags = Tags::default();
-        for entry in reasons.iter().filter_map(|reason| self.dimension.get(reason.dimension.as_str())) {
+        let entry = |reason: &Reason| {
+            self.detector.get(&reason.detector).or_else(|| self.dimension.get(reason.dimension.as_str()))
+        };
+        for entry in reasons.iter().filter_map(entry) {
             for (list, more) in [(&mut tags.mitre_attack, &entry.mitre_attack), (&mut tags.owasp_nhi, &entry.owasp_nhi)]
             {
                 for tag in more {

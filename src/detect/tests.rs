@@ -15,6 +15,7 @@ use crate::registry::Registry;
 use crate::time::{Span, Timestamp};
 
 mod rules;
+mod tenure;
 
 /// Monday.
 const START: &str = "2026-03-02T00:00:00Z";

@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::log::{AlertLog, LogParams};
 use super::health::HealthState;
-use super::metrics::{EngineMetrics, LogMetrics, NotifyMetrics, SourceMetrics, StoreMetrics, WebhookMetrics};
+use super::metrics::{
+    EngineMetrics, LogMetrics, NotifyMetrics, RegistryMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
+};
 use super::nats::connect::connect;
 use super::notify::nats::NatsNotifier;
 use super::notify::webhook::Webhooks;
@@ -24,11 +26,13 @@ use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
 use super::pipeline::score::{Scorer, ScorerSettings};
 use super::pipeline::settle::Settler;
+use super::registry::{Follower, Origin};
+use super::source::Feed;
 use super::source::core::CoreSource;
 use super::source::jetstream::{JetStreamSource, Start};
 use super::store::Store;
 use super::store::format::{Checkpoint, LogPlace};
-use crate::config::{Config, EventsConfig, SourceMode, StateConfig};
+use crate::config::{Config, EventsConfig, RegistryConfig, SourceMode, StateConfig};
 use crate::detect::Engine;
 use crate::registry::Registry;
 
@@ -63,6 +67,7 @@ impl App {
         let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
         let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
         let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
+        let known = bots.clone();
         let engine = match &checkpoint {
             Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
                 .context("the snapshot cannot be used; move the state directory away to start afresh")?,
@@ -76,6 +81,7 @@ impl App {
         // All of them before the first wait, so that a start that takes long shows in full.
         let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
         let source_metrics = SourceMetrics::new(registry)?;
+        let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
         let settings = ScorerSettings {
@@ -97,7 +103,15 @@ impl App {
                 store_metrics,
                 health: health.clone(),
             },
-            opening: Opening { client, events: config.events, start, metrics: source_metrics, health: health.clone() },
+            opening: Opening {
+                client,
+                events: config.events,
+                start,
+                metrics: source_metrics,
+                health: health.clone(),
+                registry: config.registry,
+            },
+            follower,
         };
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));
@@ -190,6 +204,7 @@ struct Parts {
     scorer: Scorer,
     settler: Settler,
     opening: Opening,
+    follower: Follower,
 }
 
 struct Opening {
@@ -198,6 +213,7 @@ struct Opening {
     start: Start,
     metrics: SourceMetrics,
     health: HealthState,
+    registry: Option<RegistryConfig>,
 }
 
 enum Source {
@@ -207,36 +223,51 @@ enum Source {
 
 impl Parts {
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
-        let Self { scorer, settler, opening } = self;
-        let Some(source) = opening.open(&settler.notifier, &stop).await? else {
+        let Self { scorer, settler, opening, mut follower } = self;
+        let Some((source, origin)) = opening.open(&settler.notifier, &stop).await? else {
             return Ok(());
         };
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
+        let watching = stop.child_token();
+        if let Some(mut origin) = origin {
+            // A bucket's bots are known before the first event.
+            if let Some(first) = origin.first() {
+                follower.take(first).map(|registry| feed.try_send(Feed::Registry(registry)));
+            }
+            tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
+        }
         let (work, done) = mpsc::channel(BATCHES_QUEUED);
         std::thread::Builder::new().name("humdrum-engine".to_owned()).spawn(move || scorer.run(fed, &work))?;
         // The source ends at the stop, or when settling has ended and nobody takes its feed any more.
+        let ended = watching.clone();
         let source = tokio::spawn(async move {
             match source {
                 Source::JetStream(source) => source.run(feed, stop).await,
                 Source::Core(source) => source.run(feed, stop).await,
             }
+            ended.cancel();
         });
         let settled = settler.run(done, abort).await;
         source.abort();
+        watching.cancel();
         Ok(settled?)
     }
 }
 
 impl Opening {
     /// Opens source and streams, waiting for a broker that is not there yet; none at the stop.
-    async fn open(self, notifier: &NatsNotifier, stop: &CancellationToken) -> anyhow::Result<Option<Source>> {
+    async fn open(
+        self,
+        notifier: &NatsNotifier,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Option<(Source, Option<Origin>)>> {
         loop {
             let opened = tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 opened = self.try_open(notifier) => opened,
             };
             let error = match opened {
-                Ok(source) => return Ok(Some(source)),
+                Ok(opened) => return Ok(Some(opened)),
                 Err((error, true)) => error,
                 Err((error, false)) => return Err(error),
             };
@@ -250,7 +281,19 @@ impl Opening {
     }
 
     /// One attempt; the error says whether another one can help.
-    async fn try_open(&self, notifier: &NatsNotifier) -> Result<Source, (anyhow::Error, bool)> {
+    async fn try_open(&self, notifier: &NatsNotifier) -> Result<(Source, Option<Origin>), (anyhow::Error, bool)> {
+        let origin = match &self.registry {
+            None => None,
+            Some(RegistryConfig::File(path)) => Some(Origin::file(path)),
+            Some(RegistryConfig::Bucket(bucket)) => {
+                let opened = Origin::bucket(&self.client, bucket).await;
+                Some(opened.map_err(|error| (error.into(), true))?)
+            }
+        };
+        Ok((self.try_source(notifier).await?, origin))
+    }
+
+    async fn try_source(&self, notifier: &NatsNotifier) -> Result<Source, (anyhow::Error, bool)> {
         if let Err(error) = notifier.prepare().await {
             let retry = error.retry();
             return Err((error.into(), retry));

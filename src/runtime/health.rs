@@ -30,6 +30,7 @@ struct Facts {
     snapshot_every: Option<Duration>,
     snapshot_at: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
+    registry_fault: Mutex<Option<String>>,
 }
 
 impl HealthState {
@@ -45,6 +46,7 @@ impl HealthState {
             snapshot_every,
             snapshot_at: Mutex::new(clock::monotonic()),
             last_error: Mutex::new(None),
+            registry_fault: Mutex::new(None),
         }))
     }
 
@@ -77,6 +79,7 @@ impl HealthState {
             return Ok(());
         }
         missing.extend(self.last_error().map(|error| format!("last error: {error}")));
+        missing.extend(self.registry_fault());
         Err(missing)
     }
 
@@ -109,6 +112,16 @@ impl HealthState {
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
         self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is wrong with the registry, while an older one is in use for that.
+    #[must_use]
+    pub fn registry_fault(&self) -> Option<String> {
+        self.0.registry_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_registry_fault(&self, fault: Option<String>) {
+        *self.0.registry_fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     pub(crate) fn set_connected(&self, connected: bool) {

@@ -125,6 +125,32 @@ impl EngineMetrics {
     }
 }
 
+/// Figures of the registry.
+#[derive(Clone, Debug)]
+pub struct RegistryMetrics {
+    /// Bots that it names.
+    pub bots: IntGauge,
+    /// Times that it changed and could not be used.
+    pub faults: IntCounter,
+}
+
+impl RegistryMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        Ok(Self {
+            bots: gauge(registry, "humdrum_registry_bots", "Bots that the registry in use names.")?,
+            faults: counter(
+                registry,
+                "humdrum_registry_faults_total",
+                "Times that the registry changed and was wrong, so that the one before stayed in use.",
+            )?,
+        })
+    }
+}
+
 /// Figures of the source.
 #[derive(Clone, Debug)]
 pub struct SourceMetrics {

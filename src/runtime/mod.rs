@@ -17,5 +17,6 @@ pub mod notify;
 pub mod pipeline;
 pub mod present;
 pub mod produce;
+pub mod registry;
 pub mod source;
 pub mod store;

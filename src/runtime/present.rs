@@ -4,13 +4,17 @@
 //! Everything that a bot or its producer chose is escaped before it reaches the terminal: a bot named with an escape
 //! sequence must not be able to hide the alert about itself.
 
+mod csv;
 mod explain;
+mod report;
+mod table;
 
 use std::fmt::Write;
 
 use crate::alert::{Alert, Reason, Severity, Status};
 use crate::time::{Timestamp, Zone};
 pub use explain::explain;
+pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
 
 /// Evidence ids that are shown; the alert itself holds more.
 const EVIDENCE_SHOWN_MAX: usize = 5;

@@ -14,6 +14,8 @@ mod live;
 mod metrics;
 mod notify;
 mod page;
+mod registry;
+mod report;
 mod restart;
 mod scenarios;
 mod support;

@@ -120,8 +120,6 @@ pub(super) const LEVELS: usize = 3;
 /// A day that is over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClosedDay {
-    /// Which local day it was.
-    pub day: i32,
     /// Whether the bot was at work on it and old enough for its scores to count.
     pub counts: bool,
     /// How odd its silences were by the bot's own history, in nats, with a weight.
@@ -366,7 +364,7 @@ impl Baseline {
     }
 
     fn close_day(&mut self, ripe: bool, announced: bool) -> ClosedDay {
-        let mut closed = ClosedDay { day: self.today, counts: ripe && self.sessions_today > 0, ..ClosedDay::default() };
+        let mut closed = ClosedDay { counts: ripe && self.sessions_today > 0, ..ClosedDay::default() };
         if self.sessions_today > 0 {
             let count = self.sessions_today as f32;
             self.sessions += count;

@@ -2,7 +2,9 @@
 //! bot's account; records that are missing from a log; secrets that are none of a bot's. A rule has no p-value; its score is fixed by what it touches.
 
 mod integrity;
+pub(super) mod lifecycle;
 mod secret;
+pub(super) mod standing;
 
 pub(super) use integrity::{Arrival, LogBreach, Logs};
 pub(super) use secret::{Read, Secrets, name as secret_name};

@@ -109,6 +109,11 @@ impl Secrets {
         self.known.knows(secret) && self.known.value(secret).is_some_and(|value| value.seen >= days_min)
     }
 
+    /// How many it reads.
+    pub(in crate::detect) fn len(&self) -> usize {
+        self.known.values().count()
+    }
+
     /// Bytes that it takes, about.
     pub(in crate::detect) fn bytes(&self) -> usize {
         size_of::<Self>() + self.known.heap_bytes() + self.sights.capacity() * size_of::<Sight>()

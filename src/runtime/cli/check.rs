@@ -8,7 +8,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
-use crate::config::{self, Config, SourceMode};
+use crate::config::{self, Config, RegistryConfig, SourceMode};
 
 /// Read the configuration and say what is wrong with it, connecting to nothing.
 #[derive(Debug, Args)]
@@ -56,7 +56,13 @@ fn summary(config: &Config, bots: usize) -> String {
         ("events", format!("{}.<tenant>.<bot>, {mode}", config.events.subject_prefix)),
         ("alerts", format!("{}.<tenant>.<severity>", config.alerts.subject_prefix)),
         ("webhooks", if webhooks.is_empty() { "none".to_owned() } else { webhooks.join(", ") }),
-        ("registry", or_none(config.registry.as_ref().map(|path| format!("{}, {bots} bots", path.display())))),
+        (
+            "registry",
+            or_none(config.registry.as_ref().map(|registry| match registry {
+                RegistryConfig::File(path) => format!("{}, {bots} bots", path.display()),
+                RegistryConfig::Bucket(bucket) => format!("bucket {bucket}"),
+            })),
+        ),
         ("state", or_none(config.state.as_ref().map(|state| state.dir.display().to_string()))),
         ("metrics", or_none(config.metrics_listen.map(|address| format!("http://{address}/metrics")))),
         ("baseline", format!("{} days, mature after {}", config.detection.baseline_days, config.detection.mature_days)),

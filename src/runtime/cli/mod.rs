@@ -12,6 +12,7 @@ mod failure;
 mod log;
 mod output;
 mod replay;
+mod report;
 mod run;
 mod settings;
 mod simulate;
@@ -46,6 +47,7 @@ enum Verb {
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
     Verify(verify::VerifyArgs),
+    Report(report::ReportArgs),
     Check(check::CheckArgs),
 }
 
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Explain(args) => explain::run(args),
         Verb::Verify(args) => verify::run(args),
+        Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
     });
     match done {

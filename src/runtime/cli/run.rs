@@ -15,7 +15,7 @@ use crate::config::{Config, Flag};
 use crate::registry::Registry;
 use crate::runtime::app::{self, App};
 use crate::runtime::health::HealthState;
-use crate::runtime::http::{HttpParams, HttpServer};
+use crate::runtime::http::{HttpParams, HttpServer, Readiness};
 
 /// Watch: events in from NATS, alerts out, metrics served, until SIGTERM.
 #[derive(Debug, Args)]
@@ -67,6 +67,19 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     Ok(runtime.block_on(serve(config, bots))?)
 }
 
+/// The app's health, once there is an app.
+struct Page(Arc<OnceLock<HealthState>>);
+
+impl Readiness for Page {
+    fn readiness(&self) -> Result<(), Vec<String>> {
+        self.0.get().map_or_else(|| Err(vec!["starting".to_owned()]), HealthState::readiness)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.0.get().and_then(HealthState::registry_fault).into_iter().collect()
+    }
+}
+
 /// Serves metrics from the first moment, so that a long start can be watched, and the app until a signal.
 async fn serve(config: Config, bots: Registry) -> anyhow::Result<()> {
     let metrics = prometheus::Registry::new();
@@ -74,13 +87,8 @@ async fn serve(config: Config, bots: Registry) -> anyhow::Result<()> {
     let http = match config.metrics_listen {
         None => None,
         Some(address) => {
-            let health = Arc::clone(&health);
-            let readiness = move || match health.get() {
-                Some(health) => health.readiness(),
-                None => Err(vec!["starting".to_owned()]),
-            };
-            let server =
-                HttpServer::start(address, HttpParams::default(), metrics.clone(), Arc::new(readiness)).await?;
+            let page = Arc::new(Page(Arc::clone(&health)));
+            let server = HttpServer::start(address, HttpParams::default(), metrics.clone(), page).await?;
             tracing::info!(address = %server.address(), "metrics are served");
             Some(server)
         }

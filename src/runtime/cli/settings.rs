@@ -11,11 +11,9 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::failure::Failure;
-use crate::config::{self, Config, Faults, Flag, Sources};
+use crate::config::{self, Config, Faults, Flag, RegistryConfig, Sources};
 use crate::registry::Registry;
-
-/// Faults of a registry that are told; the rest is counted.
-const REGISTRY_FAULTS_SHOWN_MAX: usize = 10;
+use crate::runtime::registry::shown;
 
 /// Where the settings come from.
 #[derive(Debug, Default, Args)]
@@ -86,15 +84,12 @@ fn unreadable(path: &Path) -> String {
     format!("{} cannot be read", path.display())
 }
 
-/// The registry that the configuration names, or an empty one.
+/// The registry that the configuration names, or an empty one; a bucket is read once there is a connection.
 pub(super) fn registry(config: &Config) -> Result<Registry, Failure> {
-    let Some(path) = &config.registry else { return Ok(Registry::default()) };
+    let Some(RegistryConfig::File(path)) = &config.registry else { return Ok(Registry::default()) };
     let text = std::fs::read_to_string(path).with_context(|| unreadable(path)).map_err(Failure::Usage)?;
     Registry::from_ndjson(&text).map_err(|errors| {
-        let mut list: Vec<String> = errors.iter().take(REGISTRY_FAULTS_SHOWN_MAX).map(ToString::to_string).collect();
-        if errors.len() > list.len() {
-            list.push(format!("and {} more", errors.len() - list.len()));
-        }
-        Failure::Usage(anyhow!("the registry {} is wrong:\n  {}", path.display(), list.join("\n  ")))
+        let list = shown(&errors).join("\n  ");
+        Failure::Usage(anyhow!("the registry {} is wrong:\n  {list}", path.display()))
     })
 }

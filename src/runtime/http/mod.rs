@@ -30,6 +30,11 @@ pub trait Readiness: Send + Sync + 'static {
     /// # Errors
     /// A sentence for each thing that is missing.
     fn readiness(&self) -> Result<(), Vec<String>>;
+
+    /// What is wrong without being in the way of the service.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<F: Fn() -> Result<(), Vec<String>> + Send + Sync + 'static> Readiness for F {

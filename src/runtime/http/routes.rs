@@ -39,8 +39,11 @@ async fn scrape(State(shared): State<Shared>) -> Response {
 }
 
 async fn ready(State(shared): State<Shared>) -> Response {
-    match shared.readiness.readiness() {
-        Ok(()) => "ready\n".into_response(),
+    let readiness = shared.readiness;
+    match readiness.readiness() {
+        Ok(()) => {
+            (readiness.notes().into_iter().fold("ready\n".to_owned(), |text, note| text + &note + "\n")).into_response()
+        }
         Err(reasons) => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n").into_response(),
     }
 }

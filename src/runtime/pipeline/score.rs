@@ -83,6 +83,10 @@ impl Scorer {
                     Some(scored)
                 }
                 Feed::Tick => None,
+                Feed::Registry(registry) => {
+                    self.engine.set_registry(*registry);
+                    None
+                }
             };
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;

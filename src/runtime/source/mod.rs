@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::clock;
 use super::health::HealthState;
 use super::metrics::SourceMetrics;
+use crate::registry::Registry;
 use crate::runtime::store::format::Position;
 use crate::time::{Span, Timestamp};
 
@@ -32,6 +33,8 @@ pub enum Feed {
     Quiet(Span),
     /// Some time has passed; nothing has happened.
     Tick,
+    /// The registry has changed.
+    Registry(Box<Registry>),
 }
 
 /// Messages that arrived together.

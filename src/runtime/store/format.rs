@@ -25,17 +25,11 @@ const HASH_BYTES: usize = 32;
 /// The format that is written.
 pub const FORMAT: u16 = 4;
 
-/// The least format that a reader of our files must know. What format 4 adds stands behind the rest, and readers of
-/// format 3 stop before it.
-const READER_MIN: u16 = 3;
+/// The least format that a reader of our files must know.
+const READER_MIN: u16 = 4;
 
-/// The first format with the place of the alert log.
-const WITH_LOG: u16 = 4;
-/// What a body of an older format lacks at its end: no place.
-const NO_LOG: &[u8] = &[0];
-
-/// The oldest format that is read: what came before packed its histograms otherwise.
-const OLDEST: u16 = 3;
+/// The oldest format that is read: what came before kept no ledger of roles and work, and no place of the alert log.
+const OLDEST: u16 = 4;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,7 +42,7 @@ pub struct Checkpoint {
     pub engine: Vec<u8>,
     /// Alerts that a webhook has not taken yet.
     pub outbox: Vec<Undelivered>,
-    /// How far the alert log had come; none in format 3.
+    /// How far the alert log had come; none where none is kept.
     pub log: Option<LogPlace>,
 }
 
@@ -148,7 +142,6 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     if head[12..] != (body.len() as u64).to_le_bytes() {
         return Err(FormatError::Damaged("length does not match"));
     }
-    let body: &[u8] = if format < WITH_LOG { &[body, NO_LOG].concat() } else { body };
     postcard::from_bytes(body).map_err(|_| FormatError::Damaged("body cannot be read"))
 }
 
@@ -220,22 +213,5 @@ mod tests {
         {
             assert_eq!(decode(&file(format, needs, b"whatever another program writes")), Err(error));
         }
-    }
-
-    #[test]
-    fn the_format_before_is_read_and_reads_ours() {
-        #[derive(Debug, PartialEq, Serialize, Deserialize)]
-        struct Before {
-            position: Option<Position>,
-            event_time: Option<Timestamp>,
-            engine: Vec<u8>,
-            outbox: Vec<Undelivered>,
-        }
-        let Checkpoint { position, event_time, engine, outbox, .. } = small();
-        let before = Before { position, event_time, engine, outbox };
-        let body = postcard::to_stdvec(&before).expect("encodes");
-        assert_eq!(decode(&file(3, 3, &body)), Ok(Checkpoint { log: None, ..small() }));
-        let ours = encode(&small()).expect("encodes");
-        assert_eq!(postcard::from_bytes::<Before>(&ours[HEAD_BYTES + HASH_BYTES..]), Ok(before));
     }
 }

@@ -115,24 +115,7 @@ impl Store {
     /// # Errors
     /// A file cannot be read, or was written by a program of another version.
     pub fn load(&self) -> Result<Option<Checkpoint>, StoreError> {
-        for number in self.numbers()?.into_iter().rev() {
-            let path = self.path(number);
-            let file = fs::read(&path).map_err(at("read", &path))?;
-            match format::decode(&file) {
-                Ok(checkpoint) => {
-                    let sequence = checkpoint.position.as_ref().map(|position| position.sequence);
-                    tracing::info!(path = %path.display(), sequence, bytes = file.len(), "snapshot found");
-                    return Ok(Some(checkpoint));
-                }
-                Err(source @ (FormatError::Newer { .. } | FormatError::Older { .. })) => {
-                    return Err(StoreError::Version { path, source });
-                }
-                Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "snapshot is damaged; falling back to the one before");
-                }
-            }
-        }
-        Ok(None)
+        newest(&self.dir)
     }
 
     /// Writes a snapshot, then removes the oldest beyond those kept. Returns its bytes.
@@ -172,20 +155,58 @@ impl Store {
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        self.dir.join(format!("{PREFIX}{number:020}{SUFFIX}"))
+        path(&self.dir, number)
     }
 
-    /// Numbers of the snapshots, from the oldest.
     fn numbers(&self) -> Result<Vec<u64>, StoreError> {
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(&self.dir).map_err(at("list", &self.dir))? {
-            let name = entry.map_err(at("list", &self.dir))?.file_name();
-            let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
-            numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
-        }
-        numbers.sort_unstable();
-        Ok(numbers)
+        numbers(&self.dir)
     }
+}
+
+/// The newest snapshot of a directory that is whole, without taking the directory: for whoever only reads. Damaged ones
+/// are told of and passed over, and so is one that the owner of the directory removes meanwhile.
+///
+/// # Errors
+/// The directory or a file cannot be read, or was written by a program of another version.
+pub fn newest(dir: &Path) -> Result<Option<Checkpoint>, StoreError> {
+    for number in numbers(dir)?.into_iter().rev() {
+        let path = path(dir, number);
+        let file = match fs::read(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(at("read", &path)(error)),
+        };
+        match format::decode(&file) {
+            Ok(checkpoint) => {
+                let sequence = checkpoint.position.as_ref().map(|position| position.sequence);
+                tracing::info!(path = %path.display(), sequence, bytes = file.len(), "snapshot found");
+                return Ok(Some(checkpoint));
+            }
+            Err(source @ (FormatError::Newer { .. } | FormatError::Older { .. })) => {
+                return Err(StoreError::Version { path, source });
+            }
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "snapshot is damaged; falling back to the one before");
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{PREFIX}{number:020}{SUFFIX}"))
+}
+
+/// Numbers of the snapshots, from the oldest.
+fn numbers(dir: &Path) -> Result<Vec<u64>, StoreError> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir).map_err(at("list", dir))? {
+        let name = entry.map_err(at("list", dir))?.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+        numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 fn at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {

@@ -44,6 +44,8 @@ const LAYERS: &[Layer] = &[
         &["detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
     ),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
+    // What a bot may do and what it did, for longer than the baseline remembers.
+    layer(&["detect::entitlement"], &["alert", "detect::profile", "event::Text", "stats", "time"]),
     // What a rule found, and the rules on money, which remember: their memory is a part of the bot's.
     layer(&["detect::policy::breach"], &["alert", "event::Text", "time::Timestamp"]),
     layer(
@@ -52,7 +54,17 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         &["detect::policy"],
-        &["alert", "detect::change", "detect::policy::breach", "detect::profile", "event", "registry", "stats", "time"],
+        &[
+            "alert",
+            "detect::change",
+            "detect::entitlement",
+            "detect::policy::breach",
+            "detect::profile",
+            "event",
+            "registry",
+            "stats",
+            "time",
+        ],
     ),
     layer(
         &["detect::bot"],
@@ -60,6 +72,7 @@ const LAYERS: &[Layer] = &[
             "detect::baseline",
             "detect::change",
             "detect::cluster::COHORT_NONE",
+            "detect::entitlement",
             "detect::feature",
             "detect::normal",
             "detect::policy",
@@ -87,7 +100,15 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::budget"], &["time"]),
     layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
     layer(
-        &["detect::context", "detect::engine", "detect::judge", "detect::peers", "detect::rules", "detect::silence"],
+        &[
+            "detect::context",
+            "detect::engine",
+            "detect::judge",
+            "detect::peers",
+            "detect::rules",
+            "detect::silence",
+            "detect::tenure",
+        ],
         &[
             "alert",
             "detect::baseline",
@@ -95,6 +116,7 @@ const LAYERS: &[Layer] = &[
             "detect::budget",
             "detect::cluster",
             "detect::decide",
+            "detect::entitlement",
             "detect::explain",
             "detect::feature",
             "detect::fleet",
@@ -120,6 +142,7 @@ const LAYERS: &[Layer] = &[
             "detect::bot",
             "detect::budget",
             "detect::engine",
+            "detect::entitlement",
             "detect::fleet",
             "detect::frontier",
             "detect::policy::Logs",
@@ -129,7 +152,22 @@ const LAYERS: &[Layer] = &[
             "registry",
         ],
     ),
+    layer(
+        &["detect::facts"],
+        &[
+            "alert",
+            "detect::bot",
+            "detect::engine",
+            "detect::entitlement",
+            "detect::policy",
+            "event::Text",
+            "registry",
+            "time",
+        ],
+    ),
     layer(&["detect"], &[]),
+    // Reports are made from facts, and judge nothing.
+    layer(&["report"], &["alert", "detect", "registry", "time"]),
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),
@@ -139,7 +177,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::health"], &["runtime::clock"]),
     layer(&["runtime::metrics"], &["alert", "detect::Stats", "event::RejectReason"]),
     layer(&["runtime::http"], &[]),
-    layer(&["runtime::present"], &["alert", "time"]),
+    layer(&["runtime::present"], &["alert", "report", "time"]),
     layer(&["runtime::store::format"], &["alert::Alert", "time"]),
     layer(&["runtime::store"], &[]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
@@ -148,6 +186,7 @@ const LAYERS: &[Layer] = &[
         &["runtime::source"],
         &[
             "config::EventsConfig",
+            "registry",
             "runtime::clock",
             "runtime::health",
             "runtime::metrics",
@@ -156,6 +195,7 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(&["runtime::registry"], &["registry", "runtime::health", "runtime::metrics", "runtime::source"]),
     layer(&["runtime::produce"], &["config", "event", "runtime::health", "runtime::nats", "runtime::source"]),
     layer(
         &["runtime::notify"],
@@ -200,6 +240,7 @@ const LAYERS: &[Layer] = &[
             "runtime::nats",
             "runtime::notify",
             "runtime::pipeline",
+            "runtime::registry",
             "runtime::source",
             "runtime::store",
             "runtime::store::format",
@@ -215,6 +256,7 @@ const LAYERS: &[Layer] = &[
             "evaluate",
             "event",
             "registry",
+            "report",
             "runtime::app",
             "runtime::audit",
             "runtime::clock",
@@ -225,6 +267,8 @@ const LAYERS: &[Layer] = &[
             "runtime::nats::connect::connect_once",
             "runtime::present",
             "runtime::produce",
+            "runtime::registry",
+            "runtime::store",
             "simulate",
             "time",
         ],

@@ -9,7 +9,7 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads lines.
-pub(super) struct Lines<R> {
+pub(in crate::runtime::cli) struct Lines<R> {
     reader: BufReader<R>,
     bytes_max: usize,
     line: Vec<u8>,
@@ -19,34 +19,34 @@ pub(super) struct Lines<R> {
 
 /// One line, without its line break.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub(in crate::runtime::cli) struct Line<'a> {
     /// Its text; only the beginning where the line is longer than the bound.
-    pub(super) text: &'a [u8],
+    pub(in crate::runtime::cli) text: &'a [u8],
     /// How long the line really is.
-    pub(super) bytes: u64,
+    pub(in crate::runtime::cli) bytes: u64,
     /// Its number, from 1.
-    pub(super) number: u64,
+    pub(in crate::runtime::cli) number: u64,
 }
 
 impl<R: Read> Lines<R> {
     /// Lines of which at most `bytes_max` bytes are held.
-    pub(super) fn new(source: R, bytes_max: usize) -> Self {
+    pub(in crate::runtime::cli) fn new(source: R, bytes_max: usize) -> Self {
         let reader = BufReader::with_capacity(CHUNK_BYTES, source);
         Self { reader, bytes_max, line: Vec::new(), number: 0, bytes: 0 }
     }
 
     /// Bytes read so far.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::runtime::cli) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Number of the line that was read last.
-    pub(super) fn number(&self) -> u64 {
+    pub(in crate::runtime::cli) fn number(&self) -> u64 {
         self.number
     }
 
     /// The next line that is not blank; `None` at the end.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(in crate::runtime::cli) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         loop {
             self.line.clear();
             // Two more than the bound, for the line break: a line that fills this has none and is too long.

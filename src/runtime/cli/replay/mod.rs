@@ -6,7 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the files of events that the command line names")]
 
-mod lines;
+pub(super) mod lines;
 mod rejects;
 mod tally;
 

@@ -1,0 +1,215 @@
+//! What the engine knows of each bot, as plain facts for reports: nothing is judged here.
+
+use super::bot::BotState;
+use super::engine::Engine;
+use super::entitlement::{Held, ROLE_NONE};
+use super::policy::standing::is_admin;
+use crate::alert::{Dimension, Severity};
+use crate::registry::Registry;
+use crate::time::{Span, Timestamp};
+
+/// How well a bot is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BaselineState {
+    /// In the registry, and never seen.
+    Unseen,
+    /// Too little history to judge it.
+    Learning,
+    /// Judged.
+    Mature,
+    /// Silent for longer than the baseline's window.
+    Stale,
+}
+
+/// One bot. Days are those since 1970, in UTC.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BotFacts {
+    /// Whose bot.
+    pub tenant: String,
+    /// Its name.
+    pub bot: String,
+    /// First and last day at work; none for a bot that others only spoke of.
+    pub seen_days: Option<(i64, i64)>,
+    /// Days at work.
+    pub active_days: u16,
+    /// Longest silence between two of them, in days.
+    pub gap_days_max: u16,
+    /// Event time of its newest event.
+    pub last_seen: Timestamp,
+    /// How well it is known.
+    pub baseline: BaselineState,
+    /// Days of its baseline.
+    pub baseline_days: f64,
+    /// Events of its baseline.
+    pub events: u64,
+    /// Hosts that it worked from within the baseline's window.
+    pub hosts: usize,
+    /// Secrets that it read within the baseline's window.
+    pub secrets: usize,
+    /// Whether it moves money.
+    pub money: bool,
+    /// Its roles.
+    pub roles: Vec<RoleFacts>,
+    /// Its work, a pair of operation and role each.
+    pub work: Vec<WorkFacts>,
+    /// What was found about it, a dimension each.
+    pub findings: Vec<FindingFacts>,
+    /// Whether bounds left something out.
+    pub cut: bool,
+}
+
+/// One role of a bot: granted, used, or both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether its name says that it administers.
+    pub admin: bool,
+    /// The last change of it.
+    pub grant: Option<GrantFacts>,
+    /// First and last day of use.
+    pub used_days: Option<(i64, i64)>,
+    /// Sessions that used it.
+    pub sessions: u32,
+    /// Days of use that are remembered one by one, the newest first.
+    pub days: Vec<i64>,
+    /// The sessions that are named, the newest first.
+    pub last_sessions: Vec<SessionFacts>,
+    /// Whether work with it was left out for lack of room, so that it must count as needed.
+    pub unlisted: bool,
+}
+
+/// A change of a role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrantFacts {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Option<String>,
+    /// The approved change behind it.
+    pub ticket: Option<String>,
+    /// Whether it took the role away.
+    pub removed: bool,
+}
+
+/// A session that used a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// Its id.
+    pub id: String,
+    /// When it first used the role, to the minute.
+    pub at: Timestamp,
+}
+
+/// Something done with a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkFacts {
+    /// The operation, as half of its fingerprint.
+    pub print: u32,
+    /// The system; empty where none was named.
+    pub system: String,
+    /// The role, as a place in [`BotFacts::roles`].
+    pub role: Option<usize>,
+    /// Last day on which it can have been done: weeks are told apart.
+    pub last_day: i64,
+}
+
+/// Findings of one dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FindingFacts {
+    /// Which.
+    pub dimension: Dimension,
+    /// The worst of them.
+    pub severity: Severity,
+    /// How many alerts.
+    pub alerts: u16,
+    /// Day of the last one.
+    pub last_day: i64,
+}
+
+impl Engine {
+    /// The facts of all bots, in order of tenant and name.
+    #[must_use]
+    pub fn facts(&self) -> Vec<BotFacts> {
+        let mut facts: Vec<BotFacts> = self.bots.iter().map(|bot| self.facts_of(bot)).collect();
+        facts.sort_by(|a, b| (&a.tenant, &a.bot).cmp(&(&b.tenant, &b.bot)));
+        facts
+    }
+
+    /// The registry that it goes by.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    fn facts_of(&self, bot: &BotState) -> BotFacts {
+        let ledger = &bot.entitlements;
+        let window = Span::from_days(i64::from(self.settings.baseline_days));
+        let stale = self.watermark().is_some_and(|watermark| bot.newest < watermark - window);
+        let baseline = match (stale, self.mature(&bot.baseline)) {
+            (true, _) => BaselineState::Stale,
+            (false, true) => BaselineState::Mature,
+            (false, false) => BaselineState::Learning,
+        };
+        let roles = ledger.roles.iter().enumerate().map(|(at, held)| self.role_facts(bot, at, held));
+        let work = ledger.work.iter().map(|work| WorkFacts {
+            print: work.print,
+            system: self.names.systems.name(u32::from(work.system)).to_owned(),
+            role: (work.role != ROLE_NONE).then_some(usize::from(work.role)),
+            last_day: i64::from(ledger.last_day_of(*work)),
+        });
+        let findings = ledger.found().iter().map(|found| FindingFacts {
+            dimension: found.dimension,
+            severity: found.severity,
+            alerts: found.count,
+            last_day: i64::from(found.last_day),
+        });
+        BotFacts {
+            tenant: bot.tenant.to_string(),
+            bot: bot.bot.to_string(),
+            seen_days: (ledger.days > 0).then(|| (i64::from(ledger.first_day), i64::from(ledger.last_day))),
+            active_days: ledger.days,
+            gap_days_max: ledger.gap_max,
+            last_seen: bot.newest,
+            baseline,
+            baseline_days: bot.baseline.age_days(self.settings.baseline_days),
+            events: bot.baseline.events,
+            hosts: bot.baseline.hosts.values().count(),
+            secrets: bot.secrets.as_ref().map_or(0, |secrets| secrets.len()),
+            money: bot.money.is_some(),
+            roles: roles.collect(),
+            work: work.collect(),
+            findings: findings.collect(),
+            cut: ledger.cut,
+        }
+    }
+
+    fn role_facts(&self, bot: &BotState, at: usize, held: &Held) -> RoleFacts {
+        let text = |text: &Option<crate::event::Text>| text.as_ref().map(ToString::to_string);
+        let mut last_sessions: Vec<SessionFacts> = bot
+            .entitlements
+            .sights(at)
+            .map(|mark| SessionFacts {
+                id: mark.id.to_string(),
+                at: Timestamp::MIN + Span::from_mins(i64::from(mark.minute)),
+            })
+            .collect();
+        last_sessions.reverse();
+        let name = self.names.roles.name(held.name);
+        RoleFacts {
+            name: name.to_owned(),
+            admin: is_admin(name, &self.profile),
+            grant: bot.entitlements.grant_of(held.name).map(|grant| GrantFacts {
+                at: grant.at,
+                by: text(&grant.by),
+                ticket: text(&grant.ticket),
+                removed: grant.removed,
+            }),
+            used_days: (held.last_used > 0).then(|| (i64::from(held.first_used), i64::from(held.last_used))),
+            sessions: u32::from(held.sessions),
+            days: held.days_of_use().map(i64::from).collect(),
+            last_sessions,
+            unlisted: held.unlisted,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Where the ledger of what a bot may do, and what the registry says of it, meet the engine.
+
+use super::engine::{Engine, Output};
+use super::entitlement::{Grant, Once, Use};
+use super::judge;
+use super::policy::lifecycle::{self, Environment, Waking};
+use super::policy::{Breach, standing};
+use crate::event::{Event, Kind, Outcome};
+use crate::registry::BotRecord;
+use crate::time::{Span, Timestamp};
+
+/// A day since 1970 as ledgers keep it.
+pub(super) fn day(at: Timestamp) -> u16 {
+    at.day_utc().clamp(1, i64::from(u16::MAX)) as u16
+}
+
+/// Counts what a bot does in its ledger, and tells what the registry has against it.
+pub(super) fn exercise(
+    engine: &mut Engine,
+    at: u32,
+    event: &Event,
+    key: u64,
+    endpoint: Option<&str>,
+    output: &mut Output,
+) {
+    let bot = &mut engine.bots[at as usize];
+    let before = (bot.entitlements.days, bot.entitlements.last_day, bot.entitlements.first_day);
+    let week_over = bot.entitlements.roll(day(event.ts), &engine.profile.entitlement);
+    let mut news = (None, None);
+    let mut breaches = Vec::new();
+    if event.outcome == Outcome::Denied {
+        // What was refused was not done; it says all the more where the bot wanted to go.
+        let system = event.system.as_deref();
+        let known =
+            |name: &str| engine.names.systems.find(name).is_some_and(|number| bot.entitlements.knows_system(number));
+        news.0 = system.filter(|name| !known(name));
+        let held = |name: &str| engine.names.roles.find(name).is_some_and(|number| bot.entitlements.knows_role(number));
+        news.1 = event.role.as_deref().filter(|name| !held(name));
+    } else {
+        let role = event.role.as_deref();
+        let session = bot.sessions.iter().find(|session| session.key == key);
+        let shown = |name| session.is_some_and(|session| session.roles.iter().any(|(known, _)| known == name));
+        let used = Use {
+            day: day(event.ts),
+            minute: event.ts.as_micros().div_euclid(Span::MINUTE.as_micros()) as u32,
+            role,
+            system: event.system.as_deref(),
+            work: endpoint.or_else(|| role.map(|_| event.type_name())),
+            session: event.session.as_deref(),
+            first: role.is_some_and(|name| !shown(name)),
+        };
+        let noted = bot.entitlements.exercise(&used, &mut engine.names, &engine.profile.entitlement);
+        engine.stats.limited += noted.limited;
+        news = (event.system.as_deref().filter(|_| noted.system), role.filter(|_| noted.role));
+        if let Some((silent_days, gap_max)) = noted.silence {
+            let (days, last_day, first_day) = before;
+            let waking = Waking { silent_days, gap_max, days, span_days: last_day - first_day + 1 };
+            let record = engine.record(at);
+            breaches.extend(record.and_then(|record| lifecycle::dormant(record, waking, &engine.profile.lifecycle)));
+        }
+    }
+    if !engine.registry.is_empty() {
+        breaches.extend(registered(engine, at, event, news));
+    }
+    if week_over {
+        let record = engine.bots[at as usize].record.and_then(|number| engine.registry.record(number));
+        let ledger = &mut engine.bots[at as usize].entitlements;
+        breaches.extend(standing::weekly(ledger, &engine.names, record, event.ts, &engine.profile));
+    }
+    for breach in breaches {
+        judge::rule(engine, at, event, breach, output);
+    }
+}
+
+/// A system and a role that the bot shows for the first time.
+type News<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// What the registry has against an event.
+fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<'_>) -> Vec<Breach> {
+    let bot = &engine.bots[at as usize];
+    let Some(record) = bot.record.and_then(|number| engine.registry.record(number)) else {
+        let tenant =
+            if bot.entitlements.was_told(Once::Unregistered) { None } else { engine.registry.tenant(&bot.tenant) };
+        let Some(tenant) = tenant else { return Vec::new() };
+        engine.bots[at as usize].entitlements.tell_once(Once::Unregistered);
+        return vec![lifecycle::unregistered(event, tenant)];
+    };
+    let profile = &engine.profile.lifecycle;
+    let mut breaches = Vec::new();
+    if !record.has_owner()
+        && !bot.entitlements.was_told(Once::NoOwner)
+        && let Some(tenant) = engine.registry.tenant(&bot.tenant)
+    {
+        breaches.extend(lifecycle::ownerless(tenant, profile));
+        engine.bots[at as usize].entitlements.tell_once(Once::NoOwner);
+    }
+    if system.is_none() && role.is_none() {
+        return breaches;
+    }
+    let test = system.and_then(|system| in_production(engine, at, record, system));
+    let ledger = &engine.bots[at as usize].entitlements;
+    let roles = &engine.names.roles;
+    let granted = |name: &str| roles.find(name).is_some_and(|number| ledger.is_granted(number));
+    let outside = system.and_then(|system| lifecycle::outside_system(system, record)).into_iter();
+    let outside = outside
+        .chain(role.filter(|role| !granted(role)).and_then(|role| lifecycle::outside_role(role, record)))
+        .take(usize::from(profile.outside_max.saturating_sub(ledger.outside_told)));
+    let outside: Vec<Breach> = outside.collect();
+    let ledger = &mut engine.bots[at as usize].entitlements;
+    ledger.outside_told += outside.len() as u8;
+    breaches.extend(outside);
+    if let Some(test) = test
+        && ledger.tell_once(Once::TestIdentity)
+    {
+        breaches.push(test);
+    }
+    breaches
+}
+
+/// Whether a bot for trials works with a system that is one of production: several of its bots have used it for long, and
+/// nobody else has.
+fn in_production(engine: &Engine, at: u32, record: &BotRecord, system: &str) -> Option<Breach> {
+    let (profile, bot) = (&engine.profile.lifecycle, &engine.bots[at as usize]);
+    let told = bot.entitlements.was_told(Once::TestIdentity);
+    if told || Environment::of(record, profile) != Environment::Test {
+        return None;
+    }
+    let (number, oldest) =
+        (engine.names.systems.find(system)?, day(bot.newest).saturating_sub(profile.production_days_min));
+    let mut bots = 0;
+    for (other, user) in engine.bots.iter().enumerate() {
+        if other == at as usize || user.tenant != bot.tenant || !user.entitlements.knows_system(number) {
+            continue;
+        }
+        let of = user.record.and_then(|number| engine.registry.record(number));
+        match of.map(|record| Environment::of(record, profile)) {
+            Some(Environment::Production) => bots += usize::from(user.entitlements.first_day <= oldest),
+            _ => return None,
+        }
+    }
+    let environment = record.environment.as_deref().unwrap_or_default();
+    (bots >= profile.production_bots_min).then(|| lifecycle::test_in_production(system, environment, bots))
+}
+
+/// A week is over: names that no bot keeps any more go.
+pub(super) fn forget_names(engine: &mut Engine) {
+    let ledgers = || engine.bots.iter().map(|bot| &bot.entitlements);
+    engine.names.systems.retain(ledgers().flat_map(|ledger| ledger.work.iter().map(|work| u32::from(work.system))));
+    engine.names.roles.retain(ledgers().flat_map(|ledger| ledger.roles.iter().map(|held| held.name)));
+}
+
+/// Takes a change of roles in, and tells of a stranger who made it.
+pub(super) fn grant(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
+    let Kind::Grant(change) = &event.kind else { return };
+    let added = change.change.as_deref() != Some("removed");
+    if let Some(role) = &change.role {
+        let ticket = event.ticket().map(Into::into);
+        let ledger = &mut engine.bots[at as usize].entitlements;
+        engine.stats.limited += match engine.names.roles.number(role) {
+            Some(name) => {
+                let (at, by, removed) = (event.ts, change.by.clone(), !added);
+                let grant = Grant { name, at, by, ticket, removed, ..Grant::default() };
+                ledger.granted(grant, &engine.profile.entitlement)
+            }
+            None => 1,
+        };
+    }
+    let Some(by) = change.by.as_deref().filter(|_| added) else { return };
+    let circle = engine.granters.note(&event.tenant, by, day(event.ts), &engine.profile.entitlement);
+    if let Some(circle) = circle {
+        judge::rule(engine, at, event, standing::stranger(event, by, circle), output);
+    }
+}

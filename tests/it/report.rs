@@ -1,0 +1,225 @@
+//! `humdrum report` from outside, over a small simulated fleet: held against what the simulator granted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use humdrum::detect::{Engine, Output, Settings};
+use humdrum::event::decode::encode;
+use humdrum::event::{Event, Kind, Outcome};
+use humdrum::registry::{BotRecord, Registry};
+use humdrum::report::privileges::{BotPrivileges, Verdict};
+use humdrum::report::review::Review;
+use humdrum::runtime::store::Store;
+use humdrum::runtime::store::format::Checkpoint;
+use humdrum::simulate::{Fleet, FleetSpec};
+use serde_json::Value;
+
+use crate::support::files::write;
+
+/// A fleet at peace in a folder, with its registry, and a snapshot of an engine that has seen all of it.
+struct Site {
+    folder: tempfile::TempDir,
+    events: Vec<Event>,
+    registry: Vec<BotRecord>,
+}
+
+static SITE: LazyLock<Site> = LazyLock::new(|| {
+    let spec = FleetSpec {
+        bots: 16,
+        days_baseline: 40,
+        days_test: 10,
+        clean: true,
+        oddities_per_bot: 2.0,
+        ..FleetSpec::default()
+    };
+    let Fleet { events, registry, .. } = Fleet::generate(&spec);
+    let folder = tempfile::tempdir().expect("a folder");
+    let text: String = events.iter().map(|event| encode(event) + "\n").collect();
+    write(&folder.path().join("events.ndjson"), text);
+    let bots = lines(&registry);
+    write(&folder.path().join("bots.ndjson"), &bots);
+    let mut engine = Engine::new(Settings::default(), Registry::from_ndjson(&bots).expect("a registry"));
+    let mut output = Output::default();
+    for event in &events {
+        engine.observe(event.clone(), &mut output);
+    }
+    engine.finish(&mut output);
+    let mut store = Store::open(&folder.path().join("state"), 1).expect("opens");
+    store.save(&Checkpoint { engine: engine.snapshot(), ..Checkpoint::default() }).expect("saves");
+    Site { folder, events, registry }
+});
+
+fn lines(registry: &[BotRecord]) -> String {
+    registry.iter().map(|bot| serde_json::to_string(bot).expect("JSON") + "\n").collect()
+}
+
+fn report(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_humdrum"));
+    command.current_dir(folder).env_clear().stdin(Stdio::null()).arg("report").args(args);
+    let output = command.output().expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A report from the snapshot.
+fn told(args: &[&str]) -> String {
+    let args: Vec<&str> = args.iter().copied().chain(["--state-dir", "state", "--registry", "bots.ndjson"]).collect();
+    let (status, out, err) = report(SITE.folder.path(), &args);
+    assert_eq!(status, Some(0), "{args:?}: {err}");
+    out
+}
+
+fn privileges(args: &[&str]) -> Vec<BotPrivileges> {
+    let args: Vec<&str> = ["privileges", "--format", "json"].iter().chain(args).copied().collect();
+    serde_json::from_str(&told(&args)).expect("JSON")
+}
+
+type ByBot<T> = BTreeMap<(String, String), T>;
+
+#[test]
+fn least_privilege_is_what_the_simulator_gave_and_the_bots_used() {
+    let (mut used, mut granted): (ByBot<BTreeSet<String>>, ByBot<BTreeSet<String>>) = Default::default();
+    for event in &SITE.events {
+        let key = (event.tenant.to_string(), event.bot.to_string());
+        if let Kind::Grant(grant) = &event.kind {
+            granted.entry(key.clone()).or_default().extend(grant.role.as_ref().map(ToString::to_string));
+        } else if event.outcome != Outcome::Denied {
+            used.entry(key).or_default().extend(event.role.as_ref().map(ToString::to_string));
+        }
+    }
+    let registered: ByBot<BTreeSet<String>> = SITE
+        .registry
+        .iter()
+        .map(|bot| ((bot.tenant.clone(), bot.bot.clone()), bot.roles.iter().cloned().collect()))
+        .collect();
+    let bots = privileges(&["--unused", "45", "--days", "90"]);
+    assert_eq!(bots.len(), used.len());
+    assert!(!granted.is_empty(), "the fleet has grants");
+    for bot in &bots {
+        let key = (bot.tenant.clone(), bot.bot.clone());
+        let none = BTreeSet::new();
+        let (used, granted) = (&used[&key], granted.get(&key).unwrap_or(&none));
+        let known = registered.get(&key).unwrap_or(&none);
+        let all: BTreeSet<String> = used | &(granted | known);
+        assert_eq!(bot.roles.iter().map(|row| row.role.clone()).collect::<BTreeSet<_>>(), all, "{key:?}");
+        for row in &bot.roles {
+            let facts = (row.exercised, row.granted.is_some(), row.eligible);
+            let name = &row.role;
+            assert_eq!(facts, (used.contains(name), granted.contains(name), known.contains(name)), "{key:?} {name}");
+            assert_eq!(row.last_session.is_some(), row.exercised, "{key:?} {name}");
+        }
+        assert!(bot.complete, "{key:?}");
+    }
+}
+
+#[test]
+fn the_fewest_roles_cover_the_work_of_every_session() {
+    let bots: ByBot<BotPrivileges> =
+        privileges(&[]).into_iter().map(|bot| ((bot.tenant.clone(), bot.bot.clone()), bot)).collect();
+    let mut ways: BTreeMap<(String, String, String), BTreeSet<String>> = BTreeMap::new();
+    for event in SITE.events.iter().filter(|event| matches!(event.kind, Kind::Call) && event.outcome == Outcome::Ok) {
+        let work = format!("{:?} {:?}", event.system, event.operation);
+        let ways = ways.entry((event.tenant.to_string(), event.bot.to_string(), work)).or_default();
+        ways.extend(event.role.as_ref().map(ToString::to_string));
+    }
+    for ((tenant, bot, work), roles) in ways {
+        let minimal = &bots[&(tenant, bot.clone())].minimal;
+        assert!(
+            roles.iter().any(|role| minimal.contains(role)),
+            "{bot}: {work} needs one of {roles:?}, not {minimal:?}"
+        );
+    }
+}
+
+#[test]
+fn what_can_go_says_what_would_have_broken() {
+    let bots = privileges(&["--unused", "1", "--days", "60"]);
+    let drops: Vec<_> = bots.iter().flat_map(BotPrivileges::droppable).collect();
+    assert!(!drops.is_empty(), "a day's work does not need every role");
+    for row in drops {
+        assert_eq!(row.verdict, Verdict::Drop);
+        assert_eq!(row.exercised, row.broken_days > 0, "{row:?}");
+        assert_eq!(row.exercised, !row.broken_sessions.is_empty(), "{row:?}");
+        assert_eq!(row.broken_sessions.first(), row.last_session.as_ref(), "{row:?}");
+    }
+}
+
+#[test]
+fn the_inventory_names_every_bot_and_is_the_same_from_events() {
+    let table = told(&["inventory"]);
+    assert_eq!(table.lines().count(), 1 + SITE.registry.len(), "{table}");
+    let csv = told(&["inventory", "--format", "csv"]);
+    assert!(csv.starts_with("tenant,bot,registered,owner,"), "{csv}");
+    assert_eq!(csv.matches("\r\n").count(), 1 + SITE.registry.len());
+    let json: Vec<Value> = serde_json::from_str(&told(&["inventory", "--format", "json"])).expect("JSON");
+    for (row, line) in json.iter().zip(table.lines().skip(1)) {
+        let (bot, owner) = (row["bot"].as_str().expect("a name"), row["owner"].as_str().expect("an owner"));
+        assert!(line.contains(bot) && line.contains(owner), "{line}");
+        let sum: f64 =
+            row["risk"]["parts"].as_array().expect("parts").iter().filter_map(|p| p["points"].as_f64()).sum();
+        assert!((sum - row["risk"]["score"].as_f64().expect("a score")).abs() < 0.06, "{row}");
+    }
+    let args = ["inventory", "--format", "json", "--events", "events.ndjson", "--registry", "bots.ndjson"];
+    let (status, from_events, err) = report(SITE.folder.path(), &args);
+    assert_eq!(status, Some(0), "{err}");
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&from_events).expect("JSON"), json);
+}
+
+#[test]
+fn a_review_says_what_has_changed_since_the_last() {
+    let folder = SITE.folder.path();
+    write(&folder.join("first.json"), told(&["review", "--format", "json"]));
+    let same: Review =
+        serde_json::from_str(&told(&["review", "--format", "json", "--since", "first.json"])).expect("a review");
+    assert_eq!((same.changes.len(), same.since), (0, Some(same.at)));
+    let mut registry = SITE.registry.clone();
+    let gone = registry.remove(0);
+    registry[0].owner = Some("somebody.else".to_owned());
+    registry[1].owner = None;
+    let fresh = BotRecord { tenant: gone.tenant.clone(), bot: "fresh".to_owned(), ..BotRecord::default() };
+    registry.push(fresh);
+    write(&folder.join("later.ndjson"), lines(&registry));
+    let args = ["review", "--since", "first.json", "--state-dir", "state", "--registry", "later.ndjson"];
+    let (status, json, err) = report(folder, &[&args[..], &["--format", "json"]].concat());
+    assert_eq!(status, Some(0), "{err}");
+    let review: Review = serde_json::from_str(&json).expect("a review");
+    let told: BTreeSet<(&str, &str)> =
+        review.changes.iter().map(|change| (change.bot.as_str(), change.what.as_str())).collect();
+    for expected in [
+        (gone.bot.as_str(), "owner"),
+        (gone.bot.as_str(), "notes"),
+        (registry[0].bot.as_str(), "owner"),
+        (registry[1].bot.as_str(), "notes"),
+        ("fresh", "new"),
+    ] {
+        assert!(told.contains(&expected), "{expected:?} is not in {told:?}");
+    }
+    let (_, page, _) = report(folder, &args);
+    assert!(
+        page.contains("Changed since") && page.contains("somebody.else") && page.contains("At most risk"),
+        "{page}"
+    );
+    let (_, csv, _) = report(folder, &[&args[..], &["--format", "csv"]].concat());
+    assert_eq!(csv.lines().next().map(|line| line.split(',').count()), Some(15));
+}
+
+#[test]
+fn a_snapshot_is_read_while_another_process_writes_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (status, _, err) = report(folder.path(), &["inventory", "--state-dir", "gone"]);
+    assert_eq!(status, Some(1), "{err}");
+    let (status, _, err) = report(folder.path(), &["inventory"]);
+    assert_eq!(status, Some(2), "{err}");
+    assert!(err.contains("--state-dir"), "{err}");
+    let mut store = Store::open(&folder.path().join("state"), 1).expect("opens");
+    let (status, _, err) = report(folder.path(), &["inventory", "--state-dir", "state"]);
+    assert!(status == Some(1) && err.contains("no snapshot yet"), "{err}");
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    engine.observe(SITE.events[0].clone(), &mut Output::default());
+    store.save(&Checkpoint { engine: engine.snapshot(), ..Checkpoint::default() }).expect("saves");
+    let (status, out, err) = report(folder.path(), &["inventory", "--state-dir", "state"]);
+    assert_eq!((status, out.lines().count()), (Some(0), 2), "{err}");
+    drop(store);
+}
