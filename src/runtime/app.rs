@@ -62,6 +62,11 @@ impl App {
     /// # Errors
     /// A file, the state directory, a snapshot of another version, or NATS refuses the credentials.
     pub async fn start(config: Config, bots: Registry, registry: &prometheus::Registry) -> anyhow::Result<Self> {
+        // On the heap, so that whoever starts it need not hold all of it.
+        Box::pin(Self::open(config, bots, registry)).await
+    }
+
+    async fn open(config: Config, bots: Registry, registry: &prometheus::Registry) -> anyhow::Result<Self> {
         // A second start in one process finds it installed, which is just as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
