@@ -97,7 +97,7 @@ impl AlertBook {
         };
         incident.deadline = incident.deadline.later(deadline);
         let same = finding.session.is_some() && finding.session == incident.last_session;
-        if incident.alert.severity.pages() || same {
+        if incident.alert.severity.pages() || (same && !finding.severity.pages()) {
             return if incident.grow(finding) { vec![incident.alert.clone()] } else { Vec::new() };
         }
         let next = incident.next(finding);

@@ -406,7 +406,9 @@ fn learn(
     known: Known,
 ) {
     let profile = &engine.profile.learn;
-    let trust = match (severity, known) {
+    // How often the operator wants to be paged says nothing of what may be believed.
+    let doubt = |_| decide::severity(judgment.daily_rate, profile.doubt_rate_per_bot_day, &engine.profile.decide);
+    let trust = match (severity.and_then(doubt), known) {
         (None, _) | (_, Known::Adopted) => 1.0,
         (Some(Severity::Info), _) => profile.trust_info,
         (Some(Severity::Low), _) => profile.trust_low,

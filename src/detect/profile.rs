@@ -205,6 +205,8 @@ pub struct DecideProfile {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearnProfile {
+    /// Expected occurrences a bot-day, as the page rate, by which a session is doubted.
+    pub doubt_rate_per_bot_day: f64,
     /// Trust after `info`.
     pub trust_info: f64,
     /// Trust after `low`.
