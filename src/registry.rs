@@ -100,14 +100,14 @@ impl Registry {
 
     /// The number of a bot's record, by which [`Registry::record`] finds it without a search.
     #[must_use]
-    pub fn number(&self, tenant: &str, bot: &str) -> Option<usize> {
-        self.index.get(&(tenant.to_owned(), bot.to_owned())).copied()
+    pub fn number(&self, tenant: &str, bot: &str) -> Option<u32> {
+        self.index.get(&(tenant.to_owned(), bot.to_owned())).map(|&number| number as u32)
     }
 
     /// A record by number.
     #[must_use]
-    pub fn record(&self, number: usize) -> Option<&BotRecord> {
-        self.records.get(number)
+    pub fn record(&self, number: u32) -> Option<&BotRecord> {
+        self.records.get(number as usize)
     }
 
     fn insert(&mut self, record: BotRecord) {

@@ -48,7 +48,7 @@ pub(super) struct BotState {
     pub zone: u16,
     /// Number of its record in the registry.
     #[serde(skip)]
-    pub record: Option<usize>,
+    pub record: Option<u32>,
     pub newest: Timestamp,
     /// Number of the cohort that it behaves like.
     pub cohort: u8,

@@ -400,7 +400,7 @@ impl Engine {
     }
 
     /// Number of a bot's record, and of its zone.
-    fn registered(&mut self, tenant: &str, bot: &str) -> (Option<usize>, u16) {
+    fn registered(&mut self, tenant: &str, bot: &str) -> (Option<u32>, u16) {
         let record = self.registry.number(tenant, bot);
         let zone = record.and_then(|number| self.registry.record(number)).and_then(|record| record.timezone.clone());
         (record, zone.map_or(0, |name| self.zone_number(&name)))

@@ -42,7 +42,7 @@ impl Default for Settings {
             bots_max: 1_000_000,
             sessions_open_max: 64,
             operations_max: 512,
-            page_rate_per_bot_day: 0.004,
+            page_rate_per_bot_day: 0.005,
             pages_per_week: None,
             incident_quiet: Span::from_hours(6),
             default_zone: "UTC".to_owned(),

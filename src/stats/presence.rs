@@ -6,7 +6,7 @@
 //! stretch). A long silence is taken apart into stretches that should each have held something, and counts more the
 //! more of them there are. No schedule is guessed, so that a run at 6:58 and 7:02, every second hour, or only on the nights after working days are all the same to it.
 //!
-//! 120 bytes. Blind spots: weekly bots, of which four weeks hold four runs; months.
+//! 92 bytes. Blind spots: weekly bots, of which four weeks hold four runs; months.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,8 @@ const OTHER_DAY: f64 = 0.5;
 /// Hours of the last days, by bit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Presence {
-    hours: [u32; DAYS as usize],
+    /// 24 bits a day.
+    hours: [[u8; 3]; DAYS as usize],
     /// First and last day known.
     first: i32,
     last: i32,
@@ -61,14 +62,15 @@ impl Presence {
     pub fn note(&mut self, hour: i32) {
         let day = hour.div_euclid(24);
         if self.first == 0 || day - self.last >= DAYS {
-            *self = Self { hours: [0; DAYS as usize], first: day, last: day };
+            *self = Self { hours: [[0; 3]; DAYS as usize], first: day, last: day };
         }
         while self.last < day {
             self.last += 1;
-            self.hours[(self.last % DAYS) as usize] = 0;
+            self.hours[(self.last % DAYS) as usize] = [0; 3];
         }
         if day > self.last - DAYS {
-            self.hours[day.rem_euclid(DAYS) as usize] |= 1 << hour.rem_euclid(24);
+            let hour = hour.rem_euclid(24);
+            self.hours[day.rem_euclid(DAYS) as usize][(hour / 8) as usize] |= 1 << (hour % 8);
         }
     }
 
@@ -128,7 +130,7 @@ impl Presence {
     /// of it.
     #[must_use]
     pub fn is_even(&self) -> bool {
-        let mut busy = (self.last - DAYS + 1..=self.last).filter(|day| self.hours[day.rem_euclid(DAYS) as usize] != 0);
+        let mut busy = (self.last - DAYS + 1..=self.last).filter(|day| self.bits(*day) != 0);
         let Some(first) = busy.next() else { return false };
         let (mut before, mut least, mut most) = (first, DAYS, 0);
         for day in busy {
@@ -136,6 +138,12 @@ impl Presence {
             before = day;
         }
         before - first >= EVEN_DAYS && most <= 2 * least
+    }
+
+    /// The hours of a day, by bit.
+    fn bits(&self, day: i32) -> u32 {
+        let [low, middle, high] = self.hours[day.rem_euclid(DAYS) as usize];
+        u32::from_le_bytes([low, middle, high, 0])
     }
 
     /// Busy hours within a stretch of the record.
@@ -148,7 +156,7 @@ impl Presence {
             }
             let (low, high) = ((from - day * 24).max(0), (to - day * 24).min(24));
             let mask = ((1_u64 << high) - (1_u64 << low)) as u32;
-            busy += (self.hours[day.rem_euclid(DAYS) as usize] & mask).count_ones();
+            busy += (self.bits(day) & mask).count_ones();
         }
         busy
     }

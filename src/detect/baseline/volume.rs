@@ -20,6 +20,9 @@ pub(in crate::detect) const MEASURES: [Measure; 4] = [Measure::Read, Measure::Wr
 /// One number for each quantity.
 pub(in crate::detect) type Totals = [f64; MEASURES.len()];
 
+/// The same while it is summed: seven digits are more than a logarithm needs.
+type Sums = [f32; MEASURES.len()];
+
 /// Histories of volume.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::detect) struct Volumes {
@@ -27,12 +30,12 @@ pub(in crate::detect) struct Volumes {
     pub hour: [LogHistogram; MEASURES.len()],
     pub day: [LogHistogram; MEASURES.len()],
     /// What was moved in the present hour, and which one that is.
-    pub this_hour: Totals,
+    pub this_hour: Sums,
     pub hour_number: i64,
     /// What was moved today.
-    pub this_day: Totals,
+    pub this_day: Sums,
     /// What was moved today beyond the usual and has been told.
-    pub told_day: Totals,
+    pub told_day: Sums,
     /// Least trust in a session of today.
     trust_today: Option<f32>,
     trust_hour: Option<f32>,
@@ -73,8 +76,8 @@ impl Volumes {
             self.hour_number = hour;
         }
         for (at, amount) in moved.into_iter().enumerate() {
-            self.this_hour[at] += amount;
-            self.this_day[at] += amount;
+            self.this_hour[at] += amount as f32;
+            self.this_day[at] += amount as f32;
         }
     }
 
@@ -98,10 +101,10 @@ impl Volumes {
         if self.this_hour[3] > 0.0 {
             let trust = f64::from(self.trust_hour.unwrap_or(1.0));
             for (history, total) in self.hour.iter_mut().zip(self.this_hour) {
-                history.learn(total, trust);
+                history.learn(f64::from(total), trust);
             }
         }
-        self.this_hour = Totals::default();
+        self.this_hour = Sums::default();
         self.trust_hour = None;
     }
 
@@ -111,23 +114,23 @@ impl Volumes {
         if self.this_day[3] > 0.0 {
             let trust = f64::from(self.trust_today.unwrap_or(1.0));
             for (history, total) in self.day.iter_mut().zip(self.this_day) {
-                history.learn(total, trust);
+                history.learn(f64::from(total), trust);
             }
         }
-        (self.this_day, self.told_day) = (Totals::default(), Totals::default());
+        (self.this_day, self.told_day) = (Sums::default(), Sums::default());
         self.trust_today = None;
     }
 
     /// What is above the usual today was told of.
     pub(in crate::detect) fn tell_excess(&mut self) {
         for (at, told) in self.told_day.iter_mut().enumerate() {
-            *told = (self.this_day[at] - self.day[at].quantile(0.5).unwrap_or(0.0)).max(0.0);
+            *told = (self.this_day[at] - self.day[at].quantile(0.5).unwrap_or(0.0) as f32).max(0.0);
         }
     }
 
     /// What was moved today and not told yet.
     pub(in crate::detect) fn untold_day(&self, at: usize) -> f64 {
-        self.this_day[at] - self.told_day[at]
+        f64::from(self.this_day[at] - self.told_day[at])
     }
 
     /// Shrinks all histories.
