@@ -70,7 +70,9 @@ pub(super) struct BotState {
     ids: IdWindow,
     /// Judged sessions, newest last.
     recent: SmallVec<[Judged; 2]>,
-    told: SmallVec<[Told; 1]>,
+    /// What paged; none for most.
+    #[expect(clippy::box_collection, reason = "most bots have none, and 8 bytes are less than 24")]
+    told: Option<Box<Vec<Told>>>,
     /// What was said today without a page, by key.
     said: SmallVec<[u64; 1]>,
     said_day: i32,
@@ -131,7 +133,7 @@ impl BotState {
             watch: Watch::default(),
             ids: IdWindow::default(),
             recent: SmallVec::new(),
-            told: SmallVec::new(),
+            told: None,
             said: SmallVec::new(),
             said_day: 0,
         }
@@ -191,20 +193,24 @@ impl BotState {
 
     /// Whether novelties were told before, noting that they are there today.
     pub(super) fn tell(&mut self, keys: &[u64], today: i32, adopt_days: u16) -> Known {
-        self.told.retain(|told| today - told.last_day <= TOLD_DAYS);
+        if keys.is_empty() {
+            return Known::New;
+        }
+        let list = self.told.get_or_insert_default();
+        list.retain(|told| today - told.last_day <= TOLD_DAYS);
         let mut least = Known::Adopted;
         for &key in keys {
-            let known = if let Some(told) = self.told.iter_mut().find(|told| told.key == key) {
+            let known = if let Some(told) = list.iter_mut().find(|told| told.key == key) {
                 if today > told.last_day {
                     told.days = told.days.saturating_add(1);
                     told.last_day = today;
                 }
                 if told.days >= adopt_days { Known::Adopted } else { Known::Told }
             } else {
-                if self.told.len() >= TOLD_MAX {
-                    self.told.remove(0);
+                if list.len() >= TOLD_MAX {
+                    list.remove(0);
                 }
-                self.told.push(Told { key, last_day: today, days: 1 });
+                list.push(Told { key, last_day: today, days: 1 });
                 Known::New
             };
             least = match (least, known) {
@@ -213,7 +219,7 @@ impl BotState {
                 _ => Known::Adopted,
             };
         }
-        if keys.is_empty() { Known::New } else { least }
+        least
     }
 
     /// Bytes that it takes, about: what is on the heap and the struct itself.
@@ -228,7 +234,7 @@ impl BotState {
             + self.windows.heap_bytes()
             + self.ids.heap_bytes()
             + if self.recent.spilled() { self.recent.capacity() * size_of::<Judged>() } else { 0 }
-            + if self.told.spilled() { self.told.capacity() * size_of::<Told>() } else { 0 }
+            + self.told.as_ref().map_or(0, |told| size_of::<Vec<Told>>() + told.capacity() * size_of::<Told>())
             + if self.said.spilled() { self.said.capacity() * size_of::<u64>() } else { 0 }
             + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
             + self.entitlements.bytes()

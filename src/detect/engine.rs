@@ -236,7 +236,7 @@ impl Engine {
         self.stats.accepted += 1;
         let bot = &mut self.bots[at as usize];
         bot.newest = bot.newest.later(event.ts);
-        bot.baseline.events += 1;
+        bot.baseline.events = bot.baseline.events.saturating_add(1);
         let day = self.zones[usize::from(bot.zone)].1.local(event.ts).day;
         let burn_in = self.profile.calibration.burn_in_share * f64::from(self.settings.mature_days);
         let announced = bot.windows.new_level(event.ts);

@@ -173,7 +173,7 @@ impl Engine {
             last_seen: bot.newest,
             baseline,
             baseline_days: bot.baseline.age_days(self.settings.baseline_days),
-            events: bot.baseline.events,
+            events: u64::from(bot.baseline.events),
             hosts: bot.baseline.hosts.values().count(),
             secrets: bot.secrets.as_ref().map_or(0, |secrets| secrets.len()),
             money: bot.money.is_some(),

@@ -392,7 +392,7 @@ fn is_held(engine: &Engine, daily_rate: f64) -> bool {
 fn note(engine: &Engine, at: u32) -> BaselineNote {
     let baseline = &engine.bots[at as usize].baseline;
     let days = baseline.age_days(engine.settings.baseline_days);
-    BaselineNote { days, events: baseline.events, mature: engine.mature(baseline) }
+    BaselineNote { days, events: u64::from(baseline.events), mature: engine.mature(baseline) }
 }
 
 /// Learns a judged session: what looked wrong lightly, what an announced change or many days explain in full.

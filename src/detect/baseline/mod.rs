@@ -43,7 +43,7 @@ pub(super) struct Baseline {
     /// First local day of this life of the baseline, and the day it stands at.
     pub first_day: Option<i32>,
     pub today: i32,
-    pub events: u64,
+    pub events: u32,
     pub week: WeekDensity,
     pub hosts: Novelty,
     pub networks: Novelty,

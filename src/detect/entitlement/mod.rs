@@ -54,12 +54,17 @@ pub(super) struct Entitlements {
     pub roles: Vec<Held>,
     pub work: Vec<Work>,
     sessions: Vec<SightMark>,
-    /// Roles that somebody gave or took; none for most.
-    #[expect(clippy::box_collection, reason = "most bots have none, and 8 bytes are less than 24")]
-    grants: Option<Box<Vec<Grant>>>,
-    /// What was found about the bot; none for most.
-    #[expect(clippy::box_collection, reason = "most bots have none, and 8 bytes are less than 24")]
-    found: Option<Box<Vec<Found>>>,
+    /// What most bots have none of.
+    rare: Option<Box<Rare>>,
+}
+
+/// What befell the bot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Rare {
+    /// Roles that somebody gave or took.
+    grants: Vec<Grant>,
+    /// What was found about the bot.
+    found: Vec<Found>,
 }
 
 /// Something that the bot does, with the role that it did it with.
@@ -159,7 +164,7 @@ impl Entitlements {
         if (grant.removed && !known) || self.role(Some(grant.name), profile, &mut limited).is_none() {
             return limited;
         }
-        let grants = self.grants.get_or_insert_default();
+        let grants = &mut self.rare.get_or_insert_default().grants;
         match grants.iter_mut().find(|known| known.name == grant.name) {
             Some(known) => known.change(grant),
             None => grants.push(grant),
@@ -169,12 +174,12 @@ impl Entitlements {
 
     /// The last change of a role.
     pub(super) fn grant_of(&self, name: u32) -> Option<&Grant> {
-        self.grants.as_ref()?.iter().find(|grant| grant.name == name)
+        self.rare.as_ref()?.grants.iter().find(|grant| grant.name == name)
     }
 
     /// All changes, to note what was told of them.
     pub(super) fn grants_mut(&mut self) -> impl Iterator<Item = &mut Grant> {
-        self.grants.as_mut().into_iter().flat_map(|grants| grants.iter_mut())
+        self.rare.as_mut().into_iter().flat_map(|rare| rare.grants.iter_mut())
     }
 
     /// Whether somebody gave a role and nobody took it away.
@@ -212,8 +217,8 @@ impl Entitlements {
         give_back(&mut self.roles);
         give_back(&mut self.work);
         give_back(&mut self.sessions);
-        if let Some(found) = &mut self.found {
-            found.retain(|found| found.last_day >= oldest);
+        if let Some(rare) = &mut self.rare {
+            rare.found.retain(|found| found.last_day >= oldest);
         }
         // The bot has what it was given, or uses and was not taken away.
         let is_held = |held: &&Held| self.grant_of(held.name).map_or(held.last_used > 0, |grant| !grant.removed);
@@ -244,7 +249,7 @@ impl Entitlements {
 
     /// Notes that something was found.
     pub(super) fn find(&mut self, dimension: Dimension, severity: Severity, day: u16, new: bool) {
-        let list = self.found.get_or_insert_default();
+        let list = &mut self.rare.get_or_insert_default().found;
         if let Some(found) = list.iter_mut().find(|found| found.dimension == dimension) {
             found.severity = found.severity.max(severity);
             found.count = found.count.saturating_add(u16::from(new));
@@ -257,7 +262,7 @@ impl Entitlements {
 
     /// What was found, a dimension each.
     pub(super) fn found(&self) -> &[Found] {
-        self.found.as_ref().map_or(&[], |found| found)
+        self.rare.as_ref().map_or(&[], |rare| &rare.found)
     }
 
     /// The sessions that are named for a role, the oldest first.
@@ -269,7 +274,6 @@ impl Entitlements {
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.roles.capacity() * size_of::<Held>()
-            + self.grants.as_ref().map_or(0, |grants| 24 + grants.capacity() * size_of::<Grant>())
             + self.work.capacity() * size_of::<Work>()
             + self.sessions.capacity() * size_of::<SightMark>()
             + self
@@ -278,7 +282,11 @@ impl Entitlements {
                 .filter(|mark| mark.id.is_heap_allocated())
                 .map(|mark| mark.id.capacity())
                 .sum::<usize>()
-            + self.found.as_ref().map_or(0, |found| 24 + found.capacity() * size_of::<Found>())
+            + self.rare.as_ref().map_or(0, |rare| {
+                size_of::<Rare>()
+                    + rare.grants.capacity() * size_of::<Grant>()
+                    + rare.found.capacity() * size_of::<Found>()
+            })
     }
 
     fn at_work(&mut self, day: u16) -> Option<(u16, u16)> {
@@ -316,8 +324,8 @@ impl Entitlements {
 
     fn drop_role(&mut self, at: usize) {
         let name = self.roles.remove(at).name;
-        if let Some(grants) = &mut self.grants {
-            grants.retain(|grant| grant.name != name);
+        if let Some(rare) = &mut self.rare {
+            rare.grants.retain(|grant| grant.name != name);
         }
         let at = at as u8;
         self.work.retain(|work| work.role != at);
