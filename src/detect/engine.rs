@@ -440,7 +440,8 @@ impl Engine {
 fn count_volume(bot: &mut BotState, slot: usize, event: &Event, name: &Text, profile: &Profile) -> bool {
     let (read, written) = (event.records_read.unwrap_or(0) as f64, event.records_written.unwrap_or(0) as f64);
     let bytes = event.bytes.unwrap_or(0) as f64;
-    bot.baseline.volumes.count([read, written, bytes, 1.0], event.ts.as_micros().div_euclid(Span::HOUR.as_micros()));
+    let hour = event.ts.as_micros().div_euclid(Span::HOUR.as_micros());
+    bot.baseline.volumes.count([read, written, bytes, 1.0], hour as i32);
     // An endpoint's records are not compared with its bytes.
     let counted = event.records_read.is_some() || event.records_written.is_some();
     let moved = if counted { read + written } else { bytes };

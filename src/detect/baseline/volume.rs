@@ -31,7 +31,7 @@ pub(in crate::detect) struct Volumes {
     pub day: [LogHistogram; MEASURES.len()],
     /// What was moved in the present hour, and which one that is.
     pub this_hour: Sums,
-    pub hour_number: i64,
+    pub hour_number: i32,
     /// What was moved today.
     pub this_day: Sums,
     /// What was moved today beyond the usual and has been told.
@@ -70,7 +70,7 @@ pub(in crate::detect) fn totals(session: &Session) -> Totals {
 
 impl Volumes {
     /// Counts what one event moved into the running hour and day.
-    pub(in crate::detect) fn count(&mut self, moved: Totals, hour: i64) {
+    pub(in crate::detect) fn count(&mut self, moved: Totals, hour: i32) {
         if hour > self.hour_number {
             self.close_hour();
             self.hour_number = hour;

@@ -13,7 +13,8 @@ const APART_MIN_KM: f64 = 400.0;
 /// Where an identity was at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::detect) struct Sighting {
-    ts: Timestamp,
+    /// Seconds since 1970, which is as exact as places are.
+    secs: u32,
     lat: f32,
     lon: f32,
 }
@@ -37,7 +38,8 @@ pub(in crate::detect) fn name(geo: &Geo) -> Option<Text> {
 impl Sighting {
     /// A sighting, where the event has coordinates.
     pub(in crate::detect) fn new(ts: Timestamp, geo: &Geo) -> Option<Self> {
-        Some(Self { ts, lat: geo.lat? as f32, lon: geo.lon? as f32 })
+        let secs = ts.as_micros().div_euclid(1_000_000).clamp(0, i64::from(u32::MAX)) as u32;
+        Some(Self { secs, lat: geo.lat? as f32, lon: geo.lon? as f32 })
     }
 
     /// The way to another sighting, if nothing travels it in the time between, whichever was first.
@@ -46,7 +48,7 @@ impl Sighting {
             return None;
         }
         let km = self.km(other);
-        let hours = ((other.ts - self.ts).as_secs_f64().abs() / 3_600.0).max(1.0 / 3_600.0);
+        let hours = (f64::from(other.secs.abs_diff(self.secs)) / 3_600.0).max(1.0 / 3_600.0);
         (km >= APART_MIN_KM && km / hours > SPEED_MAX_KMH)
             .then_some(Travel { km: km as f32, minutes: (hours * 60.0) as f32 })
     }
