@@ -24,7 +24,7 @@ const AGAIN: f64 = 20.0;
 const CLOCK_CHANGE: Span = Span::from_hours(2);
 
 /// Nats by which a creep must be odder than a page, since it is looked at each day anew.
-const AGAIN_NATS: f64 = 3.0;
+const AGAIN_NATS: f64 = 4.5;
 
 /// Days after a creep was told in which none is told again: as long as levels are remembered.
 const CREEP_QUIET_DAYS: i32 = 28;

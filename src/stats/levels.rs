@@ -26,8 +26,8 @@ const ANCHOR: usize = 14;
 const PRESENT: usize = 12;
 /// Least rise within the window that is creep: 1.45-fold.
 const RISE_FAST: f64 = 0.37;
-/// Rise over the anchor that is told however slowly it came: 1.7-fold.
-const RISE_SLOW: f64 = 0.53;
+/// Rise over the anchor that is told however slowly it came: 1.8-fold.
+const RISE_SLOW: f64 = 0.58;
 /// Least spread: a constant job still varies by a tenth.
 const SPREAD_FLOOR: f64 = 0.1;
 /// Days whose mean a doubtful level may exceed, and by how much: two days of a creep by 12 % a day.
