@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::share::weigh;
-use super::wire::{Alert, AlertContext, BaselineNote, Reason, Severity, Status, Tags};
+use super::wire::{Alert, AlertContext, BaselineNote, Dimension, Reason, Severity, Status, Tags};
 use crate::time::{Span, Timestamp};
 
 /// Evidence ids that an alert carries.
@@ -102,6 +102,13 @@ impl AlertBook {
         }
         let next = incident.next(finding);
         vec![std::mem::replace(incident, next).resolved(), incident.alert.clone()]
+    }
+
+    /// Resolves the story of a bot, if it is of nothing but one dimension and that is over.
+    pub fn end(&mut self, tenant: &str, bot: &str, dimension: Dimension) -> Option<Alert> {
+        let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
+        let alone = |incident: &Incident| incident.alert.reasons.iter().all(|reason| reason.dimension == dimension);
+        self.open.get(&subject).is_some_and(alone).then(|| self.open.remove(&subject))?.map(Incident::resolved)
     }
 
     /// Resolves what has been quiet until the watermark.
@@ -290,6 +297,20 @@ mod tests {
         assert!(book.is_empty());
         let next = book.raise(finding(600, Severity::Medium, "a"), at(600), QUIET).remove(0);
         assert_ne!(next.id, first.id);
+    }
+
+    #[test]
+    fn what_is_over_ends_its_story_and_no_other() {
+        let mut book = AlertBook::default();
+        let first = book.raise(finding(0, Severity::Medium, "a"), at(0), QUIET).remove(0);
+        assert_eq!(book.end("t", "b", Dimension::Absence), None, "it is of something else");
+        assert_eq!(book.end("t", "c", Dimension::Source), None);
+        let ended = book.end("t", "b", Dimension::Source).expect("is open");
+        assert_eq!((&ended.id, ended.status, ended.revision), (&first.id, Status::Resolved, 2));
+        let next = book.raise(finding(5, Severity::Medium, "a"), at(5), QUIET).remove(0);
+        assert_ne!(next.id, first.id);
+        assert!(book.advance(at(361)).is_empty(), "the first one's time says nothing of it");
+        assert_eq!(book.advance(at(365)).len(), 1);
     }
 
     #[test]

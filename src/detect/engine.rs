@@ -268,7 +268,7 @@ impl Engine {
         bot.sighting = sighting.or(bot.sighting);
         let open = bot.sessions.iter().position(|session| session.key == key);
         if open.is_none() && bot.sessions.len() < self.settings.sessions_open_max {
-            silence::resumed(self, at, event);
+            silence::resumed(self, at, event, output);
         }
         let bot = &mut self.bots[at as usize];
         let slot = match open {

@@ -16,7 +16,7 @@ use super::cluster::COHORT_NONE;
 use super::decide;
 use super::engine::{Engine, Output, SILENCE};
 use super::judge;
-use crate::alert::Severity;
+use crate::alert::{Dimension, Severity};
 use crate::event::Event;
 use crate::registry::BotStatus;
 use crate::stats::presence::Trace;
@@ -73,15 +73,20 @@ fn hour(local: Local) -> i32 {
     local.day * 24 + i32::from(local.minute) / 60
 }
 
-/// A session begins: the gap before it is history, and the timer is set if none is.
-pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event) {
+/// A session begins: the gap before it is history, what was told of it is over, so that what the bot does now is a story
+/// of its own, and the timer is set if none is.
+pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
     let bot = &engine.bots[at as usize];
     let local = engine.zones[usize::from(bot.zone)].1.local(event.ts);
     let gap = bot.baseline.last_begin.map(|last| {
         let to = hour(local).min(last + AHEAD_HOURS);
         bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY)
     });
-    let trust = if bot.watch.odd.is_some_and(|odd| odd.told) { engine.profile.learn.trust_page } else { 1.0 };
+    let told = bot.watch.odd.is_some_and(|odd| odd.told);
+    if told {
+        output.alerts.extend(engine.book.end(&bot.tenant, &bot.bot, Dimension::Absence));
+    }
+    let trust = if told { engine.profile.learn.trust_page } else { 1.0 };
     let mature = engine.mature(&bot.baseline);
     let bot = &mut engine.bots[at as usize];
     if let Some(gap) = gap {

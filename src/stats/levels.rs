@@ -51,7 +51,7 @@ pub struct Levels {
 
 /// How far a day's level is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Day {
+pub enum DayKind {
     /// As it is.
     Plain,
     /// Not in a jump: it rises no more than a creep would.
@@ -75,14 +75,14 @@ pub struct Rise {
 
 impl Levels {
     /// Adds a day's level, on the log scale, not negative.
-    pub fn push(&mut self, level: f64, day: Day) {
+    pub fn push(&mut self, level: f64, day: DayKind) {
         match day {
-            Day::Announced => self.announced = (self.announced + 1).min(DAYS as u16),
-            Day::Plain | Day::Doubtful if self.announced > 0 => self.rebase(),
-            Day::Plain | Day::Doubtful => {}
+            DayKind::Announced => self.announced = (self.announced + 1).min(DAYS as u16),
+            DayKind::Plain | DayKind::Doubtful if self.announced > 0 => self.rebase(),
+            DayKind::Plain | DayKind::Doubtful => {}
         }
         let last = &self.days()[self.days().len().saturating_sub(STEP_DAYS)..];
-        let doubtful = day == Day::Doubtful && !last.is_empty();
+        let doubtful = day == DayKind::Doubtful && !last.is_empty();
         let level = if doubtful { level.min(mean(last) + STEP_NATS) } else { level };
         if usize::from(self.known) >= DAYS {
             self.days.rotate_left(1);
@@ -196,7 +196,7 @@ mod tests {
         for day in 0..days {
             let wobble = 0.1 * ((day * 7919 % 13) as f64 / 6.0 - 1.0);
             let growth = rate.ln_1p() * day.saturating_sub(28) as f64;
-            levels.push(7.0 + wobble + growth, Day::Plain);
+            levels.push(7.0 + wobble + growth, DayKind::Plain);
             let rise = levels.creep().filter(|rise| rise.nats > 9.0).or_else(|| levels.slow_rise());
             if let Some(rise) = rise {
                 return Some((day, rise.to - rise.from));
@@ -224,8 +224,8 @@ mod tests {
     #[test]
     fn one_huge_day_is_no_creep() {
         let mut levels = Levels::default();
-        (0..28).for_each(|_| levels.push(5.0, Day::Plain));
-        levels.push(9.0, Day::Plain);
+        (0..28).for_each(|_| levels.push(5.0, DayKind::Plain));
+        levels.push(9.0, DayKind::Plain);
         assert_eq!((levels.creep(), levels.slow_rise()), (None, None));
     }
 }

@@ -23,7 +23,7 @@ use super::profile::Profile;
 use crate::stats::calibrate::{Calibrators, SCORES_MAX};
 use crate::stats::daily_peak::DailyPeak;
 use crate::stats::forget;
-use crate::stats::levels::{Day, Levels, Rise};
+use crate::stats::levels::{DayKind, Levels, Rise};
 use crate::stats::novelty::Novelty;
 use crate::stats::presence::Presence;
 use crate::stats::week::WeekDensity;
@@ -382,9 +382,9 @@ impl Baseline {
             // Where books are closed, a jump is none that lasts; what creeps goes on.
             let doubtful = turn && self.turns.volume_share() >= TURN_SHARE_LEVEL;
             let day = match (announced, doubtful) {
-                (true, _) => Day::Announced,
-                (false, true) => Day::Doubtful,
-                (false, false) => Day::Plain,
+                (true, _) => DayKind::Announced,
+                (false, true) => DayKind::Doubtful,
+                (false, false) => DayKind::Plain,
             };
             for (at, levels) in self.levels.iter_mut().enumerate() {
                 levels.push(f64::from(self.level_sums[at] / sessions), day);
