@@ -23,13 +23,13 @@ fn night(pages_per_week: Option<f64>, last: &Night) -> (Vec<Severity>, u64, f64)
 
 #[test]
 fn what_the_budget_has_no_page_for_stays_in_the_archive() {
+    // The run that is missed, and the one at an odd hour.
     let odd_hour = Night { minute: 662, ..Night::usual(30) };
     let (free, none_held, _) = night(None, &odd_hour);
-    assert_eq!((&free[..], none_held), (&[Severity::High][..], 0));
+    assert_eq!((&free[..], none_held), (&[Severity::High, Severity::High][..], 0));
     let (ample, none_held, left) = night(Some(10.0), &odd_hour);
     assert_eq!((ample, none_held), (free, 0));
-    // Told once, while it ran.
-    assert!((8.9..=9.1).contains(&left), "{left}");
+    assert!((7.9..=8.1).contains(&left), "{left}");
     let (scant, held, _) = night(Some(1e-6), &odd_hour);
     assert!(
         held > 0 && !scant.is_empty() && scant.iter().all(|severity| *severity == Severity::Low),
