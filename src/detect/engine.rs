@@ -128,15 +128,20 @@ impl Engine {
 
     /// Takes one event in: scores it, then learns from it.
     pub fn observe(&mut self, event: Event, output: &mut Output) {
+        self.observe_ref(&event, output);
+    }
+
+    /// As [`observe`](Self::observe), for whoever keeps the event: it is copied only where it must be held.
+    pub fn observe_ref(&mut self, event: &Event, output: &mut Output) {
         match self.frontier.admit(event.ts, self.settings.jump_max) {
             Passage::Pass(refused) => {
                 for held in refused {
-                    self.refuse(held, RejectReason::Future, output);
+                    self.refuse(&held, RejectReason::Future, output);
                 }
                 self.take(event, output);
             }
             Passage::Ahead => {
-                let released = self.frontier.hold(event);
+                let released = self.frontier.hold(event.clone());
                 self.take_held(released, output);
             }
         }
@@ -206,13 +211,13 @@ impl Engine {
     fn take_held(&mut self, events: Vec<Event>, output: &mut Output) {
         for event in events {
             self.frontier.advance(event.ts);
-            self.take(event, output);
+            self.take(&event, output);
         }
     }
 
-    fn take(&mut self, event: Event, output: &mut Output) {
+    fn take(&mut self, event: &Event, output: &mut Output) {
         self.fire(output);
-        let Some(at) = self.locate(&event) else {
+        let Some(at) = self.locate(event) else {
             self.stats.limited += 1;
             self.refuse(event, RejectReason::BotLimit, output);
             return;
@@ -230,7 +235,7 @@ impl Engine {
         }
         if event.ts + lateness < watermark {
             self.stats.late += 1;
-            rules::log(self, &event, Arrival::NumberOnly, output);
+            rules::log(self, event, Arrival::NumberOnly, output);
             return;
         }
         self.stats.accepted += 1;
@@ -242,14 +247,14 @@ impl Engine {
         let announced = bot.windows.new_level(event.ts);
         let closed = bot.baseline.roll(day, self.settings.baseline_days, burn_in, announced);
         if let Some(closed) = closed {
-            judge::day(self, at, &event, &closed, output);
+            judge::day(self, at, event, &closed, output);
         }
         self.roll_fleet(event.ts, output);
-        rules::log(self, &event, Arrival::Sound, output);
-        let broke = rules::event(self, at, &event, output);
-        self.bots[at as usize].windows.note(&event, &self.profile.change);
+        rules::log(self, event, Arrival::Sound, output);
+        let broke = rules::event(self, at, event, output);
+        self.bots[at as usize].windows.note(event, &self.profile.change);
         if !event.by_person() {
-            self.follow(at, &event, broke, output);
+            self.follow(at, event, broke, output);
         }
     }
 
@@ -364,11 +369,11 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, event: Event, reason: RejectReason, output: &mut Output) {
+    fn refuse(&mut self, event: &Event, reason: RejectReason, output: &mut Output) {
         self.stats.rejected += 1;
-        rules::log(self, &event, Arrival::NumberOnly, output);
+        rules::log(self, event, Arrival::NumberOnly, output);
         let reject = Reject::new(reason, format!("event `{}` of `{}` at {}", event.id, event.bot, event.ts));
-        output.rejected.push((event, reject));
+        output.rejected.push((event.clone(), reject));
     }
 
     /// The number of a bot.

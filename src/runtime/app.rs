@@ -24,6 +24,7 @@ use super::notify::nats::NatsNotifier;
 use super::notify::webhook::Webhooks;
 use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
+use super::pipeline::decode::Decoder;
 use super::pipeline::score::{Scorer, ScorerSettings};
 use super::pipeline::settle::Settler;
 use super::registry::{Follower, Origin};
@@ -89,14 +90,19 @@ impl App {
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
-        let settings = ScorerSettings {
+        let decoder = Decoder {
             limits: config.limits,
+            subject_prefix: config.events.subject_prefix.clone(),
+            metrics: engine_metrics.clone(),
+        };
+        let settings = ScorerSettings {
             subject_prefix: config.events.subject_prefix.clone(),
             snapshot_every: config.state.as_ref().map(|state| state.snapshot_every),
         };
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
         let parts = Parts {
+            decoder,
             scorer: Scorer::new(engine, position, settings, engine_metrics),
             settler: Settler {
                 client: client.clone(),
@@ -206,6 +212,7 @@ fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow:
 }
 
 struct Parts {
+    decoder: Decoder,
     scorer: Scorer,
     settler: Settler,
     opening: Opening,
@@ -228,7 +235,7 @@ enum Source {
 
 impl Parts {
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
-        let Self { scorer, settler, opening, mut follower } = self;
+        let Self { decoder, scorer, settler, opening, mut follower } = self;
         let Some((source, origin)) = opening.open(&settler.notifier, &stop).await? else {
             return Ok(());
         };
@@ -242,7 +249,14 @@ impl Parts {
             tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
         }
         let (work, done) = mpsc::channel(BATCHES_QUEUED);
-        std::thread::Builder::new().name("humdrum-engine".to_owned()).spawn(move || scorer.run(fed, &work))?;
+        let (decoded, events) = mpsc::channel(BATCHES_QUEUED);
+        let (spend, spent) = mpsc::channel(BATCHES_QUEUED);
+        std::thread::Builder::new()
+            .name("humdrum-decoder".to_owned())
+            .spawn(move || decoder.run(fed, &decoded, spent))?;
+        std::thread::Builder::new()
+            .name("humdrum-engine".to_owned())
+            .spawn(move || scorer.run(events, &spend, &work))?;
         // The source ends at the stop, or when settling has ended and nobody takes its feed any more.
         let ended = watching.clone();
         let source = tokio::spawn(async move {

@@ -40,7 +40,7 @@ pub struct EngineMetrics {
     sessions_open: IntGauge,
     /// Event time so far, in seconds since 1970.
     pub event_time: Gauge,
-    /// Time to decode and score one event; one in a hundred is measured.
+    /// Time to score one decoded event; one in a hundred is measured.
     pub scoring: Histogram,
 }
 
@@ -84,7 +84,7 @@ impl EngineMetrics {
             scoring: histogram(
                 registry,
                 "humdrum_scoring_seconds",
-                "Time to decode and score one event; one in a hundred is measured.",
+                "Time to score one decoded event; one in a hundred is measured.",
                 &SCORING_SECONDS,
             )?,
         })

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! source task      fetch a batch                                     → Feed
-//! engine thread    decode → observe (or idle)                        → Work::Scored
+//! decoder thread   payloads become events, or dead letters           → Decoded
+//! engine thread    observe (or idle)                                 → Work::Scored
 //!                  every `snapshot_every`: state after that batch    → Work::Checkpoint
 //! settling task    log alerts → publish them → webhooks' outboxes → dead letters → acknowledge
 //!                  sign the log → write the checkpoint
 //! ```
 //!
-//! The three run at the same time, so that the next batch is fetched and the last one is published while the present
+//! The four run at the same time, so that the next batch is fetched and the last one is published while the present
 //! one is scored; the channels between them keep the order. That order is the whole proof: a checkpoint leaves the
 //! engine behind the batches that it covers and reaches the disk behind their alerts, so that a crash at any point
 //! repeats work and loses none. What is repeated carries the same ids and is dropped as duplicate.
 
 pub mod alert_log;
+pub mod decode;
 pub mod score;
 pub mod settle;
 

@@ -217,6 +217,7 @@ const LAYERS: &[Layer] = &[
             "alert::Alert",
             "detect",
             "event",
+            "registry",
             "runtime::audit",
             "runtime::clock",
             "runtime::health",
