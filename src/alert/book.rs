@@ -84,7 +84,8 @@ impl AlertBook {
     /// Takes a finding in; the alerts to publish, if it opens a story or makes one worse.
     ///
     /// What pages nobody is no story that could take a page in, or somebody could hide behind a small oddity: a page
-    /// gets an alert of its own, and so does each session of the archive. They share the incident.
+    /// gets an alert of its own, and so does each session of the archive. So does a page about something else, which
+    /// would hide behind one that somebody is dealing with. They share the incident.
     pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Vec<Alert> {
         let subject = (finding.tenant.clone(), finding.bot.clone(), finding.producer.clone());
         let deadline = watermark.later(finding.ts) + quiet;
@@ -97,7 +98,8 @@ impl AlertBook {
         };
         incident.deadline = incident.deadline.later(deadline);
         let same = finding.session.is_some() && finding.session == incident.last_session;
-        if incident.alert.severity.pages() || (same && !finding.severity.pages()) {
+        let another = incident.is_another_matter(&finding);
+        if (incident.alert.severity.pages() && !another) || (same && !finding.severity.pages()) {
             return if incident.grow(finding) { vec![incident.alert.clone()] } else { Vec::new() };
         }
         let next = incident.next(finding);
@@ -155,6 +157,14 @@ impl Incident {
         alert.reasons.truncate(REASONS_MAX);
         weigh(&mut alert.reasons);
         Self { alert, deadline, last_session, last_count }
+    }
+
+    /// Whether a page is about something that the story has not been about so far: of another session, and first of all
+    /// for a reason of a dimension that was not named. It would else hide behind a page that somebody is dealing with.
+    fn is_another_matter(&self, finding: &Finding) -> bool {
+        let known = |reason: &Reason| self.alert.reasons.iter().any(|known| known.dimension == reason.dimension);
+        let elsewhere = finding.session.is_some() && finding.session != self.last_session;
+        finding.severity.pages() && elsewhere && !finding.reasons.first().is_some_and(known)
     }
 
     /// The alert that comes after this one in the same story.
@@ -297,6 +307,25 @@ mod tests {
         assert!(book.is_empty());
         let next = book.raise(finding(600, Severity::Medium, "a"), at(600), QUIET).remove(0);
         assert_ne!(next.id, first.id);
+    }
+
+    #[test]
+    fn a_page_about_something_else_is_a_page_of_its_own_in_the_same_incident() {
+        let session = |minutes, detector: &str, session: &str, dimension| {
+            let mut finding = finding(minutes, Severity::Medium, detector);
+            finding.session = Some(session.to_owned());
+            finding.reasons[0].dimension = dimension;
+            finding
+        };
+        let mut book = AlertBook::default();
+        let first = book.raise(session(0, "a", "s1", Dimension::Source), at(0), QUIET).remove(0);
+        assert_eq!(book.raise(session(5, "b", "s1", Dimension::Volume), at(5), QUIET), [], "the same session");
+        assert_eq!(book.raise(session(9, "c", "s2", Dimension::Volume), at(9), QUIET), [], "volume was named");
+        let other = book.raise(session(60, "d", "s3", Dimension::Privilege), at(60), QUIET);
+        let [over, page] = other.as_slice() else { panic!("{other:?}") };
+        assert_eq!((&over.id, over.status, over.event_count), (&first.id, Status::Resolved, 2));
+        assert_eq!((page.revision, &page.incident), (1, &first.incident));
+        assert_ne!(page.id, first.id);
     }
 
     #[test]
