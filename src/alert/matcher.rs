@@ -81,7 +81,7 @@ fn fits(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::tests::{alert, reason};
+    use super::super::wire::tests::{about_bot as alert, reason};
     use super::*;
 
     fn texts(list: &[&str]) -> Vec<String> {

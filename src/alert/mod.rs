@@ -21,3 +21,6 @@ pub use share::weigh;
 pub use wire::{
     Alert, AlertContext, AlertId, BaselineNote, Dimension, LogNote, NearestNormal, Reason, Severity, Status, Tags,
 };
+
+#[cfg(test)]
+pub(crate) use wire::tests as fixtures;

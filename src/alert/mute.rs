@@ -29,7 +29,7 @@ pub fn silenced<'a>(silences: &'a [Silence], alert: &Alert, whose: &Whose, now: 
 #[cfg(test)]
 mod tests {
     use super::super::wire::Severity;
-    use super::super::wire::tests::alert;
+    use super::super::wire::tests::about_bot as alert;
     use super::*;
 
     #[test]

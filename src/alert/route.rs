@@ -68,6 +68,12 @@ pub struct Way<'a> {
 }
 
 impl Routing {
+    /// Whether anything escalates.
+    #[must_use]
+    pub fn escalates(&self) -> bool {
+        self.default_escalation.is_some() || self.routes.iter().any(|route| route.escalation.is_some())
+    }
+
     /// The way of an alert.
     #[must_use]
     pub fn way(&self, alert: &Alert, whose: &Whose, now: Timestamp) -> Way<'_> {
@@ -105,7 +111,7 @@ impl<'a> Way<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::wire::Severity;
-    use super::super::wire::tests::alert;
+    use super::super::wire::tests::about_bot as alert;
     use super::*;
 
     fn route(receiver: &str, matcher: Matcher) -> Route {

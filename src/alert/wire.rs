@@ -291,14 +291,19 @@ pub(crate) mod tests {
     use super::*;
 
     /// An alert of tenant `t` about bot `b`.
+    pub(crate) fn about_bot(id: &str, severity: Severity) -> Alert {
+        Alert { bot: Some("b".to_owned()), ..alert(id, severity) }
+    }
+
+    /// An alert of tenant `t`, with as little in it as there can be.
     pub(crate) fn alert(id: &str, severity: Severity) -> Alert {
         Alert {
             id: id.to_owned(),
             status: Status::Firing,
             revision: 1,
-            ts: "2026-05-04T06:00:00Z".parse().expect("a time"),
+            ts: Timestamp::from_micros(0),
             tenant: "t".to_owned(),
-            bot: Some("b".to_owned()),
+            bot: None,
             session: None,
             producer: None,
             severity,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use humdrum::runtime::metrics::{
-    EngineMetrics, LogMetrics, NotifyMetrics, RegistryMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
+    EngineMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
 };
 use prometheus::Registry;
 use prometheus::proto::{Metric, MetricFamily};
@@ -96,7 +96,8 @@ fn the_reference_lists_every_metric() {
     drop(NotifyMetrics::new(&registry).expect("registers"));
     drop(StoreMetrics::new(&registry).expect("registers"));
     drop(LogMetrics::new(&registry).expect("registers"));
-    drop(WebhookMetrics::new(&registry).expect("registers").endpoint("on-call"));
+    let receivers = ReceiverMetrics::new(&registry).expect("registers");
+    drop((receivers.webhook("on-call"), receivers.silence("migration")));
     let mut text = "# Metrics\n\n`/metrics` serves these. The number of series is fixed by the program and its \
         settings; no bot and no tenant is a label. All counters begin at 0 at the start, so that `rate()` sees the \
         first event.\n\n| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n"
@@ -116,7 +117,7 @@ fn labels(family: &MetricFamily) -> String {
     }
     let label = |(name, values): (&str, BTreeSet<&str>)| match name {
         "version" => format!("`{name}`"),
-        "webhook" => format!("`{name}` (its name in the settings)"),
+        "receiver" | "silence" | "webhook" => format!("`{name}` (its name in the settings)"),
         _ => format!("`{name}` ({})", values.into_iter().collect::<Vec<_>>().join(", ")),
     };
     labels.into_iter().map(label).collect::<Vec<_>>().join("; ")

@@ -111,6 +111,18 @@ impl Body {
         Ok(body)
     }
 
+    /// The alert itself.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { shape: Shape::Alert, environment: None }
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// Fills the body in. `now` is the instant by the wall clock.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::super::wire::tests::{alert, reason};
+use super::super::wire::tests::{about_bot as alert, reason};
 use super::super::wire::{Alert, Dimension, Reason, Severity};
 use super::*;
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::route::{Escalation, Route};
-use super::super::wire::tests::alert;
+use super::super::wire::tests::about_bot as alert;
 use super::super::{Cause, Hours, Matcher};
 use super::*;
 
