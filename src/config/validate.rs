@@ -33,24 +33,25 @@ const WEBHOOK_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// The whole configuration; what is wrong with it is left in `check`.
 pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
+    let default_zone = raw.detection.default_zone.clone().unwrap_or_default();
+    let (registry, nats) = (registry(check, raw.registry), nats(check, raw.nats));
+    let (events, alerts) = (events(check, raw.events), alerts(check, raw.alerts));
     let mut names = BTreeSet::new();
     let webhooks = webhooks(check, raw.webhook, lists.webhooks, &mut names);
     let receivers = receivers::receivers(check, &raw.receiver, lists.receivers, &mut names);
-    let detection = detection(check, &raw.baseline, raw.detection, &raw.limits);
-    let routing = routes::routing(check, raw.routing, lists.routes, &receivers, &detection.default_zone);
     let config = Config {
-        registry: registry(check, raw.registry),
-        nats: nats(check, raw.nats),
-        events: events(check, raw.events),
-        alerts: alerts(check, raw.alerts),
+        registry,
+        nats,
+        events,
+        alerts,
         webhooks,
+        routing: routes::routing(check, raw.routing, lists.routes, &receivers, &default_zone),
         receivers,
-        routing,
         silences: routes::silences(check, lists.silences),
         state: state(check, raw.state),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
         console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
-        detection,
+        detection: detection(check, &raw.baseline, raw.detection, &raw.limits),
         limits: limits(check, &raw.limits),
     };
     apart(check, &config);

@@ -14,9 +14,9 @@ use super::notice::Notice;
 use crate::time::{Span, Timestamp};
 pub use scene::Scene;
 
-/// Steps that a template may take. More would let a slip in a loop stop a queue, fewer would stop an honest template on an
+/// Steps that a template may take, letters of texts among them. More would let a slip in a loop stop a queue, fewer would stop an honest template on an
 /// alert with many reasons.
-const FUEL: u64 = 100_000;
+const FUEL: u64 = 5_000_000;
 /// The one template of an environment.
 const NAME: &str = "body.json";
 

@@ -24,7 +24,7 @@ pub struct Scene<'a> {
     owner: Option<&'a str>,
     /// Who is at it.
     acknowledged_by: Option<&'a str>,
-    /// `firing` or `resolved`, in capitals, with `TEST` for a test.
+    /// `FIRING` or `RESOLVED`, or why it is told where that says more: `ESCALATED`, `TEST FIRING`.
     headline: String,
     /// Event time at which it was first raised, and no later than `now`.
     starts_at: Timestamp,
@@ -60,7 +60,11 @@ impl<'a> Scene<'a> {
             team: notice.team.as_deref(),
             owner: notice.owner.as_deref(),
             acknowledged_by: notice.acknowledged_by.as_deref(),
-            headline: if notice.cause == Cause::Test { format!("TEST {state}") } else { state },
+            headline: match notice.cause {
+                Cause::Test => format!("TEST {state}"),
+                Cause::Escalated => "ESCALATED".to_owned(),
+                Cause::Published | Cause::Repeated | Cause::Acknowledged => state,
+            },
             starts_at,
             ends_at: if resolved { now } else { now + particulars.hold },
             now,
