@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use humdrum::alert::{Alert, Severity, Status, Whose};
 use humdrum::runtime::clock;
+use humdrum::time::Span;
 use serde_json::Value;
 
 use crate::support::alertmanager::Alertmanager;
@@ -58,8 +59,8 @@ async fn an_incident_fires_is_grouped_and_is_resolved() {
 #[tokio::test]
 async fn what_goes_on_is_held_and_what_gets_worse_is_one_alert() {
     let alertmanager = Alertmanager::start().await;
-    // Alertmanager goes by the wall clock, so that ours begins there.
-    let post = Post::start_at(&receiver(&alertmanager), clock::wall());
+    // Alertmanager goes by the wall clock: ours begins two minutes before it, and is moved on by one.
+    let post = Post::start_at(&receiver(&alertmanager), clock::wall() - Span::from_mins(2));
     let page = |revision, severity, status| Alert { status, ..alert("a1", revision, severity) };
     post.dispatch.offer(&page(1, Severity::Medium, Status::Firing), &Whose::default());
     until("the alert", || async { alertmanager.alerts().await.len() == 1 }).await;
