@@ -49,12 +49,15 @@ async fn prometheus_sees_what_was_published() {
         ("humdrum_webhook_attempts_total{webhook=\"on-call\",outcome=\"delivered\"}", 1),
         ("sum(humdrum_webhook_attempts_total)", 2),
         ("humdrum_webhook_queue", 0),
+        ("humdrum_receiver_attempts_total{receiver=\"chat\",outcome=\"delivered\"}", 1),
+        ("sum(humdrum_receiver_attempts_total)", 3),
+        ("humdrum_alerts_told", 1),
         ("sum(humdrum_bots)", 1),
         ("humdrum_consumer_lag_messages", 0),
     ] {
         site.prometheus.becomes(expression, wanted as f64).await;
     }
-    assert_eq!(site.webhook.requests().len(), 2);
+    assert_eq!((site.webhook.requests().len(), site.chat.requests().len()), (2, 1));
     for expression in ["humdrum_snapshot_bytes > 0", "time() - humdrum_snapshot_timestamp_seconds < 60"] {
         until(expression, || async { site.prometheus.value(expression).await.is_some() }).await;
     }
