@@ -88,12 +88,11 @@ impl Routing {
             }
         }
         if way.by.is_empty() {
-            match &self.default {
-                Some(receivers) => way.add(RoutedBy::Default, receivers, self.default_escalation.as_ref()),
-                None => {
-                    way.add(RoutedBy::Everyone, &[], self.default_escalation.as_ref());
-                    way.receivers = None;
-                }
+            if let Some(receivers) = &self.default {
+                way.add(RoutedBy::Default, receivers, self.default_escalation.as_ref());
+            } else {
+                way.add(RoutedBy::Everyone, &[], self.default_escalation.as_ref());
+                way.receivers = None;
             }
         }
         way
@@ -139,12 +138,11 @@ mod tests {
         let routes = vec![copy, day, route("pager", severe()), route("chat", payroll)];
         let routing = Routing { routes, default: Some(vec!["mail".to_owned()]), default_escalation: None };
         let (noon, night) = ("2026-05-04T12:00:00Z", "2026-05-04T23:00:00Z");
-        use RoutedBy::{Default, Route};
         for (severity, team, at, receivers, by) in [
-            (Severity::High, None, noon, &["archive", "desk"][..], vec![Route(0), Route(1)]),
-            (Severity::High, None, night, &["archive", "pager"], vec![Route(0), Route(2)]),
-            (Severity::Medium, Some("payroll"), noon, &["chat"], vec![Route(3)]),
-            (Severity::Medium, None, noon, &["mail"], vec![Default]),
+            (Severity::High, None, noon, &["archive", "desk"][..], vec![RoutedBy::Route(0), RoutedBy::Route(1)]),
+            (Severity::High, None, night, &["archive", "pager"], vec![RoutedBy::Route(0), RoutedBy::Route(2)]),
+            (Severity::Medium, Some("payroll"), noon, &["chat"], vec![RoutedBy::Route(3)]),
+            (Severity::Medium, None, noon, &["mail"], vec![RoutedBy::Default]),
         ] {
             let expected = (receivers.iter().map(ToString::to_string).collect(), by);
             assert_eq!(told(&routing, severity, team, at), expected, "{severity} {team:?} {at}");

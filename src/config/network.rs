@@ -42,6 +42,11 @@ const V6: &[([u16; 3], u8, &str)] = &[
     ([0xff00, 0, 0], 8, "multicast"),
 ];
 
+/// A host that ends in a number and is no plain address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no plain address")]
+pub struct NoPlainAddress;
+
 /// What an address is, if it is not one of the public internet.
 #[must_use]
 pub fn reserved(address: IpAddr) -> Option<&'static str> {
@@ -99,10 +104,10 @@ fn reserved_v6(address: Ipv6Addr) -> Option<&'static str> {
 ///
 /// # Errors
 /// The host ends in a number and is no address of four.
-pub fn literal(host: &str) -> Result<Option<IpAddr>, ()> {
+pub fn literal(host: &str) -> Result<Option<IpAddr>, NoPlainAddress> {
     if let Some(inner) = host.strip_prefix('[') {
         let inner = inner.split(']').next().unwrap_or_default();
-        return inner.parse::<Ipv6Addr>().map(|address| Some(IpAddr::V6(address))).map_err(drop);
+        return inner.parse::<Ipv6Addr>().map(|address| Some(IpAddr::V6(address))).map_err(|_| NoPlainAddress);
     }
     let name = host.split(':').next().unwrap_or_default();
     if let Ok(address) = name.parse::<Ipv4Addr>() {
@@ -111,7 +116,7 @@ pub fn literal(host: &str) -> Result<Option<IpAddr>, ()> {
     let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     let hex = last.strip_prefix("0x").is_some_and(|digits| digits.chars().all(|c| c.is_ascii_hexdigit()));
     let numeric = !last.is_empty() && last.chars().all(|c| c.is_ascii_digit());
-    if numeric || hex { Err(()) } else { Ok(None) }
+    if numeric || hex { Err(NoPlainAddress) } else { Ok(None) }
 }
 
 #[cfg(test)]
@@ -187,13 +192,13 @@ mod tests {
             ("hooks.example.com:8080", Ok(None)),
             ("127.0.0.1:80", address("127.0.0.1")),
             ("[::1]:80", address("::1")),
-            ("2130706433", Err(())),
-            ("0177.0.0.1", Err(())),
-            ("0x7f.0.0.1", Err(())),
-            ("0x7f000001", Err(())),
-            ("127.1", Err(())),
-            ("127.0.0.1.", Err(())),
-            ("[::1%eth0]", Err(())),
+            ("2130706433", Err(NoPlainAddress)),
+            ("0177.0.0.1", Err(NoPlainAddress)),
+            ("0x7f.0.0.1", Err(NoPlainAddress)),
+            ("0x7f000001", Err(NoPlainAddress)),
+            ("127.1", Err(NoPlainAddress)),
+            ("127.0.0.1.", Err(NoPlainAddress)),
+            ("[::1%eth0]", Err(NoPlainAddress)),
             ("host1", Ok(None)),
         ] {
             assert_eq!(literal(host), found, "{host}");

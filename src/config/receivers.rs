@@ -8,9 +8,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::check::{Check, endpoint, masked};
+use super::network::{self, NoPlainAddress};
 use super::raw::{RawNames, RawReceiver, RawReceiverDefaults};
 use super::validate::{DAY, HOUR, MINUTE, backoff, severity, signing_secret};
-use super::{SecretText, SourceMode, network};
+use super::{SecretText, SourceMode};
 use crate::alert::Severity;
 use crate::alert::body::{Body, Shape};
 
@@ -255,15 +256,14 @@ fn url(
     if url.is_empty() {
         return url;
     }
-    let host = match endpoint(&url) {
-        Some(("https" | "http", host)) => host.to_owned(),
-        _ => {
-            check.fault(&path, "no address of the web; write `https://host/path`");
-            return url;
-        }
+    let Some(("https" | "http", host)) = endpoint(&url) else {
+        check.fault(&path, "no address of the web; write `https://host/path`");
+        return url;
     };
-    match network::literal(&host) {
-        Err(()) => check.fault(&path, format!("`{host}` is no plain address; write a name, or four numbers with dots")),
+    match network::literal(host) {
+        Err(NoPlainAddress) => {
+            check.fault(&path, format!("`{host}` is no plain address; write a name, or four numbers with dots"));
+        }
         Ok(Some(address)) => {
             if let Err(kind) = network::permits(allowed, address) {
                 let message = format!("{address} is a {kind} address; `allow_networks` lets a receiver lie there");

@@ -83,13 +83,10 @@ fn route(check: &mut Check<'_>, at: &str, raw: RawRoute, default_zone: &str, nam
         }
     });
     let escalation = escalation(check, at, (raw.escalate_after.as_ref(), raw.escalate_to), names);
-    let receivers = match raw.receivers {
-        Some(list) => names.take(check, &path("receivers"), list),
-        None => {
-            check.fault(&path("receivers"), "missing");
-            Vec::new()
-        }
-    };
+    if raw.receivers.is_none() {
+        check.fault(&path("receivers"), "missing");
+    }
+    let receivers = raw.receivers.map(|list| names.take(check, &path("receivers"), list)).unwrap_or_default();
     Route { matcher, hours, receivers, continues: raw.continues.unwrap_or_default(), escalation }
 }
 
@@ -140,7 +137,8 @@ fn silence(check: &mut Check<'_>, at: &str, raw: RawSilence, index: usize) -> Si
         dimensions: dimensions(check, &path("dimensions"), raw.dimensions),
         ..Matcher::default()
     };
-    if matcher.is_empty() {
+    let unread = check.is_faulty(&path("severities")) || check.is_faulty(&path("dimensions"));
+    if matcher.is_empty() && !unread {
         check.fault(at, "silences everything; write `tenants`, `bots`, `severities` or `dimensions`");
     }
     let mut text = |name: &str, value: Option<String>| {

@@ -128,24 +128,13 @@ impl Told {
     fn resolved(&mut self, alert: &Alert, whose: &Whose, plan: &Plan, now: Timestamp) -> (Vec<Order>, Outcome) {
         let Some(story) = self.stories.remove(&alert.id) else {
             // Raised before there was a memory of it: whoever would be told of it is told of its end.
-            return self.unknown_resolved(alert, whose, plan, now);
+            return unknown_resolved(alert, whose, plan, now);
         };
         self.ages.remove(&story.number);
         if story.sent.is_empty() {
             return (Vec::new(), Outcome::Known);
         }
         (story.resolve(alert, |name| plan.receivers.contains_key(name)), Outcome::Told)
-    }
-
-    fn unknown_resolved(&self, alert: &Alert, whose: &Whose, plan: &Plan, now: Timestamp) -> (Vec<Order>, Outcome) {
-        if let Some(silence) = silenced(&plan.silences, alert, whose, now) {
-            return (Vec::new(), Outcome::Silenced(silence.name.clone()));
-        }
-        let way = plan.routing.way(alert, whose, now);
-        let receivers = plan.wanted(alert.severity, way.receivers.as_ref());
-        let notice = Notice { team: whose.team.clone(), owner: whose.owner.clone(), ..Notice::new(alert.clone()) };
-        let outcome = if receivers.is_empty() { Outcome::Unwanted } else { Outcome::Told };
-        (receivers.into_iter().map(|receiver| Order { receiver, notice: notice.clone() }).collect(), outcome)
     }
 
     /// Somebody is at an alert: nothing escalates, and receivers that ask for it are told.
@@ -213,6 +202,18 @@ impl Told {
         let number = self.number;
         self.stories.entry(alert.id.clone()).or_insert_with(|| Story::new(alert, whose, number))
     }
+}
+
+/// The end of an alert of which nothing is remembered.
+fn unknown_resolved(alert: &Alert, whose: &Whose, plan: &Plan, now: Timestamp) -> (Vec<Order>, Outcome) {
+    if let Some(silence) = silenced(&plan.silences, alert, whose, now) {
+        return (Vec::new(), Outcome::Silenced(silence.name.clone()));
+    }
+    let way = plan.routing.way(alert, whose, now);
+    let receivers = plan.wanted(alert.severity, way.receivers.as_ref());
+    let notice = Notice { team: whose.team.clone(), owner: whose.owner.clone(), ..Notice::new(alert.clone()) };
+    let outcome = if receivers.is_empty() { Outcome::Unwanted } else { Outcome::Told };
+    (receivers.into_iter().map(|receiver| Order { receiver, notice: notice.clone() }).collect(), outcome)
 }
 
 impl Plan {

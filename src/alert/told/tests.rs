@@ -18,7 +18,7 @@ fn minute(minute: i64) -> Timestamp {
 }
 
 fn revision(revision: u32, severity: Severity, status: Status) -> Alert {
-    Alert { revision, status, ..alert("a1", severity) }
+    Alert { status, revision, ..alert("a1", severity) }
 }
 
 fn plan(receivers: &[(&str, Terms)], routing: Routing) -> Plan {

@@ -215,6 +215,8 @@ impl OutletMetrics {
 
 #[cfg(test)]
 mod tests {
+    use prometheus::proto::MetricFamily;
+
     use super::*;
 
     #[test]
@@ -229,7 +231,7 @@ mod tests {
         }
         let sum = |name: &str| {
             let families = registry.gather();
-            let metrics = families.iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric());
+            let metrics = families.iter().filter(|family| family.name() == name).flat_map(MetricFamily::get_metric);
             metrics.map(|m| m.get_counter().get_value() + m.get_gauge().get_value()).sum::<f64>()
         };
         for (name, value) in [

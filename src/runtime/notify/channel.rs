@@ -107,7 +107,7 @@ pub(super) struct Outgoing<'a> {
 #[derive(Debug)]
 pub(super) enum Channel {
     Web(Box<Web>),
-    Subject(Box<Subject>),
+    Topic(Box<Topic>),
 }
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ pub(super) struct Web {
 }
 
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(super) struct Topic {
     name: String,
     client: Client,
     context: Option<Context>,
@@ -150,7 +150,7 @@ impl Channel {
             let client = nats.cloned().ok_or_else(|| ReceiverError::Nats { name: config.name.clone() })?;
             let context = (config.mode == SourceMode::Jetstream).then(|| jetstream::new(client.clone()));
             let (name, subject, timeout) = (config.name.clone(), config.subject.clone(), config.timeout);
-            return Ok(Self::Subject(Box::new(Subject { name, client, context, subject, timeout })));
+            return Ok(Self::Topic(Box::new(Topic { name, client, context, subject, timeout })));
         }
         let guard = Guard::new(&config.allow_networks, lookup.clone());
         let bad = |detail: String| ReceiverError::Url { name: config.name.clone(), detail };
@@ -175,7 +175,7 @@ impl Channel {
     pub(super) async fn send(&self, outgoing: Outgoing<'_>) -> Answer {
         match self {
             Self::Web(web) => web.send(outgoing).await,
-            Self::Subject(subject) => subject.send(outgoing).await,
+            Self::Topic(topic) => topic.send(outgoing).await,
         }
     }
 }
@@ -229,7 +229,7 @@ impl Web {
     }
 }
 
-impl Subject {
+impl Topic {
     async fn send(&self, outgoing: Outgoing<'_>) -> Answer {
         match tokio::time::timeout(self.timeout, self.publish(outgoing)).await {
             Ok(answer) => answer,

@@ -241,7 +241,7 @@ impl Desk {
                     self.drop_if_any(&receiver, outbox.push(Waiting { notice: Arc::new(notice), since, attempts }));
                 }
                 None => {
-                    self.letters.write(&Letter::new(DeadReason::Gone, &receiver, &notice, self.clock.now(), attempts))
+                    self.letters.write(&Letter::new(DeadReason::Gone, &receiver, &notice, self.clock.now(), attempts));
                 }
             }
         }

@@ -5,8 +5,6 @@
 //! before each snapshot, since from then on the queue does not know of them any more. A file that cannot be written holds
 //! nothing up: the alert is in the alert log and on NATS in any case.
 
-#![expect(clippy::disallowed_methods, reason = "dead letters are a file")]
-
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -112,6 +110,7 @@ impl<'a> Letter<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read the files")]
 mod tests {
     use super::*;
     use crate::alert::Severity;
