@@ -9,7 +9,11 @@ mod duration;
 mod env;
 mod fault;
 mod layers;
+mod lists;
+pub mod network;
 mod raw;
+mod receivers;
+mod routes;
 mod validate;
 
 use std::fmt;
@@ -17,12 +21,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::alert::{Routing, Silence};
 use crate::detect::Settings;
 use crate::event::decode::Limits;
 
 pub use check::ReadSecret;
 pub use fault::{Fault, Faults};
 pub use layers::{DEFAULTS, Flag, Sources};
+pub use receivers::{ReceiverConfig, Service};
 
 /// Checks everything that was set.
 ///
@@ -31,7 +37,7 @@ pub use layers::{DEFAULTS, Flag, Sources};
 pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults> {
     let merged = layers::merge(sources);
     let mut check = check::Check { faults: merged.faults, given_by: merged.given_by, read };
-    let config = validate::config(&mut check, merged.raw, merged.webhooks);
+    let config = validate::config(&mut check, merged.raw, merged.lists);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
 
@@ -46,6 +52,12 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// Where to POST alerts; none switches webhooks off.
     pub webhooks: Vec<WebhookConfig>,
+    /// Who else is told of alerts.
+    pub receivers: Vec<ReceiverConfig>,
+    /// Which of them is told of what.
+    pub routing: Routing,
+    /// What nobody is told of for a while.
+    pub silences: Vec<Silence>,
     /// Local state; none keeps nothing.
     pub state: Option<StateConfig>,
     /// Where the registry is.
@@ -139,6 +151,8 @@ pub struct AlertsConfig {
     pub create_stream: bool,
     /// Where heads of the alert log go.
     pub head_subject: String,
+    /// Acknowledgments arrive on `<prefix>.<tenant>`.
+    pub ack_prefix: String,
 }
 
 /// One webhook.

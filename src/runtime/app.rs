@@ -3,7 +3,7 @@
 //! [`App::start`] does what can fail for good: files, the lock, the snapshot, the first connection. What may just need
 //! time, as a broker that comes up after us, happens behind it and shows in [`HealthState::readiness`]. The stop goes
 //! the way of the data: the source stops fetching, the engine works off what it has, settling publishes, drains the
-//! webhooks and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
+//! receivers' queues and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
 
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::log::{AlertLog, LogParams};
+use super::clock::Clock;
 use super::health::HealthState;
 use super::metrics::{
-    EngineMetrics, LogMetrics, NotifyMetrics, RegistryMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
+    EngineMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
 };
 use super::nats::connect::connect;
+use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use super::notify::nats::NatsNotifier;
-use super::notify::webhook::Webhooks;
 use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
 use super::pipeline::decode::Decoder;
@@ -41,7 +42,7 @@ use crate::registry::Registry;
 /// snapshot off.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time within the stop after which publishing is given up. What remains must hold the webhooks' share and the last
+/// Time within the stop after which publishing is given up. What remains must hold the receivers' share and the last
 /// snapshot; less than this would give up on a broker that only restarts.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -79,16 +80,17 @@ impl App {
                 .context("the snapshot cannot be used; move the state directory away to start afresh")?,
             None => Engine::new(config.detection.clone(), bots),
         };
-        let Checkpoint { position, outbox, log, .. } = checkpoint.unwrap_or_default();
+        let Checkpoint { position, outbox, told, log, .. } = checkpoint.unwrap_or_default();
         let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
         let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
-        let webhooks = Webhooks::start(&config.webhooks, outbox, &WebhookMetrics::new(registry)?)?;
+        let (receiver_metrics, owed) = (ReceiverMetrics::new(registry)?, Owed { outbox, told });
         let notify_metrics = NotifyMetrics::new(registry)?;
         // All of them before the first wait, so that a start that takes long shows in full.
         let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
         let source_metrics = SourceMetrics::new(registry)?;
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
+        let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
         let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
         let decoder = Decoder {
             limits: config.limits,
@@ -107,7 +109,7 @@ impl App {
             settler: Settler {
                 client: client.clone(),
                 notifier,
-                webhooks,
+                dispatch,
                 log,
                 store,
                 notify_metrics,
@@ -205,6 +207,24 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
         health.set_error(format!("the alert log was tampered with: {damage}"));
     }
     Ok(log)
+}
+
+fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a> {
+    let clock = Clock::system();
+    for silence in config.silences.iter().filter(|silence| silence.until <= clock.now()) {
+        tracing::info!(silence = silence.name, until = %silence.until, "a silence is over and can go");
+    }
+    DispatchParams {
+        webhooks: &config.webhooks,
+        receivers: &config.receivers,
+        routing: config.routing.clone(),
+        silences: config.silences.clone(),
+        nats: Some(client.clone()),
+        ack_prefix: config.alerts.ack_prefix.clone(),
+        dir: config.state.as_ref().map(|state| state.dir.as_path()),
+        clock,
+        lookup: None,
+    }
 }
 
 fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {

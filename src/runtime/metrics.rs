@@ -4,11 +4,15 @@
 //! a fleet of a million bots costs the metrics store no more than one of ten. Children are looked up once, here, since
 //! a look-up by label hashes its labels each time.
 
+mod receivers;
+
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::alert::{Alert, Dimension, Severity, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
+
+pub use receivers::{Attempt, DeadReason, OutletMetrics, ReceiverMetrics};
 
 /// Buckets of the time from the broker's stamp to the published alert, in seconds.
 const ALERT_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];

@@ -3,22 +3,28 @@
 
 #![expect(clippy::expect_used, reason = "what a test expects and does not get ends it")]
 
+mod alertmanager;
 mod auth;
 mod cli;
 mod config;
 mod demo;
+mod escalation;
 mod explain;
 mod grafana;
+mod guard;
 mod http;
 mod live;
 mod metrics;
 mod notify;
 mod page;
+mod receivers;
 mod registry;
 mod report;
 mod restart;
 mod scenarios;
+mod send_test;
 mod support;
 mod tidy;
 mod verify;
 mod webhook;
+mod wire;

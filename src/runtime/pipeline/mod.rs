@@ -5,7 +5,7 @@
 //! decoder thread   payloads become events, or dead letters           → Decoded
 //! engine thread    observe (or idle)                                 → Work::Scored
 //!                  every `snapshot_every`: state after that batch    → Work::Checkpoint
-//! settling task    log alerts → publish them → webhooks' outboxes → dead letters → acknowledge
+//! settling task    log alerts → publish them → route them to receivers' queues → dead letters → acknowledge
 //!                  sign the log → write the checkpoint
 //! ```
 //!
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use async_nats::Subject;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Whose};
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
 use crate::time::Timestamp;
@@ -45,12 +45,23 @@ pub enum Work {
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub struct Scored {
-    /// Alerts in order, each with the broker's stamp of the message that raised it while live.
-    pub alerts: Vec<(Arc<Alert>, Option<Timestamp>)>,
+    /// Alerts in order.
+    pub alerts: Vec<Raised>,
     /// Events that were refused.
     pub rejected: Vec<DeadLetter>,
     /// Where to acknowledge.
     pub ack: Option<Subject>,
+}
+
+/// An alert, with what only the engine knows.
+#[derive(Debug)]
+pub struct Raised {
+    /// The alert.
+    pub alert: Arc<Alert>,
+    /// Who answers for the bot.
+    pub whose: Whose,
+    /// The broker's stamp of the message that raised it while live.
+    pub stamp: Option<Timestamp>,
 }
 
 /// The engine's state at a place of the stream.

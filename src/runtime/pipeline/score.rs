@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::decode::{Decoded, Events};
-use super::{Scored, State, Work};
+use super::{Raised, Scored, State, Work};
+use crate::alert::Whose;
 use crate::detect::{Engine, Output, Stats};
 use crate::event::Event;
 use crate::event::decode::encode;
@@ -138,7 +139,11 @@ impl Scorer {
     /// Takes what the engine put out. What it refused is encoded anew: it may have held the event back for long, and
     /// the message at hand is another.
     fn collect(&mut self, scored: &mut Scored, stamp: Option<Timestamp>) {
-        scored.alerts.extend(self.output.alerts.drain(..).map(|alert| (Arc::new(alert), stamp)));
+        for alert in self.output.alerts.drain(..) {
+            let record = alert.bot.as_ref().and_then(|bot| self.engine.record_of(&alert.tenant, bot));
+            let whose = record.map(|record| Whose { team: record.team.clone(), owner: record.owner.clone() });
+            scored.alerts.push(Raised { alert: Arc::new(alert), whose: whose.unwrap_or_default(), stamp });
+        }
         for (event, reject) in self.output.rejected.drain(..) {
             self.metrics.reject(reject.reason);
             let (tenant, bot) = (encode_token(&event.tenant), encode_token(&event.bot));

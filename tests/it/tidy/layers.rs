@@ -171,14 +171,14 @@ const LAYERS: &[Layer] = &[
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),
-    layer(&["config"], &["alert::Severity", "detect::Settings", "event::decode::Limits", "time"]),
+    layer(&["config"], &["alert", "detect::Settings", "event::decode::Limits", "time"]),
     // The shell: its seams do not know each other, but for what is kept and what is counted.
     layer(&["runtime::clock"], &["time"]),
     layer(&["runtime::health"], &["runtime::clock"]),
-    layer(&["runtime::metrics"], &["alert", "detect::Stats", "event::RejectReason"]),
+    layer(&["runtime::metrics"], &["alert", "detect::Stats", "event::RejectReason", "time::Timestamp"]),
     layer(&["runtime::http"], &[]),
     layer(&["runtime::present"], &["alert", "report", "time"]),
-    layer(&["runtime::store::format"], &["alert::Alert", "time"]),
+    layer(&["runtime::store::format"], &["alert", "time"]),
     layer(&["runtime::store"], &[]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
     layer(&["runtime::nats"], &["config::NatsConfig", "event::subject::decode_token", "runtime::health"]),
@@ -214,7 +214,7 @@ const LAYERS: &[Layer] = &[
     layer(
         &["runtime::pipeline"],
         &[
-            "alert::Alert",
+            "alert",
             "detect",
             "event",
             "registry",
@@ -236,6 +236,7 @@ const LAYERS: &[Layer] = &[
             "detect::Engine",
             "registry",
             "runtime::audit",
+            "runtime::clock",
             "runtime::health",
             "runtime::metrics",
             "runtime::nats",
