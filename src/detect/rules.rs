@@ -4,18 +4,28 @@
 
 use super::engine::{Engine, Output};
 use super::policy::{self, Arrival, Breach, Read};
-use super::{judge, tenure};
+use super::{acts, judge, tenure};
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
-/// Holds an event against the rules about bots; whether it broke one.
+/// Holds an event against the rules about bots, and notes what it announces; whether it broke one.
 pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) -> bool {
+    let deed = acts::read(engine, at, event);
     let bot = &engine.bots[at as usize];
-    let breaches = policy::check(event, engine.record(at), &bot.windows, &engine.profile.privilege);
+    let reading = deed.as_ref().map(|deed| &deed.reading);
+    let mut breaches = policy::check(event, engine.record(at), &bot.windows, reading, &engine.profile);
+    let suspicion = acts::suspicion(event, &breaches, reading, &engine.profile.operator);
+    if let Some(deed) = deed {
+        acts::learn(engine, at, &deed, &mut breaches);
+    }
     let mut broke = false;
     for breach in breaches.into_iter().chain(secret(engine, at, event)) {
         broke = true;
         judge::rule(engine, at, event, breach, output);
+    }
+    match suspicion {
+        Some(what) => acts::suspect(engine, at, event, &what),
+        None => engine.bots[at as usize].windows.note(event, &engine.profile.change),
     }
     if matches!(event.kind, Kind::Grant(_)) {
         tenure::grant(engine, at, event, output);

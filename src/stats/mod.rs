@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod combine;
 pub mod daily_peak;
 pub mod half;
+pub mod hours;
 pub mod levels;
 pub mod log_histogram;
 pub mod novelty;

@@ -1,7 +1,9 @@
 //! Causes into words: what was observed, what was expected, and one sentence for whoever was woken.
 
+mod acts;
 mod lasting;
 
+pub(super) use acts::after;
 pub(super) use lasting::{drift, left_cohort, silence, young};
 
 use super::baseline::{Baseline, END, Measure, START};
