@@ -37,6 +37,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, list: Vec<RawWebhook>) -> 
         alerts: alerts(check, raw.alerts),
         webhooks: webhooks(check, raw.webhook, list),
         state: state(check, raw.state),
+        geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
         console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
         detection: detection(check, &raw.baseline, raw.detection, &raw.limits),

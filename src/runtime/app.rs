@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::log::{AlertLog, LogParams};
+use super::geo::GeoDatabase;
 use super::health::HealthState;
 use super::metrics::{
-    EngineMetrics, LogMetrics, NotifyMetrics, RegistryMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
+    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, RegistryMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
 };
 use super::nats::connect::connect;
 use super::notify::nats::NatsNotifier;
@@ -86,6 +87,12 @@ impl App {
         // All of them before the first wait, so that a start that takes long shows in full.
         let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
         let source_metrics = SourceMetrics::new(registry)?;
+        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+        let geo_metrics = GeoMetrics::new(registry)?;
+        if let Some(geo) = &geo {
+            tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+        }
+        let geo = geo.map(|geo| geo.measured(geo_metrics));
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
@@ -97,7 +104,7 @@ impl App {
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
         let parts = Parts {
-            scorer: Scorer::new(engine, position, settings, engine_metrics),
+            scorer: Scorer::new(engine, position, settings, geo, engine_metrics),
             settler: Settler {
                 client: client.clone(),
                 notifier,

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod demo;
 mod explain;
+mod geo;
 mod grafana;
 mod http;
 mod live;

@@ -14,6 +14,7 @@ use crate::detect::{Engine, Output, Stats};
 use crate::event::decode::{Envelope, Limits, decode, encode};
 use crate::event::subject::{encode_token, identity};
 use crate::runtime::clock;
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::source::{Batch, Feed, Message};
@@ -43,6 +44,7 @@ pub struct ScorerSettings {
 pub struct Scorer {
     engine: Engine,
     settings: ScorerSettings,
+    geo: Option<GeoDatabase>,
     metrics: EngineMetrics,
     told: Stats,
     told_at: Instant,
@@ -55,12 +57,19 @@ pub struct Scorer {
 impl Scorer {
     /// A scorer that goes on at a position.
     #[must_use]
-    pub fn new(engine: Engine, position: Option<Position>, settings: ScorerSettings, metrics: EngineMetrics) -> Self {
+    pub fn new(
+        engine: Engine,
+        position: Option<Position>,
+        settings: ScorerSettings,
+        geo: Option<GeoDatabase>,
+        metrics: EngineMetrics,
+    ) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
         metrics.update(&told, &told);
         Self {
             engine,
             settings,
+            geo,
             metrics,
             told,
             told_at: now,
@@ -113,7 +122,10 @@ impl Scorer {
             let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
             let place = batch.position.as_ref();
             match self.decode(message) {
-                Ok(event) => {
+                Ok(mut event) => {
+                    if let Some(geo) = &mut self.geo {
+                        geo.locate(&mut event);
+                    }
                     self.engine.observe(event, &mut self.output);
                     if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
                         self.collect(&mut scored, batch.live.then_some(message.stamp));
