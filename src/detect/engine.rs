@@ -472,7 +472,7 @@ fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool 
     }
     let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
-    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.devices.knows(device));
+    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.knows_device(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
     let number = endpoint.map(|name| baseline.graph.number(name));
     let new_pair = match (&event.role, number) {

@@ -3,7 +3,7 @@
 //! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
 
 use super::engine::{Engine, Output};
-use super::policy::{self, Arrival, Breach, Read};
+use super::policy::{self, Arrival, Breach, Read, Signing};
 use super::{acts, judge, tenure};
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
@@ -19,7 +19,9 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
         acts::learn(engine, at, &deed, &mut breaches);
     }
     let mut broke = false;
-    for breach in breaches.into_iter().chain(secret(engine, at, event)) {
+    let found =
+        if matches!(event.kind, Kind::Login(_)) { sign_in(engine, at, event) } else { secret(engine, at, event) };
+    for breach in breaches.into_iter().chain(found) {
         broke = true;
         judge::rule(engine, at, event, breach, output);
     }
@@ -34,6 +36,18 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
         broke |= judge::transaction(engine, at, event, transaction, output);
     }
     broke
+}
+
+/// Holds a sign-in against those before.
+fn sign_in(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
+    let bot = &mut engine.bots[at as usize];
+    let signing = Signing {
+        today: bot.baseline.today,
+        mature_days: engine.settings.mature_days,
+        adopt_days: engine.profile.learn.adopt_days,
+        announced: bot.windows.new_secrets(event.ts),
+    };
+    bot.methods.sign_in(event, signing)
 }
 
 /// Holds the read of a secret against those that the bot reads.

@@ -4,6 +4,7 @@ mod acts;
 mod budget;
 mod context;
 mod money;
+mod people;
 mod presence;
 
 use proptest::prelude::*;

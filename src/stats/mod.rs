@@ -12,6 +12,7 @@ pub mod levels;
 pub mod log_histogram;
 pub mod novelty;
 pub mod presence;
+pub mod rhythm;
 pub mod sparse;
 pub mod week;
 pub mod weighted;

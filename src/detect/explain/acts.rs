@@ -1,6 +1,7 @@
-//! Words for what comes after a suspicious act on the bot.
+//! Words for what people do: to the bot before, and at its account.
 
 use crate::alert::{Dimension, Reason};
+use crate::detect::score::Person;
 use crate::time::Span;
 
 /// An act that something came after, as a reason and as the end of a sentence.
@@ -18,6 +19,27 @@ pub(in crate::detect) fn after(what: &str, since: Span, factor: f64) -> (Reason,
         contribution: None,
     };
     (reason, format!(", {ago} after it {what}"))
+}
+
+/// A person at the bot's account, told by the pace, as a reason and as a phrase.
+pub(super) fn person(person: Person) -> (Reason, String) {
+    let (now, usual) = (seconds(person.seconds), seconds(person.usual_seconds));
+    let phrase =
+        format!("worked at the pace of a person, with about {now} between two acts, unevenly, instead of {usual}");
+    let reason = Reason {
+        dimension: Dimension::Identity,
+        detector: "person_pace".to_owned(),
+        p_value: Some(person.p),
+        observed: format!("about {now} between two acts, unevenly"),
+        expected: format!("about {usual}, evenly"),
+        text: format!("It {phrase}."),
+        contribution: None,
+    };
+    (reason, phrase)
+}
+
+fn seconds(secs: f64) -> String {
+    if secs < 1.0 { format!("{secs:.1} s") } else { format!("{secs:.0} s") }
 }
 
 fn ago(since: Span) -> String {

@@ -4,11 +4,13 @@
 mod control;
 mod integrity;
 pub(super) mod lifecycle;
+mod login;
 mod secret;
 pub(super) mod standing;
 
 pub(super) use control::{burst, needs_ticket};
 pub(super) use integrity::{Arrival, LogBreach, Logs};
+pub(super) use login::{Methods, Signing};
 pub(super) use secret::{Read, Secrets, name as secret_name};
 
 mod breach;
@@ -35,7 +37,7 @@ pub(super) fn check(
         lifecycle(event, record),
         control::control(event, reading, &profile.operator),
         control::entitlement(event, reading, profile),
-        login(event, windows),
+        login::login(event, windows),
     ];
     rules.into_iter().flatten().collect()
 }
@@ -56,17 +58,6 @@ fn lifecycle(event: &Event, record: Option<&BotRecord>) -> Option<Breach> {
     let when = since.or(record.expires_at).map_or_else(String::new, |at| format!(" since {at}"));
     let phrase = format!("is at work although the registry calls it {state}{when}");
     Some(breach(Severity::High, 92.0, Dimension::Lifecycle, detector, event.type_name(), "no activity", phrase))
-}
-
-/// A person at the bot's account, while no change is announced that would need one.
-fn login(event: &Event, windows: &ChangeWindows) -> Option<Breach> {
-    let Kind::Login(login) = &event.kind else { return None };
-    if login.interactive != Some(true) || windows.maintenance(event.ts) {
-        return None;
-    }
-    let method = login.method.as_deref().unwrap_or("unknown method");
-    let phrase = format!("was signed in to by a person ({method}) with no announced maintenance");
-    Some(breach(Severity::High, 86.0, Dimension::Login, "interactive_login", method, "machine logins only", phrase))
 }
 
 fn who(by: Option<&str>) -> String {

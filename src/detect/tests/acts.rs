@@ -114,7 +114,7 @@ fn what_the_bot_does_next_belongs_to_the_story_and_weighs_more() {
     let export =
         deed(Deed { action: "credentials_exported", by: "eve", ticket: false, mfa: Some(false), ..USUAL }, at(30, 700));
     // A little more than usual: worth a word by itself, and no page.
-    let more = Night { records: 1_400, ..Night::usual(31) };
+    let more = Night { records: 1_600, ..Night::usual(31) };
     let alone = told(more.events());
     assert!(alone.iter().all(|alert| !alert.severity.pages()), "{alone:#?}");
     let alerts = told(std::iter::once(export.clone()).chain(more.events()));
@@ -123,12 +123,11 @@ fn what_the_bot_does_next_belongs_to_the_story_and_weighs_more() {
     assert!(next.severity.pages() && next.id != first.id && next.incident == first.incident, "{alerts:#?}");
     assert!(next.title.contains("hours after it had its credentials exported by `eve`"), "{}", next.title);
     assert!(next.reasons.iter().any(|reason| reason.detector == "after_control"), "{next:#?}");
-    let late = Night { records: 1_400, ..Night::usual(34) };
+    let late = Night { records: 12_000, ..Night::usual(34) };
     let alerts = told_beside(30..34, std::iter::once(export).chain(late.events()));
-    assert!(
-        alerts.iter().all(|alert| alert.ts < at(33, 0) || !alert.severity.pages()),
-        "the window is over: {alerts:#?}"
-    );
+    let last = alerts.last().expect("a page");
+    assert!(last.severity.pages() && last.incident != alerts[0].incident, "{alerts:#?}");
+    assert!(last.reasons.iter().all(|reason| reason.detector != "after_control"), "the window is over: {last:#?}");
 }
 
 #[test]

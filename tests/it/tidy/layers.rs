@@ -37,7 +37,7 @@ const LAYERS: &[Layer] = &[
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
     layer(&["detect::cluster"], &["stats"]),
     layer(&["detect::fleet"], &["detect::cluster", "stats", "time"]),
-    layer(&["detect::feature"], &["detect::profile", "event", "time"]),
+    layer(&["detect::feature"], &["detect::profile", "event", "stats", "time"]),
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
         &["detect::baseline"],
