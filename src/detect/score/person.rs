@@ -13,6 +13,10 @@ use crate::detect::feature::Session;
 const SECONDS: std::ops::RangeInclusive<f64> = 2.0..=300.0;
 /// Least spread of people's gaps on the log scale. Smaller: a machine that waits for each answer is a person.
 const UNEVEN_MIN: f64 = 0.5;
+/// How many times as slow as usual it is at least. Smaller: a machine that waits a little longer today is a person.
+const SLOWER_MIN: f64 = 2.0;
+/// P-value from which it counts as more than a word. Larger: machines that are slow once, at an odd hour, page.
+const ASTRAY_P: f64 = 1e-3;
 /// P-value from which it is worth a word.
 const WORD_P: f64 = 0.02;
 /// P-value of another oddity without which it does not page.
@@ -27,7 +31,7 @@ pub(in crate::detect) struct Person {
     /// Middle time between two acts, and the usual one, in seconds.
     pub seconds: f64,
     pub usual_seconds: f64,
-    /// Whether it is odd in what a person does otherwise, too.
+    /// Whether that is hardly chance, and it is odd in what a person does otherwise, too.
     pub astray: bool,
 }
 
@@ -44,6 +48,12 @@ pub(super) fn score(
     let sessions = baseline.daily_sessions().map_or(1.0, |(mean, _)| mean.max(1.0));
     let slower = (baseline.rhythm.p_slower(pace) * sessions).min(1.0);
     let explained = context.excuses.wholly(BESIDE[1], session.manual_by.is_some()) || excused[BESIDE[1]];
-    let astray = BESIDE.iter().any(|&at| p[at] <= BESIDE_P);
-    (slower <= WORD_P && !explained).then_some(Person { p: slower, seconds: pace.seconds(), usual_seconds, astray })
+    let astray = slower <= ASTRAY_P && BESIDE.iter().any(|&at| p[at] <= BESIDE_P);
+    let far = pace.seconds() >= SLOWER_MIN * usual_seconds;
+    (far && slower <= WORD_P && !explained).then_some(Person {
+        p: slower,
+        seconds: pace.seconds(),
+        usual_seconds,
+        astray,
+    })
 }
