@@ -1,4 +1,4 @@
-//! Where an address is, from a database file in MaxMind's format: countries, or cities with coordinates.
+//! Where an address is, from a database file in `MaxMind`'s format: countries, or cities with coordinates.
 //!
 //! The file is read once, at the start, and held in memory: a new one is taken up at the next start, so that a replay
 //! with the same file gives the same alerts, and so that no session is judged by two of them. What an event says of its

@@ -121,7 +121,9 @@ mod tests {
     fn office(days: i32, hours: &[u16]) -> Hours {
         let mut seen = Hours::default();
         for day in (0..days).filter(|day| day % 7 < 5) {
-            hours.iter().for_each(|&hour| seen.learn(at(day, hour), 1.0));
+            for &hour in hours {
+                seen.learn(at(day, hour), 1.0);
+            }
         }
         seen
     }
@@ -148,7 +150,9 @@ mod tests {
         #[test]
         fn mass_is_a_probability(seen in proptest::collection::vec((0..60_i32, 0..24_u16), 0..80), hour in 0..24_u16) {
             let mut hours = Hours::default();
-            seen.iter().for_each(|&(day, hour)| hours.learn(at(day, hour), 1.0));
+            for &(day, hour) in &seen {
+                hours.learn(at(day, hour), 1.0);
+            }
             hours.forget(0.9);
             let mass = hours.tail_mass(&Hours::default(), at(70, hour));
             prop_assert!(0.0 < mass && mass <= 1.0);

@@ -235,12 +235,11 @@ impl Session {
         let tick = event.ts.as_micros().div_euclid(TICK_MICROS) as u32;
         let at = self.acts as usize % TICKS_MAX;
         self.acts = self.acts.wrapping_add(1);
-        match self.ticks.get_mut(at) {
-            Some(oldest) => *oldest = tick,
-            None => {
-                make_room(&mut self.ticks);
-                self.ticks.push(tick);
-            }
+        if let Some(oldest) = self.ticks.get_mut(at) {
+            *oldest = tick;
+        } else {
+            make_room(&mut self.ticks);
+            self.ticks.push(tick);
         }
     }
 

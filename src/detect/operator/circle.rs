@@ -101,9 +101,9 @@ impl Circle {
         limited += person.learn(act, trust, profile);
         let reached = person.today.with(act.bot);
         if trust >= TRUSTED {
-            self.peak.note(reached)
+            self.peak.note(reached);
         } else {
-            self.peak.note_doubted(reached)
+            self.peak.note_doubted(reached);
         }
         if day > self.last_day {
             (self.days, self.last_day) = (self.days + 1.0, day);

@@ -172,9 +172,9 @@ impl Person {
         self.today.note(act);
         let reached = self.today.bots.len() as u32;
         if trust >= TRUSTED {
-            self.peak.note(reached)
+            self.peak.note(reached);
         } else {
-            self.peak.note_doubted(reached)
+            self.peak.note_doubted(reached);
         }
         limited
     }

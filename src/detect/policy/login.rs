@@ -141,7 +141,7 @@ mod tests {
         let mut methods = settled(3);
         assert_eq!(sign_in(&mut methods, 3, "password", false), None);
         (4..40).for_each(|day| {
-            assert_eq!(sign_in(&mut methods, day, if day % 2 == 0 { "token" } else { "password" }, false), None)
+            assert_eq!(sign_in(&mut methods, day, if day % 2 == 0 { "token" } else { "password" }, false), None);
         });
     }
 }

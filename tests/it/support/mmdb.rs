@@ -1,4 +1,4 @@
-//! A writer of small databases in MaxMind's format, as <https://maxmind.github.io/MaxMind-DB/> has it: a binary tree of
+//! A writer of small databases in `MaxMind`'s format, as <https://maxmind.github.io/MaxMind-DB/> has it: a binary tree of
 //! 24-bit records over IPv4 addresses, a section of data, and metadata at the end.
 
 use std::net::Ipv4Addr;
@@ -132,7 +132,9 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         }
         Value::List(values) => {
             control(11, values.len(), out);
-            values.iter().for_each(|value| write(value, out));
+            for value in values {
+                write(value, out);
+            }
         }
     }
 }
