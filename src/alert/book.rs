@@ -47,6 +47,8 @@ pub struct Finding {
     pub baseline: BaselineNote,
     /// What it is seen beside.
     pub context: Option<AlertContext>,
+    /// The story that it belongs to, where that began before and may be closed by now.
+    pub incident: Option<String>,
 }
 
 /// The open incidents.
@@ -106,6 +108,13 @@ impl AlertBook {
         vec![std::mem::replace(incident, next).resolved(), incident.alert.clone()]
     }
 
+    /// The open story of a bot.
+    #[must_use]
+    pub fn incident(&self, tenant: &str, bot: &str) -> Option<&str> {
+        let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
+        self.open.get(&subject).map(|incident| incident.alert.incident.as_str())
+    }
+
     /// Resolves the story of a bot, if it is of nothing but one dimension and that is over.
     pub fn end(&mut self, tenant: &str, bot: &str, dimension: Dimension) -> Option<Alert> {
         let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
@@ -133,7 +142,7 @@ impl Incident {
         let id = identity(&finding);
         let (last_session, last_count) = (finding.session.clone(), finding.event_count);
         let mut alert = Alert {
-            incident: format!("inc-{}", &id[..16]),
+            incident: finding.incident.unwrap_or_else(|| format!("inc-{}", &id[..16])),
             id,
             status: Status::Firing,
             revision: 1,
@@ -288,6 +297,7 @@ mod tests {
             tags: Tags::default(),
             baseline: BaselineNote::default(),
             context: None,
+            incident: None,
         }
     }
 

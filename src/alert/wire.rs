@@ -220,6 +220,18 @@ impl Severity {
         }
     }
 
+    /// The next one up; the highest stays.
+    #[must_use]
+    pub fn worse(self) -> Self {
+        Self::ALL.into_iter().find(|other| *other > self).unwrap_or(self)
+    }
+
+    /// The next one down; the lowest stays.
+    #[must_use]
+    pub fn milder(self) -> Self {
+        Self::ALL.into_iter().rev().find(|other| *other < self).unwrap_or(self)
+    }
+
     /// Whether it pages somebody.
     #[must_use]
     pub fn pages(self) -> bool {

@@ -62,6 +62,8 @@ pub struct Config {
     pub state: Option<StateConfig>,
     /// Where the registry is.
     pub registry: Option<RegistryConfig>,
+    /// Database of places by address; none takes places from events alone.
+    pub geo_file: Option<PathBuf>,
     /// Address of `/metrics`, `/healthz` and `/readyz`.
     pub metrics_listen: Option<SocketAddr>,
     /// Address of the console.

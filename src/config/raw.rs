@@ -22,6 +22,7 @@ pub(super) struct Raw {
     pub(super) receiver: RawReceiverDefaults,
     pub(super) routing: RawRouting,
     pub(super) state: RawState,
+    pub(super) geo: RawGeo,
     pub(super) metrics: RawListen,
     pub(super) console: RawListen,
     pub(super) baseline: RawBaseline,
@@ -178,6 +179,12 @@ pub(super) struct RawState {
     pub(super) log_key_file: Option<String>,
     pub(super) log_file_bytes_max: Option<i64>,
     pub(super) log_files_max: Option<i64>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawGeo {
+    pub(super) maxmind_file: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

@@ -49,6 +49,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
         receivers,
         silences: routes::silences(check, lists.silences),
         state: state(check, raw.state),
+        geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
         console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
         detection: detection(check, &raw.baseline, raw.detection, &raw.limits),

@@ -15,6 +15,7 @@ use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
+use super::operator::Operators;
 use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
 use super::settings::Settings;
@@ -93,6 +94,7 @@ pub struct Engine {
     /// Systems and roles by number, as all bots know them.
     pub(super) names: Vocabulary,
     pub(super) granters: Granters,
+    pub(super) operators: Operators,
     pub(super) book: AlertBook,
     pub(super) budget: Budget,
     pub(super) stats: Stats,
@@ -120,6 +122,7 @@ impl Engine {
             ledgers: fraud::Ledgers::default(),
             names: Vocabulary::default(),
             granters: Granters::default(),
+            operators: Operators::default(),
             book: AlertBook::default(),
             budget: Budget::default(),
             stats: Stats::default(),
@@ -189,7 +192,8 @@ impl Engine {
             + self.logs.heap_bytes()
             + self.ledgers.heap_bytes()
             + self.names.heap_bytes()
-            + self.granters.heap_bytes();
+            + self.granters.heap_bytes()
+            + self.operators.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
         if let Some((pages, watermark)) = self.settings.pages_per_week.zip(self.watermark()) {
@@ -252,7 +256,6 @@ impl Engine {
         self.roll_fleet(event.ts, output);
         rules::log(self, event, Arrival::Sound, output);
         let broke = rules::event(self, at, event, output);
-        self.bots[at as usize].windows.note(event, &self.profile.change);
         if !event.by_person() {
             self.follow(at, event, broke, output);
         }
@@ -474,7 +477,7 @@ fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool 
     }
     let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
-    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.devices.knows(device));
+    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.knows_device(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
     let number = endpoint.map(|name| baseline.graph.number(name));
     let new_pair = match (&event.role, number) {

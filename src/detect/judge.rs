@@ -13,7 +13,7 @@ use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, BY_SESSION, Context, Judgment, Why};
 use super::silence::{Found, Others};
 use super::tenure;
-use crate::alert::{Alert, BaselineNote, Finding, Severity, Status};
+use crate::alert::{Alert, BaselineNote, Finding, Reason, Severity, Status};
 use crate::event::{Event, Transaction};
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -100,11 +100,20 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
     let at = breach.about.unwrap_or(at);
     let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
     let today = engine.bots[at as usize].baseline.today;
+    let after = after(engine, at, ts);
     let pages = breach.severity.pages();
     let known = if pages { engine.bots[at as usize].tell(&[breach.key], today, u16::MAX) } else { Known::New };
     let severity = if known == Known::New { breach.severity } else { Severity::Low };
+    // After a suspicious act a page is a step worse.
+    let severity = if severity.pages() && after.is_some() { severity.worse() } else { severity };
     let bot = &engine.bots[at as usize];
-    let reasons = vec![breach.reason];
+    let mut reasons = vec![breach.reason];
+    reasons.extend(breach.also);
+    let mut title = format!("Bot `{}` {}", bot.bot, breach.phrase);
+    if let Some((reason, phrase)) = after {
+        title += &phrase;
+        reasons.push(reason);
+    }
     let events: Vec<_> = std::iter::once(&event.id).chain(&breach.evidence).map(ToString::to_string).collect();
     let finding = Finding {
         tenant: bot.tenant.to_string(),
@@ -115,13 +124,14 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         severity,
         score: breach.score,
         p_value: None,
-        title: format!("Bot `{}` {}", bot.bot, breach.phrase),
+        title,
         tags: engine.tags.of(&reasons),
         reasons,
         event_count: events.len() as u64,
         events,
         baseline: note(engine, at),
         context: context::of_event(engine, at, event),
+        incident: None,
     };
     raise(engine, finding, ts, output);
 }
@@ -216,6 +226,7 @@ pub(super) fn about(engine: &Engine, at: u32, account: explain::Account) -> Find
         event_count: 0,
         baseline: note(engine, at),
         context: None,
+        incident: None,
     }
 }
 
@@ -269,6 +280,7 @@ pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
         event_count: 1,
         baseline: BaselineNote { days: found.days, events: found.records, mature: found.days >= 1.0 },
         context: None,
+        incident: None,
     };
     raise(engine, finding, found.ts, output);
 }
@@ -293,7 +305,12 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
         excuses: bot.windows.excuses(session.opened, start, &session.hosts, &engine.profile.change),
         granted: bot.windows.granted(),
     };
-    (score::judge(&bot.baseline, session, &context), start)
+    let mut judgment = score::judge(&bot.baseline, session, &context);
+    // What is not worth a word by itself is no oddity, whatever was done to the bot before.
+    if bot.windows.suspicion(session.newest).is_some() && verdict(engine, &judgment).is_some() {
+        judgment.daily_rate /= engine.profile.operator.suspect_factor;
+    }
+    (judgment, start)
 }
 
 fn verdict(engine: &Engine, judgment: &Judgment) -> Option<Severity> {
@@ -320,7 +337,11 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
     };
     let bot = &engine.bots[at as usize];
     let subject = Subject { baseline: &bot.baseline, session, start, others, owner: owner.as_deref() };
-    let account = explain::explain(judgment, &subject);
+    let mut account = explain::explain(judgment, &subject);
+    if let Some((reason, phrase)) = after(engine, at, session.newest) {
+        account.reasons.push(reason);
+        account.phrase += &phrase;
+    }
     let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
     // What the budget holds back was not told, so that it is news when it comes again.
     let held = severity.pages() && is_held(engine, judgment.daily_rate);
@@ -352,12 +373,22 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
         event_count: session.events,
         baseline: note(engine, at),
         context: context::of_session(engine, at, session, closed),
+        incident: None,
     };
     raise(engine, finding, session.newest, output);
     known
 }
 
-pub(super) fn raise(engine: &mut Engine, finding: Finding, ts: Timestamp, output: &mut Output) {
+/// The suspicious act that something comes after, as a reason and as the end of a sentence.
+fn after(engine: &Engine, at: u32, ts: Timestamp) -> Option<(Reason, String)> {
+    let act = engine.bots[at as usize].windows.suspicion(ts)?;
+    Some(explain::after(&act.what, ts - act.since, engine.profile.operator.suspect_factor))
+}
+
+pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, output: &mut Output) {
+    let number = finding.bot.as_deref().and_then(|bot| engine.number(&finding.tenant, bot));
+    let act = number.and_then(|at| engine.bots[at as usize].windows.suspicion(ts));
+    finding.incident = act.map(|act| act.incident.to_string()).filter(|story| !story.is_empty());
     let watermark = engine.frontier.watermark().unwrap_or(ts);
     let alerts = engine.book.raise(finding, watermark, engine.settings.incident_quiet);
     if let Some(pages) = engine.settings.pages_per_week {

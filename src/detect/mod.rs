@@ -4,6 +4,7 @@
 //! [`feature`] (its session) → [`score`] against the [`baseline`] → [`decide`] → [`explain`] → the alert book. The
 //! baseline learns from a session only after it was judged, and as much as the verdict allows.
 
+mod acts;
 mod baseline;
 mod bot;
 mod budget;
@@ -20,6 +21,7 @@ mod fleet;
 mod frontier;
 mod judge;
 mod normal;
+mod operator;
 mod peers;
 mod policy;
 pub mod profile;

@@ -11,6 +11,7 @@ use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
+use super::operator::Operators;
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;
@@ -33,6 +34,7 @@ struct StateRef<'a> {
     ledgers: &'a Ledgers,
     names: &'a Vocabulary,
     granters: &'a Granters,
+    operators: &'a Operators,
     book: &'a AlertBook,
     budget: Budget,
     stats: &'a Stats,
@@ -48,6 +50,7 @@ struct State {
     ledgers: Ledgers,
     names: Vocabulary,
     granters: Granters,
+    operators: Operators,
     book: AlertBook,
     budget: Budget,
     stats: Stats,
@@ -69,6 +72,7 @@ impl Engine {
             ledgers: &self.ledgers,
             names: &self.names,
             granters: &self.granters,
+            operators: &self.operators,
             book: &self.book,
             budget: self.budget,
             stats: &self.stats,
@@ -94,6 +98,7 @@ impl Engine {
         engine.ledgers = state.ledgers;
         engine.names = state.names.rebuilt();
         engine.granters = state.granters;
+        engine.operators = state.operators;
         engine.book = state.book;
         engine.budget = state.budget;
         engine.stats = state.stats;

@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::log::{AlertLog, LogParams};
 use super::clock::Clock;
+use super::geo::GeoDatabase;
 use super::health::HealthState;
 use super::metrics::{
-    EngineMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
+    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
 };
 use super::nats::connect::connect;
 use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
@@ -88,6 +89,12 @@ impl App {
         // All of them before the first wait, so that a start that takes long shows in full.
         let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
         let source_metrics = SourceMetrics::new(registry)?;
+        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+        let geo_metrics = GeoMetrics::new(registry)?;
+        if let Some(geo) = &geo {
+            tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+        }
+        let geo = geo.map(|geo| geo.measured(geo_metrics));
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
@@ -96,6 +103,7 @@ impl App {
             limits: config.limits,
             subject_prefix: config.events.subject_prefix.clone(),
             metrics: engine_metrics.clone(),
+            geo,
         };
         let settings = ScorerSettings {
             subject_prefix: config.events.subject_prefix.clone(),

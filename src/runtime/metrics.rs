@@ -187,6 +187,38 @@ impl SourceMetrics {
     }
 }
 
+/// Figures of the geography file.
+#[derive(Clone, Debug)]
+pub struct GeoMetrics {
+    /// When the file was built, in seconds since 1970; 0 without one.
+    pub build: Gauge,
+    /// Addresses that have a place.
+    pub found: IntCounter,
+    /// Addresses that are in no record, as all private ones.
+    pub unknown: IntCounter,
+    /// Addresses whose record cannot be read.
+    pub failed: IntCounter,
+}
+
+impl GeoMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let (name, help) = ("humdrum_geo_lookups_total", "Addresses looked up in the geography file.");
+        let lookups = counters(registry, name, help, &["outcome"])?;
+        let name = "humdrum_geo_database_build_timestamp_seconds";
+        let help = "When the geography file was built, since 1970; 0 without one.";
+        Ok(Self {
+            build: float_gauge(registry, name, help)?,
+            found: lookups.with_label_values(&["found"]),
+            unknown: lookups.with_label_values(&["unknown"]),
+            failed: lookups.with_label_values(&["failed"]),
+        })
+    }
+}
+
 /// Figures of what goes out on NATS.
 #[derive(Clone, Debug)]
 pub struct NotifyMetrics {

@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod escalation;
 mod explain;
+mod geo;
 mod grafana;
 mod guard;
 mod http;

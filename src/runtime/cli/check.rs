@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
 use crate::config::{self, Config, RegistryConfig, Service, SourceMode};
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::health::HealthState;
 use crate::runtime::nats::connect::connect_once;
 use crate::runtime::notify::trial;
@@ -43,7 +44,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
                 return send_test(&mut out, &config, name);
             }
             let bots = settings::registry(&config)?.len();
-            print(&mut out, &summary(&config, bots))
+            let geo = settings::geo(&config)?;
+            if let (Some(geo), Some(path)) = (&geo, &config.geo_file) {
+                geo.verify(path).map_err(|error| Failure::Usage(error.into()))?;
+            }
+            print(&mut out, &summary(&config, bots, geo.as_ref()))
         }
         Err(faults) => {
             print(&mut out, &format!("{faults}\n"))?;
@@ -56,7 +61,7 @@ fn print(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output cannot be written")?)
 }
 
-fn summary(config: &Config, bots: usize) -> String {
+fn summary(config: &Config, bots: usize, geo: Option<&GeoDatabase>) -> String {
     let mode = match config.events.mode {
         SourceMode::Jetstream => format!("JetStream stream {}", config.events.stream),
         SourceMode::Core => "plain subscription".to_owned(),
@@ -84,6 +89,7 @@ fn summary(config: &Config, bots: usize) -> String {
                 RegistryConfig::Bucket(bucket) => format!("bucket {bucket}"),
             })),
         ),
+        ("geography", or_none(geo.map(|geo| format!("{}, built {}", geo.kind(), geo.built())))),
         ("state", or_none(config.state.as_ref().map(|state| state.dir.display().to_string()))),
         ("metrics", or_none(config.metrics_listen.map(|address| format!("http://{address}/metrics")))),
         ("baseline", format!("{} days, mature after {}", config.detection.baseline_days, config.detection.mature_days)),

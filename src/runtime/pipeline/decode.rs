@@ -11,6 +11,7 @@ use crate::event::decode::{Envelope, Limits, decode};
 use crate::event::subject::identity;
 use crate::event::{Event, Reject};
 use crate::registry::Registry;
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::source::{Batch, Feed, Message};
@@ -54,13 +55,15 @@ pub struct Decoder {
     pub subject_prefix: String,
     /// Where refused messages are counted.
     pub metrics: EngineMetrics,
+    /// Places of addresses, for events that tell none.
+    pub geo: Option<GeoDatabase>,
 }
 
 impl Decoder {
     /// Works until the feed ends, or until nobody takes the events any more. Blocks its thread. Batches that are done
     /// with come back through `spent`.
     pub fn run(
-        self,
+        mut self,
         mut feed: mpsc::Receiver<Feed>,
         engine: &mpsc::Sender<Decoded>,
         mut spent: mpsc::Receiver<Vec<(Event, Timestamp)>>,
@@ -85,12 +88,17 @@ impl Decoder {
         }
     }
 
-    fn batch(&self, batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {
+    fn batch(&mut self, batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {
         let mut rejected = Vec::new();
         events.reserve(batch.messages.len());
         for message in batch.messages {
             match self.decode(&message) {
-                Ok(event) => events.push((event, message.stamp)),
+                Ok(mut event) => {
+                    if let Some(geo) = &mut self.geo {
+                        geo.locate(&mut event);
+                    }
+                    events.push((event, message.stamp));
+                }
                 Err(reject) => {
                     self.metrics.reject(reject.reason);
                     let place = batch.position.as_ref();

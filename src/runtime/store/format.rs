@@ -29,7 +29,8 @@ pub const FORMAT: u16 = 5;
 /// The least format that a reader of our files must know.
 const READER_MIN: u16 = 5;
 
-/// The oldest format that is read: what came before did not know who had been told of which alert.
+/// The oldest format that is read: what came before knew no operators, no rhythm of calls, and not who had been told of
+/// which alert.
 const OLDEST: u16 = 5;
 
 /// Everything that a restart needs.

@@ -62,6 +62,8 @@ pub enum Scenario {
     TwoPlaces,
     /// A person at the bot's account.
     Person,
+    /// A person who works with the bot's token, from the bot's own machine.
+    PersonWithToken,
     /// A bot that is silent when it should run.
     Silent,
     /// A retired bot that wakes up.
@@ -76,7 +78,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// Every scenario.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::OffSchedule,
         Self::VolumeSpike,
         Self::NewEndpoint,
@@ -100,6 +102,7 @@ impl Scenario {
         Self::ApprovalChain,
         Self::TwoPlaces,
         Self::Person,
+        Self::PersonWithToken,
         Self::Silent,
         Self::RetiredAwake,
         Self::LateralHost,
@@ -134,6 +137,7 @@ impl Scenario {
             Self::ApprovalChain => "approval_chain",
             Self::TwoPlaces => "two_places",
             Self::Person => "person_at_account",
+            Self::PersonWithToken => "person_with_token",
             Self::Silent => "silent_bot",
             Self::RetiredAwake => "retired_awake",
             Self::LateralHost => "lateral_host",
@@ -161,6 +165,7 @@ impl Scenario {
             Self::CredentialsExported | Self::LoggingDisabled | Self::ScheduleChanged => &[D::Control],
             Self::VendorChangePaid | Self::BulkPayees | Self::FewRefunds | Self::ApprovalChain => &[D::Fraud],
             Self::Person => &[D::Login, D::Identity],
+            Self::PersonWithToken => &[D::Identity],
             Self::Silent => &[D::Absence],
             Self::RetiredAwake => &[D::Lifecycle],
             Self::LateralSystem => &[D::Sequence, D::Privilege, D::Identity],
@@ -212,6 +217,7 @@ impl Scenario {
             Self::ImpossibleTravel => origin::impossible_travel(w),
             Self::TwoPlaces => origin::two_places(w),
             Self::Person => origin::person(w),
+            Self::PersonWithToken => origin::person_with_token(w),
             Self::LateralHost => origin::lateral_host(w),
             Self::LateralSystem => origin::lateral_system(w),
             Self::SecretSweep => access::secret_sweep(w),

@@ -45,6 +45,7 @@ pub(crate) fn config(url: String) -> Config {
         silences: Vec::new(),
         state: None,
         registry: None,
+        geo_file: None,
         metrics_listen: None,
         console_listen: None,
         detection: humdrum::detect::Settings::default(),

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod humdrum;
 pub(crate) mod identity;
+pub(crate) mod mmdb;
 pub(crate) mod nats;
 pub(crate) mod post;
 pub(crate) mod prometheus;

@@ -37,13 +37,15 @@ const LAYERS: &[Layer] = &[
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
     layer(&["detect::cluster"], &["stats"]),
     layer(&["detect::fleet"], &["detect::cluster", "stats", "time"]),
-    layer(&["detect::feature"], &["detect::profile", "event", "time"]),
+    layer(&["detect::feature"], &["detect::profile", "event", "stats", "time"]),
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
         &["detect::baseline"],
         &["detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
     ),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
+    // Whoever administers bots, and what is usual for them.
+    layer(&["detect::operator"], &["detect::profile", "event::Text", "stats", "time::Local"]),
     // What a bot may do and what it did, for longer than the baseline remembers.
     layer(&["detect::entitlement"], &["alert", "detect::profile", "event::Text", "stats", "time"]),
     // What a rule found, and the rules on money, which remember: their memory is a part of the bot's.
@@ -58,6 +60,7 @@ const LAYERS: &[Layer] = &[
             "alert",
             "detect::change",
             "detect::entitlement",
+            "detect::operator",
             "detect::policy::breach",
             "detect::profile",
             "event",
@@ -101,6 +104,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
     layer(
         &[
+            "detect::acts",
             "detect::context",
             "detect::engine",
             "detect::judge",
@@ -114,6 +118,7 @@ const LAYERS: &[Layer] = &[
             "detect::baseline",
             "detect::bot",
             "detect::budget",
+            "detect::change",
             "detect::cluster",
             "detect::decide",
             "detect::entitlement",
@@ -122,6 +127,7 @@ const LAYERS: &[Layer] = &[
             "detect::fleet",
             "detect::frontier",
             "detect::normal",
+            "detect::operator",
             "detect::policy",
             "detect::policy::fraud",
             "detect::profile",
@@ -145,6 +151,7 @@ const LAYERS: &[Layer] = &[
             "detect::entitlement",
             "detect::fleet",
             "detect::frontier",
+            "detect::operator",
             "detect::policy::Logs",
             "detect::policy::fraud",
             "detect::settings",
@@ -176,6 +183,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::clock"], &["time"]),
     layer(&["runtime::health"], &["runtime::clock"]),
     layer(&["runtime::metrics"], &["alert", "detect::Stats", "event::RejectReason", "time::Timestamp"]),
+    layer(&["runtime::geo"], &["event", "runtime::metrics", "time"]),
     layer(&["runtime::http"], &[]),
     layer(&["runtime::present"], &["alert", "report", "time"]),
     layer(&["runtime::store::format"], &["alert", "time"]),
@@ -220,6 +228,7 @@ const LAYERS: &[Layer] = &[
             "registry",
             "runtime::audit",
             "runtime::clock",
+            "runtime::geo",
             "runtime::health",
             "runtime::metrics",
             "runtime::notify",
@@ -237,6 +246,7 @@ const LAYERS: &[Layer] = &[
             "registry",
             "runtime::audit",
             "runtime::clock",
+            "runtime::geo",
             "runtime::health",
             "runtime::metrics",
             "runtime::nats",
@@ -262,6 +272,7 @@ const LAYERS: &[Layer] = &[
             "runtime::app",
             "runtime::audit",
             "runtime::clock",
+            "runtime::geo",
             "runtime::health",
             "runtime::http",
             "runtime::metrics",
