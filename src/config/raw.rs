@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SecretText;
+use super::raw_fields::RawFields;
 
 /// A settings file.
 #[derive(Default, Serialize, Deserialize)]
@@ -25,6 +26,7 @@ pub(super) struct Raw {
     pub(super) baseline: RawBaseline,
     pub(super) detection: RawDetection,
     pub(super) limits: RawLimits,
+    pub(super) history: RawHistory,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -134,6 +136,16 @@ pub(super) struct RawLimits {
     pub(super) operations_max: Option<i64>,
 }
 
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawHistory {
+    pub(super) time_format: Option<String>,
+    pub(super) time_zone: Option<String>,
+    pub(super) columns: RawFields,
+    pub(super) constants: RawFields,
+    pub(super) values: RawFields,
+}
+
 /// A length of time as written. Its own type, so that a bare number is refused with a word about units.
 #[derive(Clone, Serialize)]
 pub(super) struct RawSpan(pub(super) String);
@@ -207,7 +219,9 @@ mod tests {
     fn every_setting_stands_in_the_documentation() {
         let text = super::super::DEFAULTS;
         for path in paths() {
-            let name = path.rsplit('.').next().expect("a name");
+            // What is mapped stands there once, for columns, constants and values alike.
+            let name = path.strip_prefix("history.").and_then(|path| path.split_once('.')).map(|(_, field)| field);
+            let name = name.unwrap_or_else(|| path.rsplit('.').next().expect("a name"));
             let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
             assert!(text.lines().any(written), "{path} is not in default.toml");
         }

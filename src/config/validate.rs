@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::check::{Check, endpoint};
+use super::history::history;
 use super::raw::{Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawLimits, RawNats, RawState, RawWebhook};
 use super::{
     AlertsConfig, Config, EventsConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
@@ -41,6 +42,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, list: Vec<RawWebhook>) -> 
         console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
         detection: detection(check, &raw.baseline, raw.detection, &raw.limits),
         limits: limits(check, &raw.limits),
+        history: history(check, raw.history),
     };
     apart(check, &config);
     config

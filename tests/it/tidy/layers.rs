@@ -171,7 +171,7 @@ const LAYERS: &[Layer] = &[
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),
-    layer(&["config"], &["alert::Severity", "detect::Settings", "event::decode::Limits", "time"]),
+    layer(&["config"], &["alert::Severity", "detect::Settings", "event", "time"]),
     // The shell: its seams do not know each other, but for what is kept and what is counted.
     layer(&["runtime::clock"], &["time"]),
     layer(&["runtime::health"], &["runtime::clock"]),
