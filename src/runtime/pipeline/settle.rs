@@ -161,7 +161,9 @@ impl Settler {
             return Ok(());
         };
         let (outbox, log) = (self.webhooks.outbox(), self.log.place());
-        let checkpoint = Checkpoint { position: state.position, event_time: state.event_time, engine, outbox, log };
+        let (position, event_time) = (state.position, state.event_time);
+        // What follows on a history is no history any more: nothing older can be learned into it.
+        let checkpoint = Checkpoint { position, event_time, engine, outbox, log, history: None };
         let started = clock::monotonic();
         let written = tokio::task::spawn_blocking(move || {
             let saved = store.save(&checkpoint);

@@ -6,7 +6,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the files of events that the command line names")]
 
-pub(super) mod lines;
 mod rejects;
 mod tally;
 
@@ -25,9 +24,9 @@ use crate::config::Config;
 use crate::detect::{Engine, Output};
 use crate::event::decode::{self, Envelope, Limits};
 use crate::event::{Reject, RejectReason};
+use crate::runtime::lines::{Line, Lines};
 use crate::runtime::{clock, present};
 use crate::time::Zone;
-use lines::{Line, Lines};
 use tally::Tally;
 
 /// Run the engine over files of events (NDJSON), in order of arrival and on event time.
