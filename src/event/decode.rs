@@ -367,7 +367,7 @@ fn outcome(raw: Option<&Str<'_>>) -> Result<Outcome, Reject> {
     }
 }
 
-fn outcome_name(outcome: Outcome) -> &'static str {
+pub(super) fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "ok",
         Outcome::Error => "error",

@@ -11,6 +11,7 @@ pub mod normalize;
 mod reject;
 pub mod row;
 pub mod subject;
+pub mod values;
 mod wire;
 
 use std::net::IpAddr;

@@ -4,6 +4,7 @@
 //! All of it is pure and serializable; how it looks is the shell's. Days are those of UTC, ages count to event time.
 
 mod cover;
+pub mod history;
 pub mod inventory;
 pub mod privileges;
 pub mod review;

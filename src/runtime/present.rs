@@ -6,6 +6,7 @@
 
 mod csv;
 mod explain;
+mod history;
 mod report;
 mod table;
 
@@ -14,6 +15,7 @@ use std::fmt::Write;
 use crate::alert::{Alert, Reason, Severity, Status};
 use crate::time::{Timestamp, Zone};
 pub use explain::explain;
+pub use history::learned;
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
 
 /// Evidence ids that are shown; the alert itself holds more.

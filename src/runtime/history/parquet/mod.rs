@@ -9,6 +9,7 @@
 
 mod column;
 mod view;
+mod write;
 
 use std::fmt;
 use std::fs::File;
@@ -22,6 +23,7 @@ use polars_parquet::read::{FileMetadata, read_metadata};
 
 use self::column::{Chunks, Column};
 use self::view::View;
+pub use self::write::{ParquetWriter, WriteError};
 use super::input::Rules;
 use super::plan::Plan;
 use super::{HistoryError, Record, Source, at};
