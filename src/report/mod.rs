@@ -3,6 +3,7 @@
 //!
 //! All of it is pure and serializable; how it looks is the shell's. Days are those of UTC, ages count to event time.
 
+pub mod backtest;
 mod cover;
 pub mod history;
 pub mod inventory;

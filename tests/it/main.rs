@@ -4,6 +4,8 @@
 #![expect(clippy::expect_used, reason = "what a test expects and does not get ends it")]
 
 mod auth;
+#[cfg(feature = "history")]
+mod backfill;
 mod cli;
 mod config;
 mod demo;

@@ -159,3 +159,6 @@ fn read(order: Order, feed: &SyncSender<Feed>, stop: &AtomicBool) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

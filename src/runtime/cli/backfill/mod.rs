@@ -14,7 +14,6 @@ mod stop;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -108,7 +107,7 @@ pub(super) fn run(args: &BackfillArgs) -> Result<(), Failure> {
     let ended = learner.learn(reader, store.as_mut(), &bar);
     bar.finish_and_clear();
     let done = ended.map_err(Failure::from)?;
-    if !done || stop.load(Ordering::Relaxed) {
+    if !done {
         let kept = if every.is_some() { "the same command goes on from there" } else { "nothing was kept" };
         return Err(Failure::Failed(anyhow!("interrupted after {} rows; {kept}", learner.counts.rows())));
     }
