@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SecretText;
+use super::raw_fields::RawFields;
 
 /// A settings file.
 #[derive(Default, Serialize, Deserialize)]
@@ -28,6 +29,7 @@ pub(super) struct Raw {
     pub(super) baseline: RawBaseline,
     pub(super) detection: RawDetection,
     pub(super) limits: RawLimits,
+    pub(super) history: RawHistory,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -226,6 +228,16 @@ pub(super) struct RawLimits {
     pub(super) operations_max: Option<i64>,
 }
 
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawHistory {
+    pub(super) time_format: Option<String>,
+    pub(super) time_zone: Option<String>,
+    pub(super) columns: RawFields,
+    pub(super) constants: RawFields,
+    pub(super) values: RawFields,
+}
+
 /// A length of time as written. Its own type, so that a bare number is refused with a word about units.
 #[derive(Clone, Serialize)]
 pub(super) struct RawSpan(pub(super) String);
@@ -329,7 +341,9 @@ mod tests {
         let text = super::super::DEFAULTS;
         let entries = [names::<RawReceiver>(), names::<RawRoute>(), names::<RawSilence>()];
         for path in paths().into_iter().chain(entries.into_iter().flatten()) {
-            let name = path.rsplit('.').next().expect("a name");
+            // What is mapped stands there once, for columns, constants and values alike.
+            let name = path.strip_prefix("history.").and_then(|path| path.split_once('.')).map(|(_, field)| field);
+            let name = name.unwrap_or_else(|| path.rsplit('.').next().expect("a name"));
             let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
             assert!(text.lines().any(written), "{path} is not in default.toml");
         }

@@ -35,7 +35,7 @@ mod tags;
 mod tenure;
 
 pub use engine::{Engine, Output, Verdict};
-pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, RoleFacts, SessionFacts, WorkFacts};
+pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use settings::Settings;
 pub use state::RestoreError;
 pub use stats::Stats;
