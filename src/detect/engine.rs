@@ -317,6 +317,7 @@ impl Engine {
         {
             alarm |= count_volume(bot, slot, event, name, &self.profile);
         }
+        alarm |= bot.sessions[slot].pace_due() && score::suspected(&bot.baseline, &bot.sessions[slot]);
         alarm |= session_doubled(&bot.sessions[slot]) && bot.baseline.volumes.outgrown(&bot.sessions[slot]);
         if alarm && self.mature(&self.bots[at as usize].baseline) {
             judge::running(self, at, slot, output);

@@ -165,7 +165,8 @@ impl Scenario {
             Self::CredentialsExported | Self::LoggingDisabled | Self::ScheduleChanged => &[D::Control],
             Self::VendorChangePaid | Self::BulkPayees | Self::FewRefunds | Self::ApprovalChain => &[D::Fraud],
             Self::Person => &[D::Login, D::Identity],
-            Self::PersonWithToken => &[D::Identity],
+            // By their pace, and by walking where the bot has its order.
+            Self::PersonWithToken => &[D::Identity, D::Sequence],
             Self::Silent => &[D::Absence],
             Self::RetiredAwake => &[D::Lifecycle],
             Self::LateralSystem => &[D::Sequence, D::Privilege, D::Identity],
