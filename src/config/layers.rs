@@ -7,15 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table, Value};
 
-use super::env;
 use super::fault::{Fault, nearest};
+use super::quiet::RawQuiet;
 use super::raw::{self, Raw, RawWebhook};
+use super::{env, lists};
 
 /// The text of `default.toml`: every setting, what it means and what it is when nobody sets it.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
-/// Name of the list of webhooks, the one setting that is no single value.
+/// Names of the settings that are lists, and no single values.
 const WEBHOOKS: &str = "webhooks";
+const RULES: &str = "rules";
+const SUPPRESSIONS: &str = "suppressions";
 
 /// Where settings come from, weakest first. The shell reads files and environment and hands them in.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +53,7 @@ impl std::fmt::Debug for Flag {
 pub(super) struct Merged {
     pub(super) raw: Raw,
     pub(super) webhooks: Vec<RawWebhook>,
+    pub(super) quiet: RawQuiet,
     /// The variable or flag that gave a setting, by path.
     pub(super) given_by: BTreeMap<String, String>,
     pub(super) faults: Vec<Fault>,
@@ -75,6 +79,7 @@ struct Layers {
     values: BTreeMap<String, Value>,
     given_by: BTreeMap<String, String>,
     webhooks: Vec<RawWebhook>,
+    quiet: RawQuiet,
     faults: Vec<Fault>,
 }
 
@@ -90,10 +95,11 @@ impl Layers {
         };
         let mut layer = BTreeSet::new();
         for (name, value) in table {
-            if name == WEBHOOKS {
-                self.list(value);
-            } else {
-                self.tree(&name, value, &mut layer);
+            match name.as_str() {
+                WEBHOOKS => self.list(value),
+                RULES => self.quiet.rules = lists::entries(RULES, value, &mut self.faults),
+                SUPPRESSIONS => self.quiet.suppressions = lists::entries(SUPPRESSIONS, value, &mut self.faults),
+                _ => self.tree(&name, value, &mut layer),
             }
         }
         self.overrule_twins(&layer);
@@ -203,7 +209,7 @@ impl Layers {
             self.fault("settings", humane(error.message()));
             Raw::default()
         });
-        Merged { raw, webhooks: self.webhooks, given_by: self.given_by, faults: self.faults }
+        Merged { raw, webhooks: self.webhooks, quiet: self.quiet, given_by: self.given_by, faults: self.faults }
     }
 
     fn fault(&mut self, path: &str, message: String) {
@@ -255,7 +261,7 @@ fn put(table: &mut Table, path: &str, value: Value) {
 }
 
 /// Serde's words for types, in words for people.
-fn humane(message: &str) -> String {
+pub(super) fn humane(message: &str) -> String {
     message
         .lines()
         .next()

@@ -9,6 +9,8 @@ mod duration;
 mod env;
 mod fault;
 mod layers;
+mod lists;
+mod quiet;
 mod raw;
 mod validate;
 
@@ -31,7 +33,8 @@ pub use layers::{DEFAULTS, Flag, Sources};
 pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults> {
     let merged = layers::merge(sources);
     let mut check = check::Check { faults: merged.faults, given_by: merged.given_by, read };
-    let config = validate::config(&mut check, merged.raw, merged.webhooks);
+    let mut config = validate::config(&mut check, merged.raw, merged.webhooks);
+    quiet::settings(&mut check, merged.quiet, &mut config.detection);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
 

@@ -134,6 +134,64 @@ pub(super) struct RawLimits {
     pub(super) operations_max: Option<i64>,
 }
 
+/// A decision about a rule.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) rule: Option<RawWords>,
+    pub(super) enabled: Option<bool>,
+    pub(super) severity: Option<String>,
+    pub(super) threshold: Option<f64>,
+    pub(super) tenant: Option<RawWords>,
+    pub(super) bot: Option<RawWords>,
+    pub(super) environment: Option<RawWords>,
+    pub(super) until: Option<String>,
+}
+
+/// What is hidden for a while.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawSuppression {
+    pub(super) tenant: Option<RawWords>,
+    pub(super) bot: Option<RawWords>,
+    pub(super) environment: Option<RawWords>,
+    pub(super) host: Option<RawWords>,
+    pub(super) producer: Option<RawWords>,
+    pub(super) dimension: Option<RawWords>,
+    pub(super) rule: Option<RawWords>,
+    pub(super) owner: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) until: Option<String>,
+}
+
+/// One text or several.
+#[derive(Clone, Serialize)]
+pub(super) struct RawWords(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for RawWords {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = RawWords;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text in quotes, or a list of them")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawWords, E> {
+                Ok(RawWords(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<RawWords, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = list.next_element()? {
+                    words.push(word);
+                }
+                Ok(RawWords(words))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
 /// A length of time as written. Its own type, so that a bare number is refused with a word about units.
 #[derive(Clone, Serialize)]
 pub(super) struct RawSpan(pub(super) String);
@@ -176,6 +234,15 @@ pub(super) fn paths() -> BTreeSet<String> {
     paths
 }
 
+/// Names of the settings of one table of a list.
+pub(super) fn names<T: Serialize>(of: &T) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    if let Ok(tree) = serde_json::to_value(of) {
+        collect("", &tree, &mut names);
+    }
+    names
+}
+
 fn collect(prefix: &str, tree: &serde_json::Value, paths: &mut BTreeSet<String>) {
     match tree.as_object() {
         None => {
@@ -206,7 +273,8 @@ mod tests {
     #[test]
     fn every_setting_stands_in_the_documentation() {
         let text = super::super::DEFAULTS;
-        for path in paths() {
+        let of_lists = names(&RawRule::default()).into_iter().chain(names(&RawSuppression::default()));
+        for path in paths().into_iter().chain(of_lists) {
             let name = path.rsplit('.').next().expect("a name");
             let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
             assert!(text.lines().any(written), "{path} is not in default.toml");

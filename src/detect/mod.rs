@@ -18,11 +18,13 @@ mod facts;
 mod feature;
 mod fleet;
 mod frontier;
+mod hidden;
 mod judge;
 mod normal;
 mod peers;
 mod policy;
 pub mod profile;
+pub mod rulebook;
 mod rules;
 mod score;
 mod settings;
@@ -34,9 +36,10 @@ mod tenure;
 
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, RoleFacts, SessionFacts, WorkFacts};
+pub use hidden::SuppressionFacts;
 pub use settings::Settings;
 pub use state::RestoreError;
-pub use stats::Stats;
+pub use stats::{Stats, SuppressionStats};
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,10 @@
 //! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
 
 use super::engine::{Engine, Output};
+use super::hidden::Word;
 use super::policy::{self, Arrival, Breach, Read};
 use super::{judge, tenure};
+use crate::alert::Whom;
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
@@ -14,8 +16,7 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     let breaches = policy::check(event, engine.record(at), &bot.windows, &engine.profile.privilege);
     let mut broke = false;
     for breach in breaches.into_iter().chain(secret(engine, at, event)) {
-        broke = true;
-        judge::rule(engine, at, event, breach, output);
+        broke |= judge::rule(engine, at, event, breach, output) != Word::Off;
     }
     if matches!(event.kind, Kind::Grant(_)) {
         tenure::grant(engine, at, event, output);
@@ -32,6 +33,8 @@ fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
     let tenant = &engine.bots[at as usize].tenant;
     let owner = engine.fleet.other_reader(tenant, &name, at).map(|owner| engine.bots[owner as usize].bot.clone());
     let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let own = engine.tuned(at, event.ts);
+    let profile = own.as_deref().unwrap_or(&engine.profile);
     let bot = &mut engine.bots[at as usize];
     let read = Read {
         event,
@@ -45,8 +48,8 @@ fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
         announced: bot.windows.new_secrets(event.ts),
     };
     let secrets = bot.secrets.get_or_insert_default();
-    let found = secrets.read(&read, &engine.profile);
-    if secrets.owns(&name, engine.profile.secret.owner_days) {
+    let found = secrets.read(&read, profile);
+    if secrets.owns(&name, profile.secret.owner_days) {
         engine.fleet.learn_secret(&bot.tenant, &name, at, event.ts.day_utc());
     }
     found
@@ -67,7 +70,12 @@ pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: 
 
 /// Tells of the gaps whose time is up.
 pub(super) fn logs_due(engine: &mut Engine, watermark: Timestamp, output: &mut Output) {
-    for found in engine.logs.due(watermark, &engine.profile.integrity) {
+    let (settings, profile) = (&engine.settings, &engine.profile);
+    let of_tenant = |tenant: &str, ts| {
+        let own = settings.rules.tuned(profile, Whom { tenant, ..Whom::default() }, ts);
+        own.map(|own| own.integrity)
+    };
+    for found in engine.logs.due(watermark, &profile.integrity, of_tenant) {
         judge::log(engine, found, output);
     }
 }

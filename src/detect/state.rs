@@ -11,6 +11,7 @@ use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
+use super::hidden::{self, Hits};
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;
@@ -35,6 +36,7 @@ struct StateRef<'a> {
     granters: &'a Granters,
     book: &'a AlertBook,
     budget: Budget,
+    hidden: &'a [Hits],
     stats: &'a Stats,
 }
 
@@ -50,6 +52,7 @@ struct State {
     granters: Granters,
     book: AlertBook,
     budget: Budget,
+    hidden: Vec<Hits>,
     stats: Stats,
 }
 
@@ -71,6 +74,7 @@ impl Engine {
             granters: &self.granters,
             book: &self.book,
             budget: self.budget,
+            hidden: &self.hidden,
             stats: &self.stats,
         };
         #[expect(
@@ -96,6 +100,7 @@ impl Engine {
         engine.granters = state.granters;
         engine.book = state.book;
         engine.budget = state.budget;
+        engine.hidden = hidden::hits(&engine.settings.suppressions, &state.hidden);
         engine.stats = state.stats;
         for bot in state.bots {
             let sessions = bot.sessions.iter().map(|session| (session.due, session.key));

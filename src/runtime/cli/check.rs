@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
 use crate::config::{self, Config, RegistryConfig, SourceMode};
+use crate::runtime::{clock, present};
 
 /// Read the configuration and say what is wrong with it, connecting to nothing.
 #[derive(Debug, Args)]
@@ -21,6 +22,9 @@ pub(super) struct CheckArgs {
     /// Print every setting with its default and its meaning, and check nothing
     #[arg(long)]
     print_defaults: bool,
+    /// Print every rule with its defaults, and check nothing
+    #[arg(long, conflicts_with = "print_defaults")]
+    rules: bool,
 }
 
 /// Prints the faults, or what an installation with these settings would do.
@@ -28,6 +32,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let mut out = output::stdout();
     if args.print_defaults {
         return print(&mut out, config::DEFAULTS);
+    }
+    if args.rules {
+        return print(&mut out, &present::rules());
     }
     match args.settings.check(Vec::new(), Secrets::Needed)? {
         Ok(config) => {
@@ -67,5 +74,14 @@ fn summary(config: &Config, bots: usize) -> String {
         ("metrics", or_none(config.metrics_listen.map(|address| format!("http://{address}/metrics")))),
         ("baseline", format!("{} days, mature after {}", config.detection.baseline_days, config.detection.mature_days)),
     ];
-    lines.iter().fold("ok\n".to_owned(), |text, (name, line)| text + &format!("  {name:<9} {line}\n"))
+    let counts = [
+        ("rules", config.detection.rules.overrides().len(), "decisions"),
+        ("hidden", config.detection.suppressions.len(), "suppressions"),
+    ];
+    let counts = counts.into_iter().filter(|(_, count, _)| *count > 0);
+    let counts = counts.map(|(name, count, what)| (name, format!("{count} {what}")));
+    let all = config.detection.suppressions.iter().enumerate();
+    let warnings = all.filter_map(|(number, suppression)| present::warning(number, suppression, clock::wall()));
+    let lines = lines.into_iter().chain(counts).chain(warnings.map(|warning| ("note", warning)));
+    lines.fold("ok\n".to_owned(), |text, (name, line)| text + &format!("  {name:<9} {line}\n"))
 }

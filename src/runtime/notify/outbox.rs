@@ -123,6 +123,7 @@ pub(crate) mod tests {
             tags: Tags::default(),
             baseline: BaselineNote::default(),
             context: None,
+            suppressed: None,
         }
     }
 

@@ -16,6 +16,7 @@
 pub mod alert_log;
 pub mod score;
 pub mod settle;
+mod suppressions;
 
 use std::sync::Arc;
 

@@ -23,13 +23,13 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 4;
+pub const FORMAT: u16 = 5;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 4;
+const READER_MIN: u16 = 5;
 
-/// The oldest format that is read: what came before kept no ledger of roles and work, and no place of the alert log.
-const OLDEST: u16 = 4;
+/// The oldest format that is read: what came before kept no record of what suppressions hid.
+const OLDEST: u16 = 5;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -79,13 +79,23 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     }
     let stats = replay.finish()?;
     bar.finish_and_clear();
-    let summary = replay.tally.summary(&stats, began.elapsed());
+    let summary = replay.tally.summary(&stats, began.elapsed()) + &suppressions(&replay.engine, &stats);
     // The work is done; whether anybody listens to its summary changes nothing.
     io::stderr().lock().write_all(summary.as_bytes()).ok();
     if replay.tally.is_all_rejected() {
         tracing::warn!("every line was refused; are these files of events, one JSON object a line?");
     }
     Ok(())
+}
+
+/// What was hidden, and by which suppression; nothing where there is none.
+fn suppressions(engine: &Engine, stats: &crate::detect::Stats) -> String {
+    let all = engine.suppressions();
+    if all.is_empty() {
+        return String::new();
+    }
+    let head = format!("hidden    {}\n", present::hidden(&stats.suppressed));
+    all.iter().fold(head, |text, facts| text + &format!("          {}\n", present::suppression(facts)))
 }
 
 /// Refuses what could only be a slip: reading standard input twice, or writing over a file that is read.
