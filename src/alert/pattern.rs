@@ -16,7 +16,9 @@ pub struct Pattern(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// Nothing could match it.
-    #[error("an empty pattern; leave the setting out to take all in, or write a name, with `*` and `?` for what varies")]
+    #[error(
+        "an empty pattern; leave the setting out to take all in, or write a name, with `*` and `?` for what varies"
+    )]
     Empty,
     /// What other globs know and these do not.
     #[error("`{0}` has no meaning in a pattern; only `*` and `?` have, and `?` can stand for it")]

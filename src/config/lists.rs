@@ -37,7 +37,9 @@ where
         for (name, value) in table {
             let value = plain(value);
             let verdict = if known.contains(&name) {
-                Table::from_iter([(name.clone(), value.clone())]).try_into::<T>().map(drop)
+                Table::from_iter([(name.clone(), value.clone())])
+                    .try_into::<T>()
+                    .map(drop)
                     .map_err(|error| humane(error.message()))
             } else {
                 Err(match nearest(&name, known.iter().map(String::as_str)) {

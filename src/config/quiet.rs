@@ -25,7 +25,8 @@ pub(super) fn settings(check: &mut Check<'_>, raw: RawQuiet, settings: &mut Sett
     let rules = raw.rules.into_iter().flat_map(|(number, rule)| decisions(check, &format!("rules[{number}]"), rule));
     settings.rules = Rulebook::new(rules.collect());
     let each = raw.suppressions.into_iter();
-    settings.suppressions = each.map(|(number, raw)| suppression(check, &format!("suppressions[{number}]"), raw)).collect();
+    settings.suppressions =
+        each.map(|(number, raw)| suppression(check, &format!("suppressions[{number}]"), raw)).collect();
 }
 
 /// One decision for each rule that an entry names.
@@ -35,7 +36,7 @@ fn decisions(check: &mut Check<'_>, at: &str, raw: RawRule) -> Vec<RuleOverride>
     if names.is_empty() {
         check.fault(&path("rule"), "missing; `humdrum check --rules` lists the rules");
     }
-    if raw.enabled.is_none() && raw.severity.is_none() && raw.threshold.is_none() {
+    if !has_faults(check, at) && raw.enabled.is_none() && raw.severity.is_none() && raw.threshold.is_none() {
         check.fault(at, "decides nothing; write `enabled`, `severity` or `threshold`");
     }
     let severity = raw.severity.and_then(|text| severity(check, &path("severity"), &text));
@@ -84,7 +85,9 @@ fn suppression(check: &mut Check<'_>, at: &str, raw: RawSuppression) -> Suppress
             check.fault(&path("until"), "not after `from`");
         } else if until - from > Span::from_days(SUPPRESSION_DAYS_MAX) {
             let days = (until - from).as_days_f64().ceil();
-            let message = format!("{days} days after `from`, at most {SUPPRESSION_DAYS_MAX}; what is expected for longer belongs into `[[rules]]`");
+            let message = format!(
+                "{days} days after `from`, at most {SUPPRESSION_DAYS_MAX}; what is expected for longer belongs into `[[rules]]`"
+            );
             check.fault(&path("until"), message);
         }
     }
@@ -108,11 +111,16 @@ fn suppression(check: &mut Check<'_>, at: &str, raw: RawSuppression) -> Suppress
         from: from.flatten().unwrap_or(Timestamp::MIN),
         until: until.flatten().unwrap_or(Timestamp::MIN),
     };
-    let within = format!("{at}.");
-    if !check.faults.iter().any(|fault| fault.path.starts_with(&within)) && !suppression.is_particular() {
+    if !has_faults(check, at) && !suppression.is_particular() {
         check.fault(at, "would hide whatever any bot does; name bots, hosts, producers or rules, and not just by `*`");
     }
     suppression
+}
+
+/// Whether something is wrong with a setting of an entry, so that what is wrong with the whole may follow from it.
+fn has_faults(check: &Check<'_>, at: &str) -> bool {
+    let within = format!("{at}.");
+    check.faults.iter().any(|fault| fault.path.starts_with(&within))
 }
 
 fn scope(check: &mut Check<'_>, at: &str, [tenant, bot, environment]: [Option<RawWords>; 3]) -> Scope {
@@ -185,7 +193,10 @@ fn instant(check: &mut Check<'_>, path: &str, text: &str, length: Span) -> Optio
         None => text.parse().ok(),
     };
     if instant.is_none() {
-        check.fault(path, format!("`{text}` is no day; write `2026-12-31`, or an instant such as `2026-12-31T18:00:00Z`"));
+        check.fault(
+            path,
+            format!("`{text}` is no day; write `2026-12-31`, or an instant such as `2026-12-31T18:00:00Z`"),
+        );
     }
     instant
 }

@@ -229,6 +229,12 @@ impl BotState {
         (least, news || least == Known::New)
     }
 
+    /// Whether one of the novelties was told within the last days, and only where a suppression hid it.
+    pub(super) fn was_hidden(&self, keys: &[u64], today: i32) -> bool {
+        let owed = |told: &Told| told.hidden && today - told.last_day <= TOLD_DAYS && keys.contains(&told.key);
+        self.told.as_ref().is_some_and(|told| told.iter().any(owed))
+    }
+
     /// Bytes that it takes, about: what is on the heap and the struct itself.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()

@@ -69,13 +69,7 @@ pub(super) fn whom(engine: &Engine, at: u32) -> Whom<'_> {
 }
 
 /// When a finding about a bot may be told, where a suppression covers it; to be asked before it is noted as told.
-pub(super) fn until(
-    engine: &Engine,
-    at: u32,
-    reasons: &[Reason],
-    hosts: &[Text],
-    ts: Timestamp,
-) -> Option<Timestamp> {
+pub(super) fn until(engine: &Engine, at: u32, reasons: &[Reason], hosts: &[Text], ts: Timestamp) -> Option<Timestamp> {
     let suppressions = &engine.settings.suppressions;
     if suppressions.is_empty() {
         return None;

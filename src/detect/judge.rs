@@ -351,14 +351,18 @@ fn tell(
     let subject = Subject { baseline: &bot.baseline, session, start, others, owner: owner.as_deref() };
     let account = explain::explain(judgment, &subject);
     let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
+    let hidden = hidden::until(engine, at, &account.reasons, &session.hosts, session.newest);
+    // The page that a suppression hid is owed behind its end, as long as there is a word to say.
+    let owed = hidden.is_none() && bot.was_hidden(&account.keys, today);
+    let (verdict, severity) = (severity, if owed { severity.max(Severity::Medium) } else { severity });
     // What the budget holds back was not told, so that it is news when it comes again.
     let held = severity.pages() && is_held(engine, judgment.daily_rate);
     engine.stats.pages_held += u64::from(held);
     let severity = if held { Severity::Low } else { severity };
-    let hidden = hidden::until(engine, at, &account.reasons, &session.hosts, session.newest);
     let bot = &mut engine.bots[at as usize];
     let (known, news) =
         if severity.pages() { bot.tell(&account.keys, today, adopt, hidden.is_some()) } else { (Known::New, true) };
+    let known = if verdict.pages() { known } else { Known::New };
     // A session that was told while it ran goes on adding to its own story at full weight.
     let severity = if news || session.reported.is_some() { severity } else { severity.min(Severity::Low) };
     let key = account.keys.first().copied().unwrap_or(0);

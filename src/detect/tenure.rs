@@ -121,9 +121,7 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
     let own = engine.tuned(at, event.ts);
     let profile = &own.as_deref().unwrap_or(&engine.profile).lifecycle;
     let mut breaches = Vec::new();
-    if unowned
-        && let Some(tenant) = engine.registry.tenant(&bot.tenant)
-    {
+    if unowned && let Some(tenant) = engine.registry.tenant(&bot.tenant) {
         breaches.extend(lifecycle::ownerless(tenant, profile));
         engine.bots[at as usize].entitlements.tell_once(Once::NoOwner);
     }

@@ -92,7 +92,8 @@ impl Rulebook {
     pub(super) fn tuned(&self, profile: &Profile, whom: Whom<'_>, ts: Timestamp) -> Option<Box<Profile>> {
         let mut own = Cow::Borrowed(profile);
         for decision in self.overrides.iter().filter(|decision| decision.threshold.is_some()) {
-            if let Some((threshold, value)) = rule(decision.rule).and_then(|rule| rule.threshold).zip(decision.threshold)
+            if let Some((threshold, value)) =
+                rule(decision.rule).and_then(|rule| rule.threshold).zip(decision.threshold)
                 && decision.holds(whom, ts)
             {
                 threshold.apply(own.to_mut(), value);

@@ -110,7 +110,14 @@ mod tests {
         };
         let line = |standing, findings, last: Option<&str>| {
             let last = last.map(|text| text.parse().expect("a time"));
-            super::suppression(&SuppressionFacts { number: 2, suppression: &suppression, standing, findings, alerts: 1, last })
+            super::suppression(&SuppressionFacts {
+                number: 2,
+                suppression: &suppression,
+                standing,
+                findings,
+                alerts: 1,
+                last,
+            })
         };
         assert_eq!(
             line(Standing::Active, 7, Some("2026-11-03T10:00:00Z")),
