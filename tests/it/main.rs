@@ -14,6 +14,7 @@ mod live;
 mod metrics;
 mod notify;
 mod page;
+mod quiet;
 mod registry;
 mod report;
 mod restart;

@@ -29,9 +29,11 @@ const LAYERS: &[Layer] = &[
     layer(&["registry"], &["time"]),
     layer(&["alert"], &["time"]),
     // The detector, from its settings up to the engine.
-    layer(&["detect::settings"], &["time"]),
     layer(&["detect::stats"], &[]),
     layer(&["detect::profile"], &["alert::Severity", "stats::novelty::NoveltyPrior"]),
+    // Decisions about the rules, and with them the operator's settings.
+    layer(&["detect::rulebook"], &["alert", "detect::profile", "time"]),
+    layer(&["detect::settings"], &["alert::Suppression", "detect::rulebook", "time"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
@@ -103,6 +105,7 @@ const LAYERS: &[Layer] = &[
         &[
             "detect::context",
             "detect::engine",
+            "detect::hidden",
             "detect::judge",
             "detect::peers",
             "detect::rules",
@@ -125,6 +128,7 @@ const LAYERS: &[Layer] = &[
             "detect::policy",
             "detect::policy::fraud",
             "detect::profile",
+            "detect::rulebook",
             "detect::score",
             "detect::settings",
             "detect::stats",
@@ -145,6 +149,7 @@ const LAYERS: &[Layer] = &[
             "detect::entitlement",
             "detect::fleet",
             "detect::frontier",
+            "detect::hidden",
             "detect::policy::Logs",
             "detect::policy::fraud",
             "detect::settings",
@@ -171,13 +176,13 @@ const LAYERS: &[Layer] = &[
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),
-    layer(&["config"], &["alert::Severity", "detect::Settings", "event::decode::Limits", "time"]),
+    layer(&["config"], &["alert", "detect::Settings", "detect::rulebook", "event::decode::Limits", "time"]),
     // The shell: its seams do not know each other, but for what is kept and what is counted.
     layer(&["runtime::clock"], &["time"]),
     layer(&["runtime::health"], &["runtime::clock"]),
     layer(&["runtime::metrics"], &["alert", "detect::Stats", "event::RejectReason"]),
     layer(&["runtime::http"], &[]),
-    layer(&["runtime::present"], &["alert", "report", "time"]),
+    layer(&["runtime::present"], &["alert", "detect", "detect::rulebook", "report", "time"]),
     layer(&["runtime::store::format"], &["alert::Alert", "time"]),
     layer(&["runtime::store"], &[]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
@@ -214,7 +219,7 @@ const LAYERS: &[Layer] = &[
     layer(
         &["runtime::pipeline"],
         &[
-            "alert::Alert",
+            "alert",
             "detect",
             "event",
             "runtime::audit",
@@ -222,6 +227,7 @@ const LAYERS: &[Layer] = &[
             "runtime::health",
             "runtime::metrics",
             "runtime::notify",
+            "runtime::present",
             "runtime::source",
             "runtime::store",
             "runtime::store::format",
