@@ -265,7 +265,7 @@ pub(super) fn transaction(
     let audit = fraud::check(&case, &mut bot.money, engine.ledgers.of(&event.tenant));
     engine.stats.limited += audit.limited;
     let words = audit.breaches.into_iter().map(|breach| rule(engine, at, event, breach, output));
-    words.fold(false, |broke, word| broke | (word != Word::Off))
+    words.filter(|word| *word != Word::Off).count() > 0
 }
 
 /// Tells of a log that is not whole.

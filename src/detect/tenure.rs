@@ -74,6 +74,8 @@ pub(super) fn exercise(
         let ledger = &mut engine.bots[at as usize].entitlements;
         breaches.extend(standing::weekly(ledger, &engine.names, record, event.ts, profile));
     }
+    // The most telling first: the others are evidence in its story.
+    breaches.sort_by(|a, b| b.score.total_cmp(&a.score));
     for breach in breaches {
         let rule = breach.reason.detector.clone();
         if judge::rule(engine, at, event, breach, output) != Word::Said {
@@ -172,6 +174,8 @@ fn in_production(
         let of = user.record.and_then(|number| engine.registry.record(number));
         match of.map(|record| Environment::of(record, profile)) {
             Some(Environment::Production) => bots += usize::from(user.entitlements.first_day <= oldest),
+            // One that was told of already does not excuse the next.
+            Some(Environment::Test) if user.entitlements.was_told(Once::TestIdentity) => {}
             _ => return None,
         }
     }
