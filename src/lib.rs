@@ -7,7 +7,7 @@
 //! Events come in over NATS, are decoded, tied to a bot and put into the bot's session; each bot's own baseline of 14
 //! to 30 days scores the session by nine detectors; the surprises become probabilities by the bot's own history of
 //! daily surprises, are fused, and a verdict falls; the baseline learns, as much as the verdict allows; an alert opens, grows
-//! or resolves, and goes into the alert log, to NATS, to webhooks and into the figures. A pure, deterministic core does
+//! or resolves, and goes into the alert log, to NATS, by its routes to receivers, and into the figures. A pure, deterministic core does
 //! all of that on event time; a thin shell around it does the input and output. Live operation, replay, the demo, the
 //! measure and the tests run the same core.
 //!
@@ -31,7 +31,7 @@
 //! | [`event`] | what happened: decoding with limits and reasons, names as the models compare them, subjects |
 //! | [`stats`] | streaming statistics that know nothing of bots, one a file |
 //! | [`registry`] | what the organization says of its bots |
-//! | [`alert`] | the alert on the wire, and its life: one page a story |
+//! | [`alert`] | the alert on the wire, its life: one page a story, and who is told of it: routes, silences, escalation, bodies |
 //! | [`detect`] | the engine: frontier, sessions, baselines, scorers, rules, verdicts, words, state |
 //! | [`report`] | reports from the engine's facts and the registry: inventory, least privilege, risk, review |
 //! | [`simulate`] | a fleet that never was, with labels; written against the contract, not against the detector |
@@ -54,7 +54,7 @@
 //! 4. **Score before learn**; what looks wrong is learned late and lightly, so that nobody teaches the baseline.
 //! 5. **Everything is bounded**, each bound has a name, and reaching one is counted.
 //! 6. **Settle last.** A batch is acknowledged after its alerts are logged and published; a snapshot carries the stream's
-//!    sequence that it stands at, the alert log's place and the deliveries still owed, so that a crash repeats work and loses none. Alert ids are the
+//!    sequence that it stands at, the alert log's place, who has been told of which alert and what is still owed to whom, so that a crash repeats work and loses none. Alert ids are the
 //!    finding's own, so that what is repeated is recognized.
 //! 7. **A restart changes nothing**: an engine restored from a snapshot at any place gives the alerts and the state of
 //!    one that ran through. A property test cuts at random.

@@ -52,6 +52,8 @@ pub struct Finding {
     pub hosts: Vec<String>,
     /// The suppression that covers it.
     pub suppressed: Option<Suppressed>,
+    /// The story that it belongs to, where that began before and may be closed by now.
+    pub incident: Option<String>,
 }
 
 /// The open incidents.
@@ -89,8 +91,9 @@ impl AlertBook {
     /// Takes a finding in; the alerts to publish, if it opens a story or makes one worse.
     ///
     /// What pages nobody is no story that could take a page in, or somebody could hide behind a small oddity: a page
-    /// gets an alert of its own, and so does each session of the archive. They share the incident. What is suppressed
-    /// is one such story as long as it lasts, and evidence in a story that is not.
+    /// gets an alert of its own, and so does each session of the archive. So does a page about something else, which
+    /// would hide behind one that somebody is dealing with. They share the incident. What is suppressed is one such story
+    /// as long as it lasts, and evidence in a story that is not.
     pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Vec<Alert> {
         let subject = (finding.tenant.clone(), finding.bot.clone(), finding.producer.clone());
         let deadline = watermark.later(finding.ts) + quiet;
@@ -103,16 +106,24 @@ impl AlertBook {
         };
         incident.deadline = incident.deadline.later(deadline);
         let same = finding.session.is_some() && finding.session == incident.last_session;
+        let another = incident.is_another_matter(&finding);
         let hidden = incident.alert.suppressed.is_some();
         let grows = match finding.suppressed {
             Some(_) => hidden || same,
             None => same && !hidden && !finding.severity.pages(),
         };
-        if incident.alert.severity.pages() || grows {
+        if (incident.alert.severity.pages() && !another) || grows {
             return if incident.grow(finding) { vec![incident.alert.clone()] } else { Vec::new() };
         }
         let next = incident.next(finding);
         vec![std::mem::replace(incident, next).resolved(), incident.alert.clone()]
+    }
+
+    /// The open story of a bot.
+    #[must_use]
+    pub fn incident(&self, tenant: &str, bot: &str) -> Option<&str> {
+        let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
+        self.open.get(&subject).map(|incident| incident.alert.incident.as_str())
     }
 
     /// Resolves the story of a bot, if it is of nothing but one dimension and that is over.
@@ -142,7 +153,7 @@ impl Incident {
         let id = identity(&finding);
         let (last_session, last_count) = (finding.session.clone(), finding.event_count);
         let mut alert = Alert {
-            incident: format!("inc-{}", &id[..16]),
+            incident: finding.incident.unwrap_or_else(|| format!("inc-{}", &id[..16])),
             id,
             status: Status::Firing,
             revision: 1,
@@ -167,6 +178,14 @@ impl Incident {
         alert.reasons.truncate(REASONS_MAX);
         weigh(&mut alert.reasons);
         Self { alert, deadline, last_session, last_count }
+    }
+
+    /// Whether a page is about something that the story has not been about so far: of another session, and first of all
+    /// for a reason of a dimension that was not named. It would else hide behind a page that somebody is dealing with.
+    fn is_another_matter(&self, finding: &Finding) -> bool {
+        let known = |reason: &Reason| self.alert.reasons.iter().any(|known| known.dimension == reason.dimension);
+        let elsewhere = finding.session.is_some() && finding.session != self.last_session;
+        finding.severity.pages() && elsewhere && !finding.reasons.first().is_some_and(known)
     }
 
     /// The alert that comes after this one in the same story.
@@ -300,6 +319,7 @@ mod tests {
             context: None,
             hosts: Vec::new(),
             suppressed: None,
+            incident: None,
         }
     }
 
@@ -353,6 +373,25 @@ mod tests {
         assert!(book.is_empty());
         let next = book.raise(finding(600, Severity::Medium, "a"), at(600), QUIET).remove(0);
         assert_ne!(next.id, first.id);
+    }
+
+    #[test]
+    fn a_page_about_something_else_is_a_page_of_its_own_in_the_same_incident() {
+        let session = |minutes, detector: &str, session: &str, dimension| {
+            let mut finding = finding(minutes, Severity::Medium, detector);
+            finding.session = Some(session.to_owned());
+            finding.reasons[0].dimension = dimension;
+            finding
+        };
+        let mut book = AlertBook::default();
+        let first = book.raise(session(0, "a", "s1", Dimension::Source), at(0), QUIET).remove(0);
+        assert_eq!(book.raise(session(5, "b", "s1", Dimension::Volume), at(5), QUIET), [], "the same session");
+        assert_eq!(book.raise(session(9, "c", "s2", Dimension::Volume), at(9), QUIET), [], "volume was named");
+        let other = book.raise(session(60, "d", "s3", Dimension::Privilege), at(60), QUIET);
+        let [over, page] = other.as_slice() else { panic!("{other:?}") };
+        assert_eq!((&over.id, over.status, over.event_count), (&first.id, Status::Resolved, 2));
+        assert_eq!((page.revision, &page.incident), (1, &first.incident));
+        assert_ne!(page.id, first.id);
     }
 
     #[test]

@@ -224,6 +224,18 @@ impl Severity {
         }
     }
 
+    /// The next one up; the highest stays.
+    #[must_use]
+    pub fn worse(self) -> Self {
+        Self::ALL.into_iter().find(|other| *other > self).unwrap_or(self)
+    }
+
+    /// The next one down; the lowest stays.
+    #[must_use]
+    pub fn milder(self) -> Self {
+        Self::ALL.into_iter().rev().find(|other| *other < self).unwrap_or(self)
+    }
+
     /// Whether it pages somebody.
     #[must_use]
     pub fn pages(self) -> bool {
@@ -287,5 +299,54 @@ impl fmt::Display for Severity {
 impl fmt::Display for Dimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An alert of tenant `t` about bot `b`.
+    pub(crate) fn about_bot(id: &str, severity: Severity) -> Alert {
+        Alert { bot: Some("b".to_owned()), ..alert(id, severity) }
+    }
+
+    /// An alert of tenant `t`, with as little in it as there can be.
+    pub(crate) fn alert(id: &str, severity: Severity) -> Alert {
+        Alert {
+            id: id.to_owned(),
+            status: Status::Firing,
+            revision: 1,
+            ts: Timestamp::from_micros(0),
+            tenant: "t".to_owned(),
+            bot: None,
+            session: None,
+            producer: None,
+            severity,
+            score: 50.0,
+            p_value: None,
+            title: "odd".to_owned(),
+            reasons: Vec::new(),
+            events: Vec::new(),
+            event_count: 0,
+            incident: "i".to_owned(),
+            tags: Tags::default(),
+            baseline: BaselineNote::default(),
+            context: None,
+            suppressed: None,
+        }
+    }
+
+    /// A reason of a dimension.
+    pub(crate) fn reason(dimension: Dimension) -> Reason {
+        Reason {
+            dimension,
+            detector: dimension.to_string(),
+            p_value: Some(1e-4),
+            observed: String::new(),
+            expected: String::new(),
+            text: String::new(),
+            contribution: None,
+        }
     }
 }

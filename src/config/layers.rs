@@ -7,18 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table, Value};
 
+use super::env;
 use super::fault::{Fault, nearest};
-use super::quiet::RawQuiet;
-use super::raw::{self, Raw, RawWebhook};
-use super::{env, lists};
+use super::lists::Lists;
+use super::raw::{self, Raw};
 
 /// The text of `default.toml`: every setting, what it means and what it is when nobody sets it.
 pub const DEFAULTS: &str = include_str!("default.toml");
-
-/// Names of the settings that are lists, and no single values.
-const WEBHOOKS: &str = "webhooks";
-const RULES: &str = "rules";
-const SUPPRESSIONS: &str = "suppressions";
 
 /// Where settings come from, weakest first. The shell reads files and environment and hands them in.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +47,7 @@ impl std::fmt::Debug for Flag {
 /// All layers in one.
 pub(super) struct Merged {
     pub(super) raw: Raw,
-    pub(super) webhooks: Vec<RawWebhook>,
-    pub(super) quiet: RawQuiet,
+    pub(super) lists: Lists,
     /// The variable or flag that gave a setting, by path.
     pub(super) given_by: BTreeMap<String, String>,
     pub(super) faults: Vec<Fault>,
@@ -78,8 +72,7 @@ struct Layers {
     paths: BTreeSet<String>,
     values: BTreeMap<String, Value>,
     given_by: BTreeMap<String, String>,
-    webhooks: Vec<RawWebhook>,
-    quiet: RawQuiet,
+    lists: Lists,
     faults: Vec<Fault>,
 }
 
@@ -95,11 +88,8 @@ impl Layers {
         };
         let mut layer = BTreeSet::new();
         for (name, value) in table {
-            match name.as_str() {
-                WEBHOOKS => self.list(value),
-                RULES => self.quiet.rules = lists::entries(RULES, value, &mut self.faults),
-                SUPPRESSIONS => self.quiet.suppressions = lists::entries(SUPPRESSIONS, value, &mut self.faults),
-                _ => self.tree(&name, value, &mut layer),
+            if let Some(value) = self.lists.take(&name, value, &mut self.faults) {
+                self.tree(&name, value, &mut layer);
             }
         }
         self.overrule_twins(&layer);
@@ -159,37 +149,6 @@ impl Layers {
         }
     }
 
-    fn list(&mut self, value: Value) {
-        let Value::Array(entries) = value else {
-            self.fault(WEBHOOKS, "a list; write `[[webhooks]]` above each, or `[webhook]` for only one".to_owned());
-            return;
-        };
-        for (index, entry) in entries.into_iter().enumerate() {
-            let at = format!("{WEBHOOKS}[{index}]");
-            let Value::Table(table) = entry else {
-                self.fault(&at, "a table of settings; write `[[webhooks]]` above it".to_owned());
-                continue;
-            };
-            let mut good = Table::new();
-            for (name, value) in table {
-                let like = format!("webhook.{name}");
-                let verdict = if self.paths.contains(&like) {
-                    fits(&like, &value).map_err(|message| self.discreet(&like, message))
-                } else {
-                    Err(self.unknown(&like).replace("`webhook.", "`"))
-                };
-                match verdict {
-                    Ok(()) => drop(good.insert(name, value)),
-                    Err(message) => self.fault(&format!("{at}.{name}"), message),
-                }
-            }
-            match good.try_into() {
-                Ok(webhook) => self.webhooks.push(webhook),
-                Err(error) => self.fault(&at, humane(error.message())),
-            }
-        }
-    }
-
     /// A secret that one layer gives outright replaces the `_file` of a weaker one, and the other way round.
     fn overrule_twins(&mut self, layer: &BTreeSet<String>) {
         for path in layer {
@@ -209,7 +168,7 @@ impl Layers {
             self.fault("settings", humane(error.message()));
             Raw::default()
         });
-        Merged { raw, webhooks: self.webhooks, quiet: self.quiet, given_by: self.given_by, faults: self.faults }
+        Merged { raw, lists: self.lists, given_by: self.given_by, faults: self.faults }
     }
 
     fn fault(&mut self, path: &str, message: String) {

@@ -10,8 +10,11 @@ mod env;
 mod fault;
 mod layers;
 mod lists;
+pub mod network;
 mod quiet;
 mod raw;
+mod receivers;
+mod routes;
 mod validate;
 
 use std::fmt;
@@ -19,12 +22,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::alert::{Routing, Silence};
 use crate::detect::Settings;
 use crate::event::decode::Limits;
 
 pub use check::ReadSecret;
 pub use fault::{Fault, Faults};
 pub use layers::{DEFAULTS, Flag, Sources};
+pub use receivers::{ReceiverConfig, Service};
 
 /// Checks everything that was set.
 ///
@@ -33,8 +38,10 @@ pub use layers::{DEFAULTS, Flag, Sources};
 pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults> {
     let merged = layers::merge(sources);
     let mut check = check::Check { faults: merged.faults, given_by: merged.given_by, read };
-    let mut config = validate::config(&mut check, merged.raw, merged.webhooks);
-    quiet::settings(&mut check, merged.quiet, &mut config.detection);
+    let mut lists = merged.lists;
+    let (rules, suppressions) = (std::mem::take(&mut lists.rules), std::mem::take(&mut lists.suppressions));
+    let mut config = validate::config(&mut check, merged.raw, lists);
+    quiet::settings(&mut check, rules, suppressions, &mut config.detection);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
 
@@ -49,10 +56,18 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// Where to POST alerts; none switches webhooks off.
     pub webhooks: Vec<WebhookConfig>,
+    /// Who else is told of alerts.
+    pub receivers: Vec<ReceiverConfig>,
+    /// Which of them is told of what.
+    pub routing: Routing,
+    /// What nobody is told of for a while.
+    pub silences: Vec<Silence>,
     /// Local state; none keeps nothing.
     pub state: Option<StateConfig>,
     /// Where the registry is.
     pub registry: Option<RegistryConfig>,
+    /// Database of places by address; none takes places from events alone.
+    pub geo_file: Option<PathBuf>,
     /// Address of `/metrics`, `/healthz` and `/readyz`.
     pub metrics_listen: Option<SocketAddr>,
     /// Address of the console.
@@ -142,6 +157,8 @@ pub struct AlertsConfig {
     pub create_stream: bool,
     /// Where heads of the alert log go.
     pub head_subject: String,
+    /// Acknowledgments arrive on `<prefix>.<tenant>`.
+    pub ack_prefix: String,
 }
 
 /// One webhook.

@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::fault::nearest;
-use super::raw::{RawRule, RawSuppression, RawWords};
+use super::raw::{RawNames, RawRule, RawSuppression};
 use crate::alert::{Dimension, Pattern, Scope, Severity, Suppression};
 use crate::detect::Settings;
 use crate::detect::rulebook::{self, RuleOverride, Rulebook};
@@ -13,18 +13,17 @@ const SUPPRESSION_DAYS_MAX: i64 = 366;
 /// Bytes of an owner or a reason, which each alert carries.
 const WORDS_BYTES_MAX: usize = 1024;
 
-/// Entries as they are written, each with its number in its list.
-#[derive(Default)]
-pub(super) struct RawQuiet {
-    pub(super) rules: Vec<(usize, RawRule)>,
-    pub(super) suppressions: Vec<(usize, RawSuppression)>,
-}
-
 /// Checks both lists, and puts them into the settings.
-pub(super) fn settings(check: &mut Check<'_>, raw: RawQuiet, settings: &mut Settings) {
-    let rules = raw.rules.into_iter().flat_map(|(number, rule)| decisions(check, &format!("rules[{number}]"), rule));
+pub(super) fn settings(
+    check: &mut Check<'_>,
+    rules: Vec<RawRule>,
+    suppressions: Vec<RawSuppression>,
+    settings: &mut Settings,
+) {
+    let rules =
+        rules.into_iter().enumerate().flat_map(|(number, rule)| decisions(check, &format!("rules[{number}]"), rule));
     settings.rules = Rulebook::new(rules.collect());
-    let each = raw.suppressions.into_iter();
+    let each = suppressions.into_iter().enumerate();
     settings.suppressions =
         each.map(|(number, raw)| suppression(check, &format!("suppressions[{number}]"), raw)).collect();
 }
@@ -40,7 +39,7 @@ fn decisions(check: &mut Check<'_>, at: &str, raw: RawRule) -> Vec<RuleOverride>
         check.fault(at, "decides nothing; write `enabled`, `severity` or `threshold`");
     }
     let severity = raw.severity.and_then(|text| severity(check, &path("severity"), &text));
-    let scope = scope(check, at, [raw.tenant, raw.bot, raw.environment]);
+    let scope = scope(check, at, [raw.tenants, raw.bots, raw.environments]);
     let until = raw.until.and_then(|text| instant(check, &path("until"), &text, Span::DAY));
     let mut decisions = Vec::new();
     for name in names {
@@ -91,19 +90,19 @@ fn suppression(check: &mut Check<'_>, at: &str, raw: RawSuppression) -> Suppress
             check.fault(&path("until"), message);
         }
     }
-    let dimensions = words(raw.dimension).into_iter().filter_map(|name| dimension(check, &path("dimension"), &name));
+    let dimensions = words(raw.dimensions).into_iter().filter_map(|name| dimension(check, &path("dimensions"), &name));
     let dimensions = dimensions.collect();
-    let detectors = words(raw.rule);
+    let detectors = words(raw.rules);
     for name in &detectors {
         if !rulebook::is_detector(name) {
             let known = rulebook::RULES.iter().map(|rule| rule.name).chain(rulebook::MODELS.iter().copied());
-            check.fault(&path("rule"), unknown(name, known));
+            check.fault(&path("rules"), unknown(name, known));
         }
     }
     let suppression = Suppression {
-        scope: scope(check, at, [raw.tenant, raw.bot, raw.environment]),
-        hosts: patterns(check, &path("host"), raw.host),
-        producers: patterns(check, &path("producer"), raw.producer),
+        scope: scope(check, at, [raw.tenants, raw.bots, raw.environments]),
+        hosts: patterns(check, &path("hosts"), raw.hosts),
+        producers: patterns(check, &path("producers"), raw.producers),
         dimensions,
         detectors,
         owner: said(check, &path("owner"), raw.owner, "who answers for it"),
@@ -123,19 +122,19 @@ fn has_faults(check: &Check<'_>, at: &str) -> bool {
     check.faults.iter().any(|fault| fault.path.starts_with(&within))
 }
 
-fn scope(check: &mut Check<'_>, at: &str, [tenant, bot, environment]: [Option<RawWords>; 3]) -> Scope {
+fn scope(check: &mut Check<'_>, at: &str, [tenant, bot, environment]: [Option<RawNames>; 3]) -> Scope {
     Scope {
-        tenants: patterns(check, &format!("{at}.tenant"), tenant),
-        bots: patterns(check, &format!("{at}.bot"), bot),
-        environments: patterns(check, &format!("{at}.environment"), environment),
+        tenants: patterns(check, &format!("{at}.tenants"), tenant),
+        bots: patterns(check, &format!("{at}.bots"), bot),
+        environments: patterns(check, &format!("{at}.environments"), environment),
     }
 }
 
-fn words(raw: Option<RawWords>) -> Vec<String> {
+fn words(raw: Option<RawNames>) -> Vec<String> {
     raw.map_or_else(Vec::new, |words| words.0)
 }
 
-fn patterns(check: &mut Check<'_>, path: &str, raw: Option<RawWords>) -> Vec<Pattern> {
+fn patterns(check: &mut Check<'_>, path: &str, raw: Option<RawNames>) -> Vec<Pattern> {
     if raw.as_ref().is_some_and(|words| words.0.is_empty()) {
         check.fault(path, "an empty list; leave the setting out to take all in");
     }

@@ -19,7 +19,10 @@ pub(super) struct Raw {
     pub(super) events: RawEvents,
     pub(super) alerts: RawAlerts,
     pub(super) webhook: RawWebhook,
+    pub(super) receiver: RawReceiverDefaults,
+    pub(super) routing: RawRouting,
     pub(super) state: RawState,
+    pub(super) geo: RawGeo,
     pub(super) metrics: RawListen,
     pub(super) console: RawListen,
     pub(super) baseline: RawBaseline,
@@ -67,6 +70,7 @@ pub(super) struct RawAlerts {
     pub(super) stream: Option<String>,
     pub(super) create_stream: Option<bool>,
     pub(super) head_subject: Option<String>,
+    pub(super) ack_prefix: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -84,6 +88,88 @@ pub(super) struct RawWebhook {
     pub(super) backoff_max: Option<RawSpan>,
 }
 
+/// What every receiver takes that says nothing else.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawReceiverDefaults {
+    pub(super) min_severity: Option<String>,
+    pub(super) timeout: Option<RawSpan>,
+    pub(super) backoff_min: Option<RawSpan>,
+    pub(super) backoff_max: Option<RawSpan>,
+    pub(super) give_up_after: Option<RawSpan>,
+    pub(super) repeat_every: Option<RawSpan>,
+}
+
+/// One of `[[receivers]]`.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawReceiver {
+    pub(super) name: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) service: Option<String>,
+    pub(super) url: Option<SecretText>,
+    pub(super) url_file: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) mode: Option<String>,
+    pub(super) secret: Option<SecretText>,
+    pub(super) secret_file: Option<String>,
+    pub(super) authorization: Option<SecretText>,
+    pub(super) authorization_file: Option<String>,
+    pub(super) routing_key: Option<SecretText>,
+    pub(super) routing_key_file: Option<String>,
+    pub(super) body: Option<String>,
+    pub(super) template: Option<String>,
+    pub(super) template_file: Option<String>,
+    pub(super) allow_networks: Option<RawNames>,
+    pub(super) min_severity: Option<String>,
+    pub(super) timeout: Option<RawSpan>,
+    pub(super) backoff_min: Option<RawSpan>,
+    pub(super) backoff_max: Option<RawSpan>,
+    pub(super) give_up_after: Option<RawSpan>,
+    pub(super) repeat_every: Option<RawSpan>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawRouting {
+    pub(super) default: Option<RawNames>,
+    pub(super) escalate_after: Option<RawSpan>,
+    pub(super) escalate_to: Option<RawNames>,
+}
+
+/// One of `[[routes]]`.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawRoute {
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) severities: Option<RawNames>,
+    pub(super) dimensions: Option<RawNames>,
+    pub(super) teams: Option<RawNames>,
+    pub(super) owners: Option<RawNames>,
+    pub(super) hours: Option<String>,
+    pub(super) zone: Option<String>,
+    pub(super) receivers: Option<RawNames>,
+    #[serde(rename = "continue")]
+    pub(super) continues: Option<bool>,
+    pub(super) escalate_after: Option<RawSpan>,
+    pub(super) escalate_to: Option<RawNames>,
+}
+
+/// One of `[[silences]]`.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawSilence {
+    pub(super) name: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) until: Option<String>,
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) severities: Option<RawNames>,
+    pub(super) dimensions: Option<RawNames>,
+}
+
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawState {
@@ -93,6 +179,12 @@ pub(super) struct RawState {
     pub(super) log_key_file: Option<String>,
     pub(super) log_file_bytes_max: Option<i64>,
     pub(super) log_files_max: Option<i64>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawGeo {
+    pub(super) maxmind_file: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -138,13 +230,13 @@ pub(super) struct RawLimits {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawRule {
-    pub(super) rule: Option<RawWords>,
+    pub(super) rule: Option<RawNames>,
     pub(super) enabled: Option<bool>,
     pub(super) severity: Option<String>,
     pub(super) threshold: Option<f64>,
-    pub(super) tenant: Option<RawWords>,
-    pub(super) bot: Option<RawWords>,
-    pub(super) environment: Option<RawWords>,
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) environments: Option<RawNames>,
     pub(super) until: Option<String>,
 }
 
@@ -152,44 +244,17 @@ pub(super) struct RawRule {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawSuppression {
-    pub(super) tenant: Option<RawWords>,
-    pub(super) bot: Option<RawWords>,
-    pub(super) environment: Option<RawWords>,
-    pub(super) host: Option<RawWords>,
-    pub(super) producer: Option<RawWords>,
-    pub(super) dimension: Option<RawWords>,
-    pub(super) rule: Option<RawWords>,
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) environments: Option<RawNames>,
+    pub(super) hosts: Option<RawNames>,
+    pub(super) producers: Option<RawNames>,
+    pub(super) dimensions: Option<RawNames>,
+    pub(super) rules: Option<RawNames>,
     pub(super) owner: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) from: Option<String>,
     pub(super) until: Option<String>,
-}
-
-/// One text or several.
-#[derive(Clone, Serialize)]
-pub(super) struct RawWords(pub(super) Vec<String>);
-
-impl<'de> Deserialize<'de> for RawWords {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = RawWords;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text in quotes, or a list of them")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawWords, E> {
-                Ok(RawWords(vec![text.to_owned()]))
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<RawWords, A::Error> {
-                let mut words = Vec::new();
-                while let Some(word) = list.next_element()? {
-                    words.push(word);
-                }
-                Ok(RawWords(words))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
 }
 
 /// A length of time as written. Its own type, so that a bare number is refused with a word about units.
@@ -206,6 +271,34 @@ impl<'de> Deserialize<'de> for RawSpan {
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawSpan, E> {
                 Ok(RawSpan(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// Names: a list, or a text with commas between them, as the environment has it.
+#[derive(Clone, Serialize)]
+pub(super) struct RawNames(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for RawNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = RawNames;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of texts such as [\"a\", \"b\"]")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawNames, E> {
+                let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+                Ok(RawNames(names.map(ToOwned::to_owned).collect()))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<RawNames, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(RawNames(names))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -234,15 +327,6 @@ pub(super) fn paths() -> BTreeSet<String> {
     paths
 }
 
-/// Names of the settings of one table of a list.
-pub(super) fn names<T: Serialize>(of: &T) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    if let Ok(tree) = serde_json::to_value(of) {
-        collect("", &tree, &mut names);
-    }
-    names
-}
-
 fn collect(prefix: &str, tree: &serde_json::Value, paths: &mut BTreeSet<String>) {
     match tree.as_object() {
         None => {
@@ -259,6 +343,7 @@ fn collect(prefix: &str, tree: &serde_json::Value, paths: &mut BTreeSet<String>)
 
 #[cfg(test)]
 mod tests {
+    use super::super::lists::names;
     use super::*;
 
     #[test]
@@ -273,8 +358,9 @@ mod tests {
     #[test]
     fn every_setting_stands_in_the_documentation() {
         let text = super::super::DEFAULTS;
-        let of_lists = names(&RawRule::default()).into_iter().chain(names(&RawSuppression::default()));
-        for path in paths().into_iter().chain(of_lists) {
+        let receiving = [names::<RawReceiver>(), names::<RawRoute>(), names::<RawSilence>()];
+        let quiet = [names::<RawRule>(), names::<RawSuppression>()];
+        for path in paths().into_iter().chain(receiving.into_iter().chain(quiet).flatten()) {
             let name = path.rsplit('.').next().expect("a name");
             let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
             assert!(text.lines().any(written), "{path} is not in default.toml");

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::check::{Check, endpoint};
-use super::raw::{Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawLimits, RawNats, RawState, RawWebhook};
+use super::lists::Lists;
+use super::raw::{
+    Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawLimits, RawNats, RawSpan, RawState, RawWebhook,
+};
 use super::{
     AlertsConfig, Config, EventsConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
-    duration,
+    duration, receivers, routes,
 };
 use crate::alert::Severity;
 use crate::detect::Settings;
@@ -17,10 +20,10 @@ use crate::time::{Span, Zone};
 
 /// Pages a week above which a budget is a slip of the pen.
 const PAGES_PER_WEEK_MAX: f64 = 100_000.0;
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 const MEGABYTE: i64 = 1 << 20;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Characters of an nkey's seed: 36 bytes in base32.
 const NKEY_SEED_CHARS: usize = 58;
@@ -29,14 +32,24 @@ const NKEY_SEED_CHARS: usize = 58;
 const WEBHOOK_SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// The whole configuration; what is wrong with it is left in `check`.
-pub(super) fn config(check: &mut Check<'_>, raw: Raw, list: Vec<RawWebhook>) -> Config {
+pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
+    let default_zone = raw.detection.default_zone.clone().unwrap_or_default();
+    let (registry, nats) = (registry(check, raw.registry), nats(check, raw.nats));
+    let (events, alerts) = (events(check, raw.events), alerts(check, raw.alerts));
+    let mut names = BTreeSet::new();
+    let webhooks = webhooks(check, raw.webhook, lists.webhooks, &mut names);
+    let receivers = receivers::receivers(check, &raw.receiver, lists.receivers, &mut names);
     let config = Config {
-        registry: registry(check, raw.registry),
-        nats: nats(check, raw.nats),
-        events: events(check, raw.events),
-        alerts: alerts(check, raw.alerts),
-        webhooks: webhooks(check, raw.webhook, list),
+        registry,
+        nats,
+        events,
+        alerts,
+        webhooks,
+        routing: routes::routing(check, raw.routing, lists.routes, &receivers, &default_zone),
+        receivers,
+        silences: routes::silences(check, lists.silences),
         state: state(check, raw.state),
+        geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
         console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
         detection: detection(check, &raw.baseline, raw.detection, &raw.limits),
@@ -139,6 +152,7 @@ fn alerts(check: &mut Check<'_>, raw: RawAlerts) -> AlertsConfig {
         stream: check.name("alerts.stream", raw.stream),
         create_stream: check.given("alerts.create_stream", raw.create_stream),
         head_subject: check.subject("alerts.head_subject", raw.head_subject),
+        ack_prefix: check.subject("alerts.ack_prefix", raw.ack_prefix),
     }
 }
 
@@ -159,14 +173,20 @@ fn apart(check: &mut Check<'_>, config: &Config) {
         }
     }
     let within = |a: &str, b: &str| a == b || a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
-    let subjects = [
-        ("events.subject_prefix", &config.events.subject_prefix),
-        ("events.rejected_prefix", &config.events.rejected_prefix),
-        ("alerts.subject_prefix", &config.alerts.subject_prefix),
-        ("alerts.head_subject", &config.alerts.head_subject),
+    let mut subjects = vec![
+        ("events.subject_prefix".to_owned(), &config.events.subject_prefix),
+        ("events.rejected_prefix".to_owned(), &config.events.rejected_prefix),
+        ("alerts.subject_prefix".to_owned(), &config.alerts.subject_prefix),
+        ("alerts.head_subject".to_owned(), &config.alerts.head_subject),
+        ("alerts.ack_prefix".to_owned(), &config.alerts.ack_prefix),
     ];
+    let ours = subjects.len();
+    for (index, receiver) in config.receivers.iter().enumerate().filter(|(_, r)| !r.subject.is_empty()) {
+        subjects.push((format!("receivers[{index}].subject"), &receiver.subject));
+    }
     for (index, (path, subject)) in subjects.iter().enumerate() {
-        for (other_path, other) in &subjects[..index] {
+        // Two receivers may share a subject.
+        for (other_path, other) in &subjects[..index.min(ours)] {
             if within(subject, other) || within(other, subject) {
                 check.fault(path, format!("`{subject}` overlaps with `{other}` of `{other_path}`"));
             }
@@ -175,7 +195,12 @@ fn apart(check: &mut Check<'_>, config: &Config) {
 }
 
 /// The one of `[webhook]`, where it has an address, and those of `[[webhooks]]`, which take from it what they leave out.
-fn webhooks(check: &mut Check<'_>, base: RawWebhook, list: Vec<RawWebhook>) -> Vec<WebhookConfig> {
+fn webhooks(
+    check: &mut Check<'_>,
+    base: RawWebhook,
+    list: Vec<RawWebhook>,
+    names: &mut BTreeSet<String>,
+) -> Vec<WebhookConfig> {
     let mut raws = Vec::new();
     for (index, raw) in list.into_iter().enumerate() {
         let raw = RawWebhook {
@@ -195,7 +220,6 @@ fn webhooks(check: &mut Check<'_>, base: RawWebhook, list: Vec<RawWebhook>) -> V
     } else if base.secret.is_some() || base.secret_file.is_some() || base.name.is_some() {
         check.fault("webhook.url", "missing, but a name or a secret is given for it");
     }
-    let mut names = BTreeSet::new();
     let mut webhooks = Vec::new();
     for (at, raw) in raws {
         let webhook = webhook(check, &at, raw);
@@ -219,24 +243,10 @@ fn webhook(check: &mut Check<'_>, at: &str, raw: RawWebhook) -> WebhookConfig {
         check.fault(&path("url"), "no address of the web; write `https://host/path`");
     }
     let secret = check.secret(&path("secret"), raw.secret, raw.secret_file);
-    if let Some(text) = secret.as_ref().map(SecretText::expose).filter(|text| !text.is_empty())
-        && !text.strip_prefix("whsec_").and_then(base64_bytes).is_some_and(|n| WEBHOOK_SECRET_BYTES.contains(&n))
-    {
-        check.fault(&path("secret"), "no signing secret; write `whsec_` and 24 to 64 bytes in base64");
-    }
-    let severity = raw.min_severity.unwrap_or_default();
-    let min_severity = Severity::ALL.into_iter().find(|s| s.as_str() == severity).unwrap_or_else(|| {
-        let message = format!("`{severity}` is no severity; write `info`, `low`, `medium`, `high` or `critical`");
-        check.fault(&path("min_severity"), message);
-        Severity::Medium
-    });
+    signing_secret(check, &path("secret"), secret.as_ref());
+    let min_severity = severity(check, &path("min_severity"), raw.min_severity.as_deref());
     let least = Duration::from_millis(100);
-    let backoff_min = check.span(&path("backoff_min"), raw.backoff_min.as_ref(), least..=DAY);
-    let backoff_max = check.span(&path("backoff_max"), raw.backoff_max.as_ref(), least..=DAY);
-    if backoff_min > backoff_max {
-        let (short, long) = (duration::show(backoff_max), duration::show(backoff_min));
-        check.fault(&path("backoff_max"), format!("{short} is shorter than `backoff_min`, {long}"));
-    }
+    let (backoff_min, backoff_max) = backoff(check, at, raw.backoff_min.as_ref(), raw.backoff_max.as_ref());
     WebhookConfig {
         name,
         url,
@@ -247,6 +257,47 @@ fn webhook(check: &mut Check<'_>, at: &str, raw: RawWebhook) -> WebhookConfig {
         backoff_min,
         backoff_max,
     }
+}
+
+/// A signing secret of Standard Webhooks.
+pub(super) fn signing_secret(check: &mut Check<'_>, path: &str, secret: Option<&SecretText>) {
+    if let Some(text) = secret.map(SecretText::expose).filter(|text| !text.is_empty())
+        && !text.strip_prefix("whsec_").and_then(base64_bytes).is_some_and(|n| WEBHOOK_SECRET_BYTES.contains(&n))
+    {
+        check.fault(path, "no signing secret; write `whsec_` and 24 to 64 bytes in base64");
+    }
+}
+
+/// The name of a severity.
+pub(super) fn severity(check: &mut Check<'_>, path: &str, name: Option<&str>) -> Severity {
+    let name = name.unwrap_or_default();
+    Severity::ALL.into_iter().find(|s| s.as_str() == name).unwrap_or_else(|| {
+        let message = format!("`{name}` is no severity; write `info`, `low`, `medium`, `high` or `critical`");
+        check.fault(path, message);
+        Severity::Medium
+    })
+}
+
+/// First and longest pause between attempts.
+pub(super) fn backoff(
+    check: &mut Check<'_>,
+    at: &str,
+    min: Option<&RawSpan>,
+    max: Option<&RawSpan>,
+) -> (Duration, Duration) {
+    let least = Duration::from_millis(100);
+    let min = check.span(&format!("{at}.backoff_min"), min, least..=DAY);
+    let max = check.span(&format!("{at}.backoff_max"), max, least..=DAY);
+    if min > max {
+        let (short, long) = (duration::show(max), duration::show(min));
+        check.fault(&format!("{at}.backoff_max"), format!("{short} is shorter than `backoff_min`, {long}"));
+    }
+    (min, max)
+}
+
+/// A length of time as the core has it.
+pub(super) fn span(duration: Duration) -> Span {
+    Span::from_micros(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// How many bytes a text in base64 stands for; `None` where it is none.
@@ -269,7 +320,6 @@ fn state(check: &mut Check<'_>, raw: RawState) -> Option<StateConfig> {
 }
 
 fn detection(check: &mut Check<'_>, baseline: &RawBaseline, raw: RawDetection, limits: &RawLimits) -> Settings {
-    let span = |duration: Duration| Span::from_micros(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
     let days = check.whole("baseline.days", baseline.days, 14..=30);
     let mature_days = check.whole("baseline.mature_days", baseline.mature_days, 1..=30);
     if (1..=30).contains(&mature_days) && mature_days > days && (14..=30).contains(&days) {

@@ -9,8 +9,8 @@ use super::cluster::COHORT_NONE;
 use super::entitlement::Entitlements;
 use super::feature::{Session, Sighting};
 use super::normal::LastNormal;
-use super::policy::Secrets;
 use super::policy::fraud::MoneyHistory;
+use super::policy::{Methods, Secrets};
 use crate::event::Text;
 use crate::stats::make_room;
 use crate::time::{Span, Timestamp};
@@ -59,6 +59,8 @@ pub(super) struct BotState {
     pub windows: ChangeWindows,
     /// Which secrets it reads, if any.
     pub secrets: Option<Box<Secrets>>,
+    /// How it signs in.
+    pub methods: Methods,
     /// What its transactions have been like; none for bots without any.
     pub money: Option<Box<MoneyHistory>>,
     /// What it may do and what it did, for a year and more.
@@ -130,6 +132,7 @@ impl BotState {
             sessions: Vec::new(),
             windows: ChangeWindows::default(),
             secrets: None,
+            methods: Methods::default(),
             money: None,
             entitlements: Box::default(),
             sighting: None,

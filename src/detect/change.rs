@@ -28,6 +28,19 @@ struct Windows {
     person: Option<(Timestamp, u64)>,
     /// Until when people may be at the bot's account for an approved change.
     maintenance: Option<Timestamp>,
+    /// What was done to the bot that makes what it does next suspicious.
+    suspect: Option<Box<Suspect>>,
+}
+
+/// A suspicious act on a bot, in whose light the next days are seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Suspect {
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// What it was, as a sentence without its subject.
+    pub what: Text,
+    /// The story that it belongs to.
+    pub incident: Text,
 }
 
 /// What is excused for one session.
@@ -127,9 +140,24 @@ impl ChangeWindows {
         self.until(|windows| windows.maintenance) >= Some(at)
     }
 
+    /// Notes a suspicious act. A later one takes the place of an earlier one and stays in its story.
+    pub(super) fn suspect(&mut self, act: Suspect) {
+        let story = self.suspicion(act.since).map(|before| before.incident.clone());
+        let act = Suspect { incident: story.unwrap_or(act.incident), ..act };
+        self.0.get_or_insert_default().suspect = Some(Box::new(act));
+    }
+
+    /// The suspicious act that something at a time comes after.
+    pub(super) fn suspicion(&self, at: Timestamp) -> Option<&Suspect> {
+        let suspect = self.0.as_deref()?.suspect.as_deref()?;
+        (suspect.since..=suspect.until).contains(&at).then_some(suspect)
+    }
+
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, |_| size_of::<Windows>())
+        let suspect =
+            |windows: &Windows| windows.suspect.as_ref().map_or(0, |suspect| size_of::<Suspect>() + suspect.what.len());
+        self.0.as_deref().map_or(0, |windows| size_of::<Windows>() + suspect(windows))
     }
 
     fn until(&self, window: impl Fn(&Windows) -> Option<Timestamp>) -> Option<Timestamp> {
@@ -139,6 +167,9 @@ impl ChangeWindows {
 
 impl Windows {
     fn note(&mut self, event: &Event, profile: &ChangeProfile) {
+        if self.suspect.as_ref().is_some_and(|suspect| suspect.until < event.ts) {
+            self.suspect = None;
+        }
         let until = Some(event.ts + Span::from_days(i64::from(profile.window_days)));
         match &event.kind {
             Kind::Grant(grant) if event.ticket().is_some() => {

@@ -16,6 +16,7 @@ use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
 use super::hidden::{self, Hits};
+use super::operator::Operators;
 use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
 use super::settings::Settings;
@@ -94,6 +95,7 @@ pub struct Engine {
     /// Systems and roles by number, as all bots know them.
     pub(super) names: Vocabulary,
     pub(super) granters: Granters,
+    pub(super) operators: Operators,
     pub(super) book: AlertBook,
     pub(super) budget: Budget,
     /// What the suppressions of the settings have hidden, in their order.
@@ -124,6 +126,7 @@ impl Engine {
             ledgers: fraud::Ledgers::default(),
             names: Vocabulary::default(),
             granters: Granters::default(),
+            operators: Operators::default(),
             book: AlertBook::default(),
             budget: Budget::default(),
             stats: Stats::default(),
@@ -132,15 +135,20 @@ impl Engine {
 
     /// Takes one event in: scores it, then learns from it.
     pub fn observe(&mut self, event: Event, output: &mut Output) {
+        self.observe_ref(&event, output);
+    }
+
+    /// As [`observe`](Self::observe), for whoever keeps the event: it is copied only where it must be held.
+    pub fn observe_ref(&mut self, event: &Event, output: &mut Output) {
         match self.frontier.admit(event.ts, self.settings.jump_max) {
             Passage::Pass(refused) => {
                 for held in refused {
-                    self.refuse(held, RejectReason::Future, output);
+                    self.refuse(&held, RejectReason::Future, output);
                 }
                 self.take(event, output);
             }
             Passage::Ahead => {
-                let released = self.frontier.hold(event);
+                let released = self.frontier.hold(event.clone());
                 self.take_held(released, output);
             }
         }
@@ -188,7 +196,8 @@ impl Engine {
             + self.logs.heap_bytes()
             + self.ledgers.heap_bytes()
             + self.names.heap_bytes()
-            + self.granters.heap_bytes();
+            + self.granters.heap_bytes()
+            + self.operators.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
         hidden::figures(self, &mut stats);
@@ -217,13 +226,13 @@ impl Engine {
     fn take_held(&mut self, events: Vec<Event>, output: &mut Output) {
         for event in events {
             self.frontier.advance(event.ts);
-            self.take(event, output);
+            self.take(&event, output);
         }
     }
 
-    fn take(&mut self, event: Event, output: &mut Output) {
+    fn take(&mut self, event: &Event, output: &mut Output) {
         self.fire(output);
-        let Some(at) = self.locate(&event) else {
+        let Some(at) = self.locate(event) else {
             self.stats.limited += 1;
             self.refuse(event, RejectReason::BotLimit, output);
             return;
@@ -241,7 +250,7 @@ impl Engine {
         }
         if event.ts + lateness < watermark {
             self.stats.late += 1;
-            rules::log(self, &event, Arrival::NumberOnly, output);
+            rules::log(self, event, Arrival::NumberOnly, output);
             return;
         }
         self.stats.accepted += 1;
@@ -253,14 +262,13 @@ impl Engine {
         let announced = bot.windows.new_level(event.ts);
         let closed = bot.baseline.roll(day, self.settings.baseline_days, burn_in, announced);
         if let Some(closed) = closed {
-            judge::day(self, at, &event, &closed, output);
+            judge::day(self, at, event, &closed, output);
         }
         self.roll_fleet(event.ts, output);
-        rules::log(self, &event, Arrival::Sound, output);
-        let broke = rules::event(self, at, &event, output);
-        self.bots[at as usize].windows.note(&event, &self.profile.change);
+        rules::log(self, event, Arrival::Sound, output);
+        let broke = rules::event(self, at, event, output);
         if !event.by_person() {
-            self.follow(at, &event, broke, output);
+            self.follow(at, event, broke, output);
         }
     }
 
@@ -375,11 +383,11 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, event: Event, reason: RejectReason, output: &mut Output) {
+    fn refuse(&mut self, event: &Event, reason: RejectReason, output: &mut Output) {
         self.stats.rejected += 1;
-        rules::log(self, &event, Arrival::NumberOnly, output);
+        rules::log(self, event, Arrival::NumberOnly, output);
         let reject = Reject::new(reason, format!("event `{}` of `{}` at {}", event.id, event.bot, event.ts));
-        output.rejected.push((event, reject));
+        output.rejected.push((event.clone(), reject));
     }
 
     /// The number of a bot.
@@ -480,7 +488,7 @@ fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool 
     }
     let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
-    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.devices.knows(device));
+    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.knows_device(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
     let number = endpoint.map(|name| baseline.graph.number(name));
     let new_pair = match (&event.role, number) {

@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::entitlement::{Held, ROLE_NONE};
 use super::policy::standing::is_admin;
 use crate::alert::{Dimension, Severity};
-use crate::registry::Registry;
+use crate::registry::{BotRecord, Registry};
 use crate::time::{Span, Timestamp};
 
 /// How well a bot is known.
@@ -128,6 +128,12 @@ pub struct FindingFacts {
 }
 
 impl Engine {
+    /// What the registry in use says of a bot.
+    #[must_use]
+    pub fn record_of(&self, tenant: &str, bot: &str) -> Option<&BotRecord> {
+        self.registry.get(tenant, bot)
+    }
+
     /// The facts of all bots, in order of tenant and name.
     #[must_use]
     pub fn facts(&self) -> Vec<BotFacts> {

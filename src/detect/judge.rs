@@ -14,7 +14,7 @@ use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, BY_SESSION, Context, Judgment, Why};
 use super::silence::{Found, Others};
 use super::tenure;
-use crate::alert::{Alert, BaselineNote, Finding, Severity, Status, Whom};
+use crate::alert::{Alert, BaselineNote, Finding, Reason, Severity, Status, Whom};
 use crate::event::{Event, Transaction};
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -104,9 +104,18 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
     let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
     let by_default = breach.severity;
     let Some(breach) = hidden::ruled(engine, hidden::whom(engine, at), breach, ts) else { return Word::Off };
-    let hides = hidden::until(engine, at, std::slice::from_ref(&breach.reason), event.host.as_slice(), ts).is_some();
     let today = engine.bots[at as usize].baseline.today;
+    let after = after(engine, at, ts);
     let pages = breach.severity.pages();
+    let mut reasons = vec![breach.reason];
+    reasons.extend(breach.also);
+    let mut title = format!("Bot `{}` {}", engine.bots[at as usize].bot, breach.phrase);
+    let suspected = after.is_some();
+    if let Some((reason, phrase)) = after {
+        title += &phrase;
+        reasons.push(reason);
+    }
+    let hides = hidden::until(engine, at, &reasons, event.host.as_slice(), ts).is_some();
     let bot = &mut engine.bots[at as usize];
     let news = !pages || bot.tell(&[breach.key], today, u16::MAX, hides).1;
     // What would page at each event is said once a day where it may not.
@@ -114,8 +123,9 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         return Word::Said;
     }
     let severity = if news { breach.severity } else { Severity::Low };
+    // After a suspicious act a page is a step worse.
+    let severity = if severity.pages() && suspected { severity.worse() } else { severity };
     let bot = &engine.bots[at as usize];
-    let reasons = vec![breach.reason];
     let events: Vec<_> = std::iter::once(&event.id).chain(&breach.evidence).map(ToString::to_string).collect();
     let finding = Finding {
         tenant: bot.tenant.to_string(),
@@ -126,7 +136,7 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         severity,
         score: breach.score,
         p_value: None,
-        title: format!("Bot `{}` {}", bot.bot, breach.phrase),
+        title,
         tags: engine.tags.of(&reasons),
         reasons,
         event_count: events.len() as u64,
@@ -135,6 +145,7 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         context: context::of_event(engine, at, event),
         hosts: hidden::names(&event.host),
         suppressed: None,
+        incident: None,
     };
     raise(engine, finding, ts, output);
     if hides { Word::Hidden } else { Word::Said }
@@ -237,6 +248,7 @@ pub(super) fn about(engine: &Engine, at: u32, account: explain::Account) -> Find
         context: None,
         hosts: Vec::new(),
         suppressed: None,
+        incident: None,
     }
 }
 
@@ -291,6 +303,7 @@ pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
         context: None,
         hosts: Vec::new(),
         suppressed: None,
+        incident: None,
     };
     raise(engine, finding, found.ts, output);
 }
@@ -315,7 +328,12 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
         excuses: bot.windows.excuses(session.opened, start, &session.hosts, &engine.profile.change),
         granted: bot.windows.granted(),
     };
-    (score::judge(&bot.baseline, session, &context), start)
+    let mut judgment = score::judge(&bot.baseline, session, &context);
+    // What is not worth a word by itself is no oddity, whatever was done to the bot before.
+    if bot.windows.suspicion(session.newest).is_some() && verdict(engine, &judgment).is_some() {
+        judgment.daily_rate /= engine.profile.operator.suspect_factor;
+    }
+    (judgment, start)
 }
 
 fn verdict(engine: &Engine, judgment: &Judgment) -> Option<Severity> {
@@ -349,7 +367,11 @@ fn tell(
     };
     let bot = &engine.bots[at as usize];
     let subject = Subject { baseline: &bot.baseline, session, start, others, owner: owner.as_deref() };
-    let account = explain::explain(judgment, &subject);
+    let mut account = explain::explain(judgment, &subject);
+    if let Some((reason, phrase)) = after(engine, at, session.newest) {
+        account.reasons.push(reason);
+        account.phrase += &phrase;
+    }
     let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
     let hidden = hidden::until(engine, at, &account.reasons, &session.hosts, session.newest);
     // The page that a suppression hid is owed behind its end, as long as there is a word to say.
@@ -391,12 +413,22 @@ fn tell(
         context: context::of_session(engine, at, session, closed),
         hosts: hidden::names(&session.hosts),
         suppressed: None,
+        incident: None,
     };
     raise(engine, finding, session.newest, output);
     (known, hidden)
 }
 
+/// The suspicious act that something comes after, as a reason and as the end of a sentence.
+fn after(engine: &Engine, at: u32, ts: Timestamp) -> Option<(Reason, String)> {
+    let act = engine.bots[at as usize].windows.suspicion(ts)?;
+    Some(explain::after(&act.what, ts - act.since, engine.profile.operator.suspect_factor))
+}
+
 pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, output: &mut Output) {
+    let number = finding.bot.as_deref().and_then(|bot| engine.number(&finding.tenant, bot));
+    let act = number.and_then(|at| engine.bots[at as usize].windows.suspicion(ts));
+    finding.incident = act.map(|act| act.incident.to_string()).filter(|story| !story.is_empty());
     let watermark = engine.frontier.watermark().unwrap_or(ts);
     let suppression = hidden::hide(engine, &mut finding);
     let alerts = engine.book.raise(finding, watermark, engine.settings.incident_quiet);

@@ -4,6 +4,7 @@
 //! [`feature`] (its session) → [`score`] against the [`baseline`] → [`decide`] → [`explain`] → the alert book. The
 //! baseline learns from a session only after it was judged, and as much as the verdict allows.
 
+mod acts;
 mod baseline;
 mod bot;
 mod budget;
@@ -21,6 +22,7 @@ mod frontier;
 mod hidden;
 mod judge;
 mod normal;
+mod operator;
 mod peers;
 mod policy;
 pub mod profile;

@@ -1,5 +1,9 @@
 //! The detection profile as the scorers use it; `models/profile.toml` documents each constant.
 
+mod operator;
+
+pub use operator::OperatorProfile;
+
 use serde::Deserialize;
 
 use crate::alert::Severity;
@@ -41,6 +45,8 @@ pub struct Profile {
     pub fraud: FraudProfile,
     /// Roles and work over a year.
     pub entitlement: EntitlementProfile,
+    /// Whoever administers bots.
+    pub operator: OperatorProfile,
     /// Bots and their registry.
     pub lifecycle: LifecycleProfile,
     /// Bounds on memory.

@@ -4,19 +4,31 @@
 
 use super::engine::{Engine, Output};
 use super::hidden::Word;
-use super::policy::{self, Arrival, Breach, Read};
-use super::{judge, tenure};
+use super::policy::{self, Arrival, Breach, Read, Signing};
+use super::{acts, judge, tenure};
 use crate::alert::Whom;
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
-/// Holds an event against the rules about bots; whether it broke one.
+/// Holds an event against the rules about bots, and notes what it announces; whether it broke one.
 pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) -> bool {
+    let deed = acts::read(engine, at, event);
     let bot = &engine.bots[at as usize];
-    let breaches = policy::check(event, engine.record(at), &bot.windows, &engine.profile.privilege);
+    let reading = deed.as_ref().map(|deed| &deed.reading);
+    let mut breaches = policy::check(event, engine.record(at), &bot.windows, reading, &engine.profile);
+    let suspicion = acts::suspicion(event, &breaches, reading, &engine.profile.operator);
+    if let Some(deed) = deed {
+        acts::learn(engine, at, &deed, &mut breaches);
+    }
     let mut broke = false;
-    for breach in breaches.into_iter().chain(secret(engine, at, event)) {
+    let found =
+        if matches!(event.kind, Kind::Login(_)) { sign_in(engine, at, event) } else { secret(engine, at, event) };
+    for breach in breaches.into_iter().chain(found) {
         broke |= judge::rule(engine, at, event, breach, output) != Word::Off;
+    }
+    match suspicion {
+        Some(what) => acts::suspect(engine, at, event, &what),
+        None => engine.bots[at as usize].windows.note(event, &engine.profile.change),
     }
     if matches!(event.kind, Kind::Grant(_)) {
         tenure::grant(engine, at, event, output);
@@ -25,6 +37,18 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
         broke |= judge::transaction(engine, at, event, transaction, output);
     }
     broke
+}
+
+/// Holds a sign-in against those before.
+fn sign_in(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
+    let bot = &mut engine.bots[at as usize];
+    let signing = Signing {
+        today: bot.baseline.today,
+        mature_days: engine.settings.mature_days,
+        adopt_days: engine.profile.learn.adopt_days,
+        announced: bot.windows.new_secrets(event.ts),
+    };
+    bot.methods.sign_in(event, signing)
 }
 
 /// Holds the read of a secret against those that the bot reads.

@@ -12,6 +12,7 @@ use super::entitlement::{Granters, Vocabulary};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::hidden::{self, Hits};
+use super::operator::Operators;
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;
@@ -34,6 +35,7 @@ struct StateRef<'a> {
     ledgers: &'a Ledgers,
     names: &'a Vocabulary,
     granters: &'a Granters,
+    operators: &'a Operators,
     book: &'a AlertBook,
     budget: Budget,
     hidden: &'a [Hits],
@@ -50,6 +52,7 @@ struct State {
     ledgers: Ledgers,
     names: Vocabulary,
     granters: Granters,
+    operators: Operators,
     book: AlertBook,
     budget: Budget,
     hidden: Vec<Hits>,
@@ -72,6 +75,7 @@ impl Engine {
             ledgers: &self.ledgers,
             names: &self.names,
             granters: &self.granters,
+            operators: &self.operators,
             book: &self.book,
             budget: self.budget,
             hidden: &self.hidden,
@@ -98,6 +102,7 @@ impl Engine {
         engine.ledgers = state.ledgers;
         engine.names = state.names.rebuilt();
         engine.granters = state.granters;
+        engine.operators = state.operators;
         engine.book = state.book;
         engine.budget = state.budget;
         engine.hidden = hidden::hits(&engine.settings.suppressions, &state.hidden);

@@ -1,8 +1,10 @@
 //! The engine as a whole: what it finds, what it leaves alone, and the laws that hold whatever the input.
 
+mod acts;
 mod budget;
 mod context;
 mod money;
+mod people;
 mod presence;
 
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 //! [`App::start`] does what can fail for good: files, the lock, the snapshot, the first connection. What may just need
 //! time, as a broker that comes up after us, happens behind it and shows in [`HealthState::readiness`]. The stop goes
 //! the way of the data: the source stops fetching, the engine works off what it has, settling publishes, drains the
-//! webhooks and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
+//! receivers' queues and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
 
 use std::time::Duration;
 
@@ -15,15 +15,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::log::{AlertLog, LogParams};
+use super::clock::Clock;
+use super::geo::GeoDatabase;
 use super::health::HealthState;
 use super::metrics::{
-    EngineMetrics, LogMetrics, NotifyMetrics, RegistryMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
+    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
 };
 use super::nats::connect::connect;
+use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use super::notify::nats::NatsNotifier;
-use super::notify::webhook::Webhooks;
 use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
+use super::pipeline::decode::Decoder;
 use super::pipeline::score::{Scorer, ScorerSettings};
 use super::pipeline::settle::Settler;
 use super::registry::{Follower, Origin};
@@ -40,7 +43,7 @@ use crate::registry::Registry;
 /// snapshot off.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time within the stop after which publishing is given up. What remains must hold the webhooks' share and the last
+/// Time within the stop after which publishing is given up. What remains must hold the receivers' share and the last
 /// snapshot; less than this would give up on a broker that only restarts.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -78,30 +81,43 @@ impl App {
                 .context("the snapshot cannot be used; move the state directory away to start afresh")?,
             None => Engine::new(config.detection.clone(), bots),
         };
-        let Checkpoint { position, outbox, log, .. } = checkpoint.unwrap_or_default();
+        let Checkpoint { position, outbox, told, log, .. } = checkpoint.unwrap_or_default();
         let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
         let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
-        let webhooks = Webhooks::start(&config.webhooks, outbox, &WebhookMetrics::new(registry)?)?;
+        let (receiver_metrics, owed) = (ReceiverMetrics::new(registry)?, Owed { outbox, told });
         let notify_metrics = NotifyMetrics::new(registry)?;
         // All of them before the first wait, so that a start that takes long shows in full.
         let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
         let source_metrics = SourceMetrics::new(registry)?;
+        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+        let geo_metrics = GeoMetrics::new(registry)?;
+        if let Some(geo) = &geo {
+            tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+        }
+        let geo = geo.map(|geo| geo.measured(geo_metrics));
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
+        let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
         let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
-        let settings = ScorerSettings {
+        let decoder = Decoder {
             limits: config.limits,
+            subject_prefix: config.events.subject_prefix.clone(),
+            metrics: engine_metrics.clone(),
+            geo,
+        };
+        let settings = ScorerSettings {
             subject_prefix: config.events.subject_prefix.clone(),
             snapshot_every: config.state.as_ref().map(|state| state.snapshot_every),
         };
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
         let parts = Parts {
+            decoder,
             scorer: Scorer::new(engine, position, settings, engine_metrics),
             settler: Settler {
                 client: client.clone(),
                 notifier,
-                webhooks,
+                dispatch,
                 log,
                 store,
                 notify_metrics,
@@ -201,11 +217,30 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
     Ok(log)
 }
 
+fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a> {
+    let clock = Clock::system();
+    for silence in config.silences.iter().filter(|silence| silence.until <= clock.now()) {
+        tracing::info!(silence = silence.name, until = %silence.until, "a silence is over and can go");
+    }
+    DispatchParams {
+        webhooks: &config.webhooks,
+        receivers: &config.receivers,
+        routing: config.routing.clone(),
+        silences: config.silences.clone(),
+        nats: Some(client.clone()),
+        ack_prefix: config.alerts.ack_prefix.clone(),
+        dir: config.state.as_ref().map(|state| state.dir.as_path()),
+        clock,
+        lookup: None,
+    }
+}
+
 fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
     ended.context("the work was cut off")?
 }
 
 struct Parts {
+    decoder: Decoder,
     scorer: Scorer,
     settler: Settler,
     opening: Opening,
@@ -228,7 +263,7 @@ enum Source {
 
 impl Parts {
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
-        let Self { scorer, settler, opening, mut follower } = self;
+        let Self { decoder, scorer, settler, opening, mut follower } = self;
         let Some((source, origin)) = opening.open(&settler.notifier, &stop).await? else {
             return Ok(());
         };
@@ -242,7 +277,14 @@ impl Parts {
             tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
         }
         let (work, done) = mpsc::channel(BATCHES_QUEUED);
-        std::thread::Builder::new().name("humdrum-engine".to_owned()).spawn(move || scorer.run(fed, &work))?;
+        let (decoded, events) = mpsc::channel(BATCHES_QUEUED);
+        let (spend, spent) = mpsc::channel(BATCHES_QUEUED);
+        std::thread::Builder::new()
+            .name("humdrum-decoder".to_owned())
+            .spawn(move || decoder.run(fed, &decoded, spent))?;
+        std::thread::Builder::new()
+            .name("humdrum-engine".to_owned())
+            .spawn(move || scorer.run(events, &spend, &work))?;
         // The source ends at the stop, or when settling has ended and nobody takes its feed any more.
         let ended = watching.clone();
         let source = tokio::spawn(async move {

@@ -1,11 +1,15 @@
 //! The only file that asks for the time.
 //!
-//! Everything that is judged runs on event time; the clocks here serve timeouts, figures about ourselves and the
-//! signatures of webhooks. The monotonic clock is the one of tokio, so that tests can stop it.
+//! Everything that is judged runs on event time; the clocks here serve timeouts, figures about ourselves, the signatures
+//! of webhooks, and when somebody is told again of an alert. The monotonic clock is the one of tokio, so that tests can stop
+//! it. Whoever waits for long is handed a [`Clock`], which tests move by hand.
 
+use std::time::Duration;
+
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// The wall clock. A clock before 1970 reads as 1970.
 #[must_use]
@@ -19,4 +23,74 @@ pub fn wall() -> Timestamp {
 #[must_use]
 pub fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// A wall clock that can be waited on: the machine's, or one that somebody moves.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<watch::Receiver<Timestamp>>);
+
+/// What moves a clock.
+#[derive(Debug)]
+pub struct Hand(watch::Sender<Timestamp>);
+
+impl Clock {
+    /// The machine's.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// One that stands still until it is moved.
+    #[must_use]
+    pub fn held(at: Timestamp) -> (Self, Hand) {
+        let (hand, clock) = watch::channel(at);
+        (Self(Some(clock)), Hand(hand))
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.as_ref().map_or_else(wall, |clock| *clock.borrow())
+    }
+
+    /// Waits for so long. The machine's clock may be set meanwhile; that makes no wait longer or shorter.
+    pub async fn wait(&self, span: Duration) {
+        let Some(mut clock) = self.0.clone() else { return tokio::time::sleep(span).await };
+        let until = self.now() + Span::from_micros(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
+        if clock.wait_for(|now| until <= *now).await.is_err() {
+            // Nobody is left to move it.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until an instant, however far away.
+    pub async fn wait_until(&self, at: Timestamp) {
+        let micros = u64::try_from((at - self.now()).as_micros()).unwrap_or(0);
+        self.wait(Duration::from_micros(micros)).await;
+    }
+}
+
+impl Hand {
+    /// Moves the clock on; whoever waited for no longer than that goes on.
+    pub fn advance(&self, span: Duration) {
+        let span = Span::from_micros(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
+        self.0.send_modify(|now| *now = *now + span);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_held_clock_goes_when_it_is_moved() {
+        let (clock, hand) = Clock::held(Timestamp::from_micros(5));
+        let mut wait = Box::pin(clock.wait(Duration::from_micros(10)));
+        hand.advance(Duration::from_micros(9));
+        assert!(futures_util::poll!(&mut wait).is_pending());
+        hand.advance(Duration::from_micros(10));
+        wait.await;
+        clock.wait_until(Timestamp::from_micros(3)).await;
+        assert_eq!(clock.now(), Timestamp::from_micros(24));
+    }
 }

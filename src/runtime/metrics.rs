@@ -4,11 +4,15 @@
 //! a fleet of a million bots costs the metrics store no more than one of ten. Children are looked up once, here, since
 //! a look-up by label hashes its labels each time.
 
+mod receivers;
+
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::alert::{Alert, Dimension, Severity, Standing, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
+
+pub use receivers::{Attempt, DeadReason, OutletMetrics, ReceiverMetrics};
 
 /// Buckets of the time from the broker's stamp to the published alert, in seconds.
 const ALERT_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -43,7 +47,7 @@ pub struct EngineMetrics {
     sessions_open: IntGauge,
     /// Event time so far, in seconds since 1970.
     pub event_time: Gauge,
-    /// Time to decode and score one event; one in a hundred is measured.
+    /// Time to score one decoded event; one in a hundred is measured.
     pub scoring: Histogram,
 }
 
@@ -102,7 +106,7 @@ impl EngineMetrics {
             scoring: histogram(
                 registry,
                 "humdrum_scoring_seconds",
-                "Time to decode and score one event; one in a hundred is measured.",
+                "Time to score one decoded event; one in a hundred is measured.",
                 &SCORING_SECONDS,
             )?,
         })
@@ -204,6 +208,38 @@ impl SourceMetrics {
             reopened: counter(registry, "humdrum_source_reopened_total", "Times that the source was opened anew.")?,
             lost: counter(registry, "humdrum_source_lost_total", "Messages that expired before they were read.")?,
             connected: gauge(registry, "humdrum_nats_connected", "1 while NATS is connected.")?,
+        })
+    }
+}
+
+/// Figures of the geography file.
+#[derive(Clone, Debug)]
+pub struct GeoMetrics {
+    /// When the file was built, in seconds since 1970; 0 without one.
+    pub build: Gauge,
+    /// Addresses that have a place.
+    pub found: IntCounter,
+    /// Addresses that are in no record, as all private ones.
+    pub unknown: IntCounter,
+    /// Addresses whose record cannot be read.
+    pub failed: IntCounter,
+}
+
+impl GeoMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let (name, help) = ("humdrum_geo_lookups_total", "Addresses looked up in the geography file.");
+        let lookups = counters(registry, name, help, &["outcome"])?;
+        let name = "humdrum_geo_database_build_timestamp_seconds";
+        let help = "When the geography file was built, since 1970; 0 without one.";
+        Ok(Self {
+            build: float_gauge(registry, name, help)?,
+            found: lookups.with_label_values(&["found"]),
+            unknown: lookups.with_label_values(&["unknown"]),
+            failed: lookups.with_label_values(&["failed"]),
         })
     }
 }

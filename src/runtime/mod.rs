@@ -9,6 +9,7 @@ pub mod app;
 pub mod audit;
 pub mod cli;
 pub mod clock;
+pub mod geo;
 pub mod health;
 pub mod http;
 pub mod metrics;

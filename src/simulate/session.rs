@@ -62,7 +62,12 @@ pub(crate) enum Act {
     /// Some of the calls under another role.
     Role(Text),
     /// A person works with the account, perhaps from a machine of their own.
-    Person { host: Option<Box<Host>>, strange: Vec<Step> },
+    Person {
+        host: Option<Box<Host>>,
+        strange: Vec<Step>,
+        /// Whether they hold the bot's token and need not sign in.
+        token: bool,
+    },
     /// These transactions in the midst of the rest, so many seconds apart.
     Money(Vec<Transaction>, f64),
     /// Most calls fail and are tried again.
@@ -135,11 +140,11 @@ pub(crate) fn render(plan: &Plan, story: &Story, seed: u64, planned: &Planned) -
     }
     match &planned.act {
         Act::From(other) => host = (**other).clone(),
-        Act::Person { host: other, strange } => {
+        Act::Person { host: other, strange, token } => {
             if let Some(other) = other {
                 host = (**other).clone();
             }
-            return Tape::new(plan, planned, host, rng, planned.mark).person(strange);
+            return Tape::new(plan, planned, host, rng, planned.mark).person(strange, *token);
         }
         _ => {}
     }

@@ -124,11 +124,13 @@ impl<'a> Tape<'a> {
         event
     }
 
-    /// Somebody signs in with the bot's account and looks around at the speed of a person.
-    pub(crate) fn person(mut self, strange: &[Step]) -> Vec<Raw> {
-        let login = Login { method: Some("password".into()), interactive: Some(true), mfa: Some(false) };
-        let event = self.event(Kind::Login(login));
-        self.push(event, Mark::None, 12.0);
+    /// Somebody signs in with the bot's account, or has its token, and looks around at the speed of a person.
+    pub(crate) fn person(mut self, strange: &[Step], token: bool) -> Vec<Raw> {
+        if !token {
+            let login = Login { method: Some("password".into()), interactive: Some(true), mfa: Some(false) };
+            let event = self.event(Kind::Login(login));
+            self.push(event, Mark::None, 12.0);
+        }
         let known: Vec<&Step> = self.plan.workflow.steps().collect();
         for _ in 0..count(&mut self.rng, 8, 30) {
             let foreign = !strange.is_empty() && happens(&mut self.rng, 0.3);

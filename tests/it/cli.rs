@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::files::{read, write};
+use crate::support::files::{read, repository, write};
 
 const EVENT: &str = r#"{"id":"1","ts":"2026-05-04T06:00:00Z","bot":"b","type":"call","operation":"GET /"}"#;
 
@@ -66,6 +66,35 @@ fn check_says_ok_or_every_fault() {
     let (status, _, err) = run(folder.path(), &["check", "--config", "gone.toml"]);
     assert_eq!(status, Some(2));
     assert!(err.contains("gone.toml cannot be read"), "{err}");
+}
+
+#[test]
+fn check_says_who_is_told() {
+    let folder = folder();
+    let (status, out, _) = run(folder.path(), &["check"]);
+    assert_eq!(status, Some(0));
+    assert!(out.contains("  receivers none\n") && out.contains("  silences  0\n"), "{out}");
+    let settings = read(&repository("fixtures/config/good/receivers.toml"));
+    write(&folder.path().join("c.toml"), settings);
+    let (status, out, err) = run(folder.path(), &["check", "--config", "c.toml"]);
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(
+        out.contains("  receivers pager (pagerduty), desk (slack), board (teams), prometheus (alertmanager)"),
+        "{out}"
+    );
+    assert!(out.contains("  routes    2, else to pager\n  silences  1\n") && !out.contains("secret"), "{out}");
+}
+
+#[test]
+fn check_takes_the_receivers_of_the_readme() {
+    let (folder, readme) = (folder(), read(&repository("README.md")));
+    let block = readme.split("```toml\n").find(|block| block.starts_with("[[receivers]]")).expect("is there");
+    let block = block.split("```").next().expect("ends").replace("/run/secrets/", "");
+    write(&folder.path().join("c.toml"), block);
+    write(&folder.path().join("pagerduty"), "0123456789abcdef0123456789abcdef\n");
+    write(&folder.path().join("slack"), "https://hooks.slack.com/services/secret\n");
+    let (status, out, err) = run(folder.path(), &["check", "--config", "c.toml"]);
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
 }
 
 #[test]

@@ -55,3 +55,14 @@ fn good_files_are_taken() {
 fn bad_files_are_told_what_is_wrong() {
     check("fixtures/config/bad", false);
 }
+
+#[test]
+fn the_settings_that_the_readme_shows_are_taken() {
+    let readme = read(&repository("README.md"));
+    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.iter().any(|block| block.contains("[[receivers]]") && block.contains("[[silences]]")));
+    for block in blocks {
+        let taken = config::load(Sources { file: Some(block), ..Sources::default() }, &|_| Ok(None));
+        assert!(taken.is_ok(), "{block}{}", taken.err().map(|faults| faults.to_string()).unwrap_or_default());
+    }
+}

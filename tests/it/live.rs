@@ -6,12 +6,13 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream;
 use futures_util::StreamExt;
-use humdrum::alert::Severity;
+use humdrum::alert::{Notice, Severity};
 use humdrum::config::{Config, SourceMode};
 use humdrum::detect::{Engine, Settings};
 use humdrum::runtime::app::App;
 use humdrum::runtime::store::Store;
 use humdrum::runtime::store::format::{Checkpoint, Undelivered};
+use humdrum::time::Timestamp;
 use prometheus::Registry;
 
 use crate::support::config::{alert, config, event, state, webhook};
@@ -284,7 +285,8 @@ async fn what_a_webhook_was_owed_is_delivered_after_the_restart() {
     let server = NatsServer::start().await;
     let dir = tempfile::tempdir().expect("a directory");
     let endpoint = Endpoint::start([]).await;
-    let owed = Undelivered { webhook: "pager".to_owned(), alert: alert("a1", 1, Severity::High) };
+    let notice = Notice::new(alert("a1", 1, Severity::High));
+    let owed = Undelivered { receiver: "pager".to_owned(), notice, since: Timestamp::MIN, attempts: 0 };
     let checkpoint = Checkpoint { outbox: vec![owed], engine: blank_engine(), ..Checkpoint::default() };
     Store::open(dir.path(), 2).expect("opens").save(&checkpoint).expect("saves");
     let mut config = keeping(&server, dir.path());

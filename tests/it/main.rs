@@ -3,23 +3,30 @@
 
 #![expect(clippy::expect_used, reason = "what a test expects and does not get ends it")]
 
+mod alertmanager;
 mod auth;
 mod cli;
 mod config;
 mod demo;
+mod escalation;
 mod explain;
+mod geo;
 mod grafana;
+mod guard;
 mod http;
 mod live;
 mod metrics;
 mod notify;
 mod page;
 mod quiet;
+mod receivers;
 mod registry;
 mod report;
 mod restart;
 mod scenarios;
+mod send_test;
 mod support;
 mod tidy;
 mod verify;
 mod webhook;
+mod wire;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use humdrum::runtime::metrics::{
-    EngineMetrics, LogMetrics, NotifyMetrics, RegistryMetrics, SourceMetrics, StoreMetrics, WebhookMetrics,
+    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
 };
 use prometheus::Registry;
 use prometheus::proto::{Metric, MetricFamily};
@@ -49,12 +49,15 @@ async fn prometheus_sees_what_was_published() {
         ("humdrum_webhook_attempts_total{webhook=\"on-call\",outcome=\"delivered\"}", 1),
         ("sum(humdrum_webhook_attempts_total)", 2),
         ("humdrum_webhook_queue", 0),
+        ("humdrum_receiver_attempts_total{receiver=\"chat\",outcome=\"delivered\"}", 1),
+        ("sum(humdrum_receiver_attempts_total)", 3),
+        ("humdrum_alerts_told", 1),
         ("sum(humdrum_bots)", 1),
         ("humdrum_consumer_lag_messages", 0),
     ] {
         site.prometheus.becomes(expression, wanted as f64).await;
     }
-    assert_eq!(site.webhook.requests().len(), 2);
+    assert_eq!((site.webhook.requests().len(), site.chat.requests().len()), (2, 1));
     for expression in ["humdrum_snapshot_bytes > 0", "time() - humdrum_snapshot_timestamp_seconds < 60"] {
         until(expression, || async { site.prometheus.value(expression).await.is_some() }).await;
     }
@@ -91,12 +94,14 @@ fn samples(text: &str) -> BTreeSet<String> {
 fn the_reference_lists_every_metric() {
     let registry = Registry::new();
     drop(EngineMetrics::new(&registry).expect("registers"));
+    drop(GeoMetrics::new(&registry).expect("registers"));
     drop(RegistryMetrics::new(&registry).expect("registers"));
     drop(SourceMetrics::new(&registry).expect("registers"));
     drop(NotifyMetrics::new(&registry).expect("registers"));
     drop(StoreMetrics::new(&registry).expect("registers"));
     drop(LogMetrics::new(&registry).expect("registers"));
-    drop(WebhookMetrics::new(&registry).expect("registers").endpoint("on-call"));
+    let receivers = ReceiverMetrics::new(&registry).expect("registers");
+    drop((receivers.webhook("on-call"), receivers.silence("migration")));
     let mut text = "# Metrics\n\n`/metrics` serves these. The number of series is fixed by the program and its \
         settings; no bot and no tenant is a label. All counters begin at 0 at the start, so that `rate()` sees the \
         first event.\n\n| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n"
@@ -116,7 +121,7 @@ fn labels(family: &MetricFamily) -> String {
     }
     let label = |(name, values): (&str, BTreeSet<&str>)| match name {
         "version" => format!("`{name}`"),
-        "webhook" => format!("`{name}` (its name in the settings)"),
+        "receiver" | "silence" | "webhook" => format!("`{name}` (its name in the settings)"),
         _ => format!("`{name}` ({})", values.into_iter().collect::<Vec<_>>().join(", ")),
     };
     labels.into_iter().map(label).collect::<Vec<_>>().join("; ")

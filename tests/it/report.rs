@@ -11,9 +11,9 @@ use humdrum::event::{Event, Grant, Kind, Outcome};
 use humdrum::registry::{BotRecord, Registry};
 use humdrum::report::privileges::{BotPrivileges, Verdict, Window};
 use humdrum::report::review::Review;
+use humdrum::report::{self, Estate};
 use humdrum::runtime::store::Store;
 use humdrum::runtime::store::format::Checkpoint;
-use humdrum::report::{self, Estate};
 use humdrum::simulate::{Fleet, FleetSpec, Wrongs};
 use serde_json::Value;
 
@@ -161,8 +161,7 @@ fn unused_roles_are_those_that_were_given_and_not_used_for_every_bot_of_fleets_u
             let registered = known.get(&bot.tenant, &bot.bot).map_or(&none, |record| &record.roles);
             let held = tape.granted.iter().filter(|(_, held)| **held).map(|(role, _)| role);
             let given: BTreeSet<&String> = held.chain(registered).collect();
-            let expected: BTreeSet<&String> =
-                given.into_iter().filter(|role| !tape.used.contains_key(*role)).collect();
+            let expected: BTreeSet<&String> = given.into_iter().filter(|role| !tape.used.contains_key(*role)).collect();
             let unused: BTreeSet<&String> =
                 bot.roles.iter().filter(|row| !row.exercised).map(|row| &row.role).collect();
             assert_eq!(unused, expected, "seed {seed}: {key:?}");

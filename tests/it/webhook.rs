@@ -1,19 +1,24 @@
 //! Delivery to real endpoints.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use humdrum::alert::{Alert, Severity};
-use humdrum::config::SecretText;
-use humdrum::runtime::metrics::WebhookMetrics;
+use humdrum::alert::{Alert, Severity, Whose};
+use humdrum::config::{SecretText, WebhookConfig};
+use humdrum::runtime::metrics::ReceiverMetrics;
+use humdrum::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use humdrum::runtime::notify::signature::SigningKey;
-use humdrum::runtime::notify::webhook::Webhooks;
 use prometheus::Registry;
 use tokio::time::Instant;
 
 use crate::support::config::{alert, webhook};
 use crate::support::webhook::{Answer, Endpoint};
 use crate::support::{figure, until};
+
+/// The sender of these webhooks.
+fn start(webhooks: &[WebhookConfig], owed: Owed, registry: &Registry) -> Dispatch {
+    let metrics = ReceiverMetrics::new(registry).expect("registers");
+    Dispatch::start(DispatchParams { webhooks, ..DispatchParams::default() }, owed, &metrics).expect("starts")
+}
 
 fn outcome(registry: &Registry, webhook: &str, outcome: &str) -> f64 {
     figure(registry, "humdrum_webhook_attempts_total", &[("webhook", webhook), ("outcome", outcome)])
@@ -41,13 +46,12 @@ async fn every_answer_has_its_rule() {
             // Longer than a busy machine takes over the answer that does come.
             config.timeout = Duration::from_secs(1);
         }
-        let metrics = WebhookMetrics::new(&registry).expect("registers");
-        let mut webhooks = Webhooks::start(&[config], Vec::new(), &metrics).expect("starts");
-        webhooks.offer(&Arc::new(alert("a1", 1, Severity::High)));
+        let mut webhooks = start(&[config], Owed::default(), &registry);
+        webhooks.offer(&alert("a1", 1, Severity::High), &Whose::default());
         until(name, || async { outcome(&registry, name, last) > 0.0 }).await;
         webhooks.drain(Instant::now() + Duration::from_secs(5)).await;
         assert_eq!(endpoint.requests().len(), requests, "{name}");
-        assert!(webhooks.outbox().is_empty(), "{name}");
+        assert!(webhooks.owed().outbox.is_empty(), "{name}");
     }
     assert!(redirected.requests().is_empty(), "redirects are never followed");
 }
@@ -59,12 +63,11 @@ async fn requests_are_signed_and_carry_the_alert() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let mut config = webhook("signed", endpoint.url());
     config.secret = Some(SecretText::new(secret.to_owned()));
-    let metrics = WebhookMetrics::new(&Registry::new()).expect("registers");
-    let mut webhooks = Webhooks::start(&[config], Vec::new(), &metrics).expect("starts");
+    let mut webhooks = start(&[config], Owed::default(), &Registry::new());
     let (first, second) = (alert("a1", 1, Severity::High), alert("a1", 2, Severity::Critical));
-    webhooks.offer(&Arc::new(alert("note", 1, Severity::Low)));
-    webhooks.offer(&Arc::new(first.clone()));
-    webhooks.offer(&Arc::new(second.clone()));
+    webhooks.offer(&alert("note", 1, Severity::Low), &Whose::default());
+    webhooks.offer(&first, &Whose::default());
+    webhooks.offer(&second, &Whose::default());
     webhooks.drain(Instant::now() + Duration::from_secs(10)).await;
     let requests = endpoint.requests();
     let got: Vec<Alert> = requests.iter().map(|r| serde_json::from_slice(&r.body).expect("an alert")).collect();
@@ -84,21 +87,19 @@ async fn a_hanging_endpoint_delays_no_other_and_what_it_owes_is_kept() {
     let (hanging, healthy) = (Endpoint::start(vec![Answer::Hang; 50]).await, Endpoint::start([]).await);
     let configs = [webhook("hanging", hanging.url()), webhook("healthy", healthy.url())];
     let registry = Registry::new();
-    let metrics = WebhookMetrics::new(&registry).expect("registers");
-    let mut webhooks = Webhooks::start(&configs, Vec::new(), &metrics).expect("starts");
+    let mut webhooks = start(&configs, Owed::default(), &registry);
     for n in 0..20 {
-        webhooks.offer(&Arc::new(alert(&format!("a{n}"), 1, Severity::High)));
+        webhooks.offer(&alert(&format!("a{n}"), 1, Severity::High), &Whose::default());
     }
     until("the healthy endpoint's alerts", || async { outcome(&registry, "healthy", "delivered") >= 20.0 }).await;
     webhooks.drain(Instant::now() + Duration::from_millis(50)).await;
-    let owed = webhooks.outbox();
-    assert_eq!(owed.len(), 20, "all of the hanging endpoint, none of the other");
-    assert!(owed.iter().all(|item| item.webhook == "hanging"));
+    let owed = webhooks.owed();
+    assert_eq!(owed.outbox.len(), 20, "all of the hanging endpoint, none of the other");
+    assert!(owed.outbox.iter().all(|item| item.receiver == "hanging"));
 
     let recovered = Endpoint::start([]).await;
-    let metrics = WebhookMetrics::new(&Registry::new()).expect("registers");
     let configs = [webhook("hanging", recovered.url())];
-    let mut webhooks = Webhooks::start(&configs, owed, &metrics).expect("starts");
+    let mut webhooks = start(&configs, owed, &Registry::new());
     webhooks.drain(Instant::now() + Duration::from_secs(10)).await;
     assert_eq!(recovered.requests().len(), 20);
 }

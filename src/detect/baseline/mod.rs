@@ -26,6 +26,7 @@ use crate::stats::forget;
 use crate::stats::levels::{DayKind, Levels, Rise};
 use crate::stats::novelty::Novelty;
 use crate::stats::presence::Presence;
+use crate::stats::rhythm::Rhythm;
 use crate::stats::week::WeekDensity;
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -47,9 +48,12 @@ pub(super) struct Baseline {
     pub week: WeekDensity,
     pub hosts: Novelty,
     pub networks: Novelty,
-    pub devices: Novelty,
+    /// Devices, where events tell.
+    pub devices: Option<Box<Novelty>>,
     pub roles: Novelty,
     pub graph: CallGraph,
+    /// How fast its sessions go.
+    pub rhythm: Rhythm,
     pub volumes: Volumes,
     /// What kinds of sessions there are, by volume.
     pub modes: Modes,
@@ -182,14 +186,14 @@ impl Baseline {
         let factor = forget(f64::from(passed), window);
         let oldest = day - window as i32;
         self.week.forget(factor);
-        for values in [&mut self.hosts, &mut self.networks, &mut self.devices, &mut self.roles] {
+        for values in [&mut self.hosts, &mut self.networks, &mut self.roles] {
             values.forget(factor, oldest);
         }
         self.graph.forget(factor, oldest);
         self.volumes.forget(factor);
         self.calibrators.forget(factor);
-        if let Some(places) = &mut self.places {
-            places.forget(factor, oldest);
+        for values in [&mut self.devices, &mut self.places].into_iter().flatten() {
+            values.forget(factor, oldest);
         }
         // Once a week, each bot on a day of its own.
         if (day + self.first_day.unwrap_or(day)).rem_euclid(7) < passed {
@@ -229,6 +233,11 @@ impl Baseline {
             usual(3),
             (self.graph.len() as f64).ln_1p(),
         ])
+    }
+
+    /// Whether a device is one of those that it ran on.
+    pub(super) fn knows_device(&self, device: &str) -> bool {
+        self.devices.as_ref().is_some_and(|devices| devices.knows(device))
     }
 
     /// Days of the calendar that are remembered: the window, and more where days at work are few.
@@ -306,26 +315,24 @@ impl Baseline {
         let (day, max) = (self.today, profile.novelty.values_max);
         self.week.learn(start, trust.time);
         let mut limited = 0;
-        for (values, seen) in [
-            (&mut self.hosts, &session.hosts),
-            (&mut self.networks, &session.networks),
-            (&mut self.devices, &session.devices),
-        ] {
+        for (values, seen) in [(&mut self.hosts, &session.hosts), (&mut self.networks, &session.networks)] {
             for name in seen {
                 limited += u64::from(values.learn(name, day, trust.source, max));
+            }
+        }
+        for (values, seen) in [(&mut self.devices, &session.devices), (&mut self.places, &session.places)] {
+            for name in seen {
+                limited += u64::from(values.get_or_insert_default().learn(name, day, trust.source, max));
             }
         }
         for (role, _) in &session.roles {
             limited += u64::from(self.roles.learn(role, day, trust.privilege, max));
         }
-        if !session.places.is_empty() {
-            let places = self.places.get_or_insert_default();
-            for place in &session.places {
-                limited += u64::from(places.learn(place, day, trust.source, max));
-            }
-        }
         limited += self.graph.learn(session, day, trust, profile);
         self.volumes.learn(session, trust.volume);
+        if let Some(pace) = session.pace().filter(|_| trust.sequence >= 0.5) {
+            self.rhythm.learn(pace);
+        }
         if trust.volume >= 0.5 && session.calls > 0 {
             self.modes.learn(totals(session));
         }
@@ -340,16 +347,17 @@ impl Baseline {
 
     /// Bytes that it takes, without the struct itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        let values = [&self.hosts, &self.networks, &self.devices, &self.roles];
+        let values = [&self.hosts, &self.networks, &self.roles];
         let values: usize = values.iter().map(|values| values.heap_bytes()).sum();
-        let places = self.places.as_ref().map_or(0, |places| size_of::<Novelty>() + places.heap_bytes());
+        let boxed = [&self.devices, &self.places].into_iter().flatten();
+        let boxed: usize = boxed.map(|values| size_of::<Novelty>() + values.heap_bytes()).sum();
         self.week.heap_bytes()
             + self.calibrators.heap_bytes()
             + values
             + self.graph.heap_bytes()
             + self.volumes.heap_bytes()
             + self.modes.heap_bytes()
-            + places
+            + boxed
     }
 
     /// Holds the day, one at the turn of a month, against the others; for bots that have others.

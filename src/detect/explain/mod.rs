@@ -1,7 +1,9 @@
 //! Causes into words: what was observed, what was expected, and one sentence for whoever was woken.
 
+mod acts;
 mod lasting;
 
+pub(super) use acts::after;
 pub(super) use lasting::{drift, left_cohort, silence, young};
 
 use super::baseline::{Baseline, END, Measure, START};
@@ -82,6 +84,14 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
             phrases.push(phrase);
         }
     }
+    if let Some(person) = judgment.person {
+        let (reason, phrase) = acts::person(person);
+        let first = reasons.first().is_none_or(|strongest: &Reason| reason.p_value < strongest.p_value);
+        let place = if first { 0 } else { 1.min(reasons.len()) };
+        reasons.insert(place, reason);
+        phrases.insert(place, phrase);
+        keys.push(fingerprint(&["person"]));
+    }
     let phrase = match phrases.as_slice() {
         [] => "behaved unlike itself".to_owned(),
         [one] => one.clone(),
@@ -114,7 +124,7 @@ impl Subject<'_> {
             Why::NewDevice { device } => {
                 let name = &self.session.devices[device];
                 let phrase = format!("ran on device `{name}`, never seen before");
-                plain("new_device", "device", name, usual_names(&self.baseline.devices), phrase)
+                plain("new_device", "device", name, known(self.baseline.devices.as_deref()), phrase)
             }
             Why::NewPlace { place, travel } => self.new_place(place, travel),
             Why::TwoPlaces { other } => self.two_places(other),
@@ -160,8 +170,7 @@ impl Subject<'_> {
 
     fn new_place(&self, place: usize, travel: bool) -> Words {
         let name = &self.session.places[place];
-        let known =
-            self.baseline.places.as_ref().map_or_else(|| "none so far".to_owned(), |places| usual_names(places));
+        let known = known(self.baseline.places.as_deref());
         let phrase = match self.session.travel.filter(|_| travel) {
             Some(travel) => format!(
                 "was at work in `{name}`, {:.0} km from where it was {:.0} minutes before, which nothing travels",
@@ -319,6 +328,10 @@ fn no_mode(measure: Measure, amount: f64, usual: f64, modes: usize) -> Words {
 
 fn plain(detector: &'static str, kind: &str, name: &str, expected: String, phrase: String) -> Words {
     Words { detector, observed: name.to_owned(), expected, phrase, key: fingerprint(&[kind, name]) }
+}
+
+fn known(values: Option<&crate::stats::novelty::Novelty>) -> String {
+    values.map_or_else(|| "none so far".to_owned(), usual_names)
 }
 
 fn usual_names(values: &crate::stats::novelty::Novelty) -> String {

@@ -13,12 +13,18 @@ use smallvec::SmallVec;
 use super::place::{self, Travel};
 use crate::detect::profile::BoundsProfile;
 use crate::event::{Event, Geo, Kind, Phase, Text, normalize};
+use crate::stats::make_room;
+use crate::stats::rhythm::Pace;
 use crate::time::{Span, Timestamp};
 
 /// Evidence ids that an alert carries.
 const EVIDENCE_MAX: usize = 20;
 /// Time for stragglers after the end of a session. Longer delays what only a whole session shows, shorter misses steps.
 const GRACE: Span = Span::from_mins(10);
+/// Acts whose times are held. Fewer: the pace is less sure; more: a person who takes over later is seen later.
+const TICKS_MAX: usize = 32;
+/// Microseconds of a tick.
+const TICK_MICROS: i64 = 10_000;
 /// Length after which an implicit session is cut.
 const IMPLICIT_MAX: Span = Span::HOUR;
 
@@ -56,6 +62,9 @@ pub(in crate::detect) struct Session {
     pub written: u64,
     pub bytes: u64,
     pub calls: u64,
+    /// When the last of its acts were, in hundredths of seconds, in a ring; and how many there were.
+    ticks: Vec<u32>,
+    acts: u32,
     /// Least p-value of a single call, with its step's endpoint and quantity.
     pub extreme_call: Option<(f64, u16, f64)>,
     pub manual_by: Option<Text>,
@@ -122,6 +131,8 @@ impl Session {
             written: 0,
             bytes: 0,
             calls: 0,
+            ticks: Vec::new(),
+            acts: 0,
             extreme_call: None,
             manual_by: None,
             secret: None,
@@ -157,6 +168,7 @@ impl Session {
         if self.producer.is_none() && event.seq.is_some() {
             self.producer.clone_from(&event.producer);
         }
+        self.tick(event);
         if let Kind::Run(run) = &event.kind {
             self.ended |= run.phase == Some(Phase::End);
             if run.trigger.as_deref() == Some("manual") {
@@ -212,6 +224,31 @@ impl Session {
     /// Records read and written.
     pub(in crate::detect) fn records(&self) -> u64 {
         self.read.saturating_add(self.written)
+    }
+
+    /// How fast its last acts followed on each other; `None` while there are too few.
+    pub(in crate::detect) fn pace(&self) -> Option<Pace> {
+        let base = self.newest.as_micros().div_euclid(TICK_MICROS) as u32;
+        // Acts of one session are nearer to its end than half of the range.
+        let mut times: SmallVec<[f64; TICKS_MAX]> =
+            self.ticks.iter().map(|tick| f64::from(tick.wrapping_sub(base) as i32) / 100.0).collect();
+        times.sort_by(f64::total_cmp);
+        Pace::of(&times)
+    }
+
+    fn tick(&mut self, event: &Event) {
+        if matches!(event.kind, Kind::Run(_)) {
+            return;
+        }
+        let tick = event.ts.as_micros().div_euclid(TICK_MICROS) as u32;
+        let at = self.acts as usize % TICKS_MAX;
+        self.acts = self.acts.wrapping_add(1);
+        if let Some(oldest) = self.ticks.get_mut(at) {
+            *oldest = tick;
+        } else {
+            make_room(&mut self.ticks);
+            self.ticks.push(tick);
+        }
     }
 
     /// The steps by event time, repetitions of one endpoint folded.

@@ -12,6 +12,8 @@ pub(in crate::detect) struct Breach {
     /// The sentence without the subject.
     pub phrase: String,
     pub reason: Reason,
+    /// Further reasons for it.
+    pub also: Vec<Reason>,
     /// Identity of the breach, so that the same one is told once.
     pub key: u64,
     /// Number of the bot that it is about, where the event at hand is another bot's.

@@ -1,12 +1,16 @@
 //! What is wrong whatever the statistics say: bots that should be dead, administration without a ticket, people at a
 //! bot's account; records that are missing from a log; secrets that are none of a bot's. A rule has no p-value; its score is fixed by what it touches.
 
+mod control;
 mod integrity;
 pub(super) mod lifecycle;
+mod login;
 mod secret;
 pub(super) mod standing;
 
+pub(super) use control::{burst, needs_ticket};
 pub(super) use integrity::{Arrival, LogBreach, Logs};
+pub(super) use login::{Methods, Signing};
 pub(super) use secret::{Read, Secrets, name as secret_name};
 
 mod breach;
@@ -15,7 +19,8 @@ pub(super) mod fraud;
 pub(super) use breach::Breach;
 
 use super::change::ChangeWindows;
-use super::profile::PrivilegeProfile;
+use super::operator::Reading;
+use super::profile::Profile;
 use crate::alert::{Dimension, Reason, Severity};
 use crate::event::{Event, Kind};
 use crate::registry::{BotRecord, BotStatus};
@@ -25,9 +30,15 @@ pub(super) fn check(
     event: &Event,
     record: Option<&BotRecord>,
     windows: &ChangeWindows,
-    privilege: &PrivilegeProfile,
+    reading: Option<&Reading>,
+    profile: &Profile,
 ) -> Vec<Breach> {
-    let rules = [lifecycle(event, record), control(event), entitlement(event, privilege), login(event, windows)];
+    let rules = [
+        lifecycle(event, record),
+        control::control(event, reading, &profile.operator),
+        control::entitlement(event, reading, profile),
+        login::login(event, windows),
+    ];
     rules.into_iter().flatten().collect()
 }
 
@@ -47,51 +58,6 @@ fn lifecycle(event: &Event, record: Option<&BotRecord>) -> Option<Breach> {
     let when = since.or(record.expires_at).map_or_else(String::new, |at| format!(" since {at}"));
     let phrase = format!("is at work although the registry calls it {state}{when}");
     Some(breach(Severity::High, 92.0, Dimension::Lifecycle, detector, event.type_name(), "no activity", phrase))
-}
-
-/// Administration that no ticket approves.
-fn control(event: &Event) -> Option<Breach> {
-    let Kind::Control(control) = &event.kind else { return None };
-    if event.ticket().is_some() {
-        return None;
-    }
-    let action = control.action.as_deref()?;
-    let (severity, score, what) = match action {
-        "credentials_exported" => (Severity::Critical, 97.0, "had its credentials exported"),
-        "logging_disabled" => (Severity::High, 94.0, "had its logging disabled"),
-        "bot_modified" => (Severity::High, 88.0, "was modified"),
-        "schedule_changed" => (Severity::Medium, 80.0, "had its schedule changed"),
-        "host_moved" => (Severity::Medium, 75.0, "was moved to another host"),
-        _ => return None,
-    };
-    let factor = if control.mfa == Some(false) { " and without a second factor" } else { "" };
-    let phrase = format!("{what} by {} without a ticket{factor}", who(control.by.as_deref()));
-    Some(breach(severity, score, Dimension::Control, action, action, "an approved change", phrase))
-}
-
-/// A role given that no ticket approves.
-fn entitlement(event: &Event, privilege: &PrivilegeProfile) -> Option<Breach> {
-    let Kind::Grant(grant) = &event.kind else { return None };
-    if event.ticket().is_some() || grant.change.as_deref() == Some("removed") {
-        return None;
-    }
-    let role = grant.role.as_deref().unwrap_or("?");
-    let lower = role.to_lowercase();
-    let admin = privilege.admin_words.iter().any(|word| lower.contains(word.as_str()));
-    let (severity, score) = if admin { (Severity::High, 93.0) } else { (Severity::Medium, 82.0) };
-    let phrase = format!("was given the role `{role}` by {} without a ticket", who(grant.by.as_deref()));
-    Some(breach(severity, score, Dimension::Entitlement, "grant_without_ticket", role, "a ticket", phrase))
-}
-
-/// A person at the bot's account, while no change is announced that would need one.
-fn login(event: &Event, windows: &ChangeWindows) -> Option<Breach> {
-    let Kind::Login(login) = &event.kind else { return None };
-    if login.interactive != Some(true) || windows.maintenance(event.ts) {
-        return None;
-    }
-    let method = login.method.as_deref().unwrap_or("unknown method");
-    let phrase = format!("was signed in to by a person ({method}) with no announced maintenance");
-    Some(breach(Severity::High, 86.0, Dimension::Login, "interactive_login", method, "machine logins only", phrase))
 }
 
 fn who(by: Option<&str>) -> String {
@@ -117,7 +83,7 @@ fn breach(
         text: format!("The bot {phrase}."),
         contribution: None,
     };
-    Breach { severity, score, phrase, reason, key, about: None, newest: None, evidence: Vec::new() }
+    Breach { severity, score, phrase, reason, key, about: None, newest: None, evidence: Vec::new(), also: Vec::new() }
 }
 
 #[cfg(test)]
@@ -130,7 +96,7 @@ mod tests {
         let json = format!(r#"{{"ts":"2026-05-04T06:00:00Z","bot":"b",{json}}}"#);
         let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
         let profile = Profile::parse(Profile::SHIPPED).expect("the shipped profile");
-        let mut breaches = check(&event, record, &ChangeWindows::default(), &profile.privilege);
+        let mut breaches = check(&event, record, &ChangeWindows::default(), None, &profile);
         assert!(breaches.len() <= 1, "{breaches:?}");
         breaches.pop().map(|breach| (breach.reason.detector, breach.severity))
     }

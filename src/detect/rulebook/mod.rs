@@ -63,6 +63,11 @@ impl Rulebook {
         &self.overrides
     }
 
+    /// Whether anything is decided about a rule.
+    pub(super) fn decides(&self, rule: &str) -> bool {
+        self.overrides.iter().any(|decision| decision.rule == rule)
+    }
+
     /// Whether there are thresholds at all.
     pub(super) fn tunes(&self) -> bool {
         self.tunes

@@ -4,6 +4,7 @@
 //! it; only [`explain`](super::explain) turns that into words. A surprise is not yet a probability: the bot's own
 //! history of surprises makes it one ([`calibrate`](crate::stats::calibrate)).
 
+mod person;
 mod privilege;
 mod rate;
 mod sequence;
@@ -21,6 +22,7 @@ use crate::stats::combine::weighted_harmonic;
 use crate::stats::log_histogram::Side;
 use crate::time::Local;
 
+pub(super) use person::Person;
 pub(super) use volume::p_call;
 
 /// The dimensions in the order of the calibrators.
@@ -114,6 +116,8 @@ pub(super) struct Judgment {
     pub excused: [bool; BY_SESSION],
     /// Whether another session ran at the same time, and if so, whether on another host.
     pub overlap: Option<bool>,
+    /// What speaks for a person, if anything.
+    pub person: Option<Person>,
     /// Weighted harmonic mean of the p-values.
     pub fused: f64,
     /// How often something at least as odd is expected on a day of this bot.
@@ -166,5 +170,8 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
     }
     let fused = weighted_harmonic(&p, &context.profile.fuse.weights());
     let overlap = source::overlapping(session, context.others);
-    Judgment { scores, p, excused, overlap, fused, daily_rate: fused * baseline.active_share() }
+    let person = person::score(baseline, session, context, &p, &excused);
+    // A second test beside the first one, which few sessions get to.
+    let fused = person.filter(|person| person.astray).map_or(fused, |person| fused.min(person.p));
+    Judgment { scores, p, excused, overlap, person, fused, daily_rate: fused * baseline.active_share() }
 }

@@ -8,7 +8,7 @@
 use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
 use crate::detect::feature::Session;
-use crate::stats::novelty::NoveltyPrior;
+use crate::stats::novelty::{Novelty, NoveltyPrior};
 use crate::time::Span;
 
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
@@ -34,8 +34,10 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
         network.nats += context.profile.novelty.public_network_nats;
     }
     let mut device = Score::USUAL;
+    let none = Novelty::default();
+    let devices = baseline.devices.as_deref().unwrap_or(&none);
     for (at, name) in session.devices.iter().enumerate() {
-        let nats = 0.5 * baseline.devices.surprise(name, far, today);
+        let nats = 0.5 * devices.surprise(name, far, today);
         device = device.max(Score::new(nats, Why::NewDevice { device: at }));
     }
     let place = place(baseline, session, context);

@@ -13,6 +13,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use super::failure::Failure;
 use crate::config::{self, Config, Faults, Flag, RegistryConfig, Sources};
 use crate::registry::Registry;
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::registry::shown;
 
 /// Where the settings come from.
@@ -82,6 +83,12 @@ impl SettingsArgs {
 
 fn unreadable(path: &Path) -> String {
     format!("{} cannot be read", path.display())
+}
+
+/// The geography file that the configuration names, if any.
+pub(super) fn geo(config: &Config) -> Result<Option<GeoDatabase>, Failure> {
+    let open = |path: &PathBuf| GeoDatabase::open(path);
+    config.geo_file.as_ref().map(open).transpose().map_err(|error| Failure::Usage(error.into()))
 }
 
 /// The registry that the configuration names, or an empty one; a bucket is read once there is a connection.

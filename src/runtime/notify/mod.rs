@@ -1,8 +1,14 @@
-//! What goes out: alerts and dead letters on NATS, alerts to webhooks.
+//! What goes out: alerts and dead letters on NATS, and alerts to receivers, each by a [`channel`] of its own.
 
+mod ack;
 pub mod backoff;
+pub mod channel;
+mod courier;
 pub mod delivery;
+pub mod dispatch;
+pub mod guard;
 pub mod nats;
 pub mod outbox;
 pub mod signature;
-pub mod webhook;
+pub mod trial;
+pub mod undelivered;

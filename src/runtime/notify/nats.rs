@@ -292,7 +292,7 @@ impl NatsNotifier {
 }
 
 /// Whether no further attempt can succeed: the message is larger than the server or the stream allows.
-fn hopeless(error: &PublishError) -> bool {
+pub(super) fn hopeless(error: &PublishError) -> bool {
     let refused = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     error.kind() == PublishErrorKind::MaxPayloadExceeded
         || refused.is_some_and(|error| error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)

@@ -1,136 +1,169 @@
-//! Alerts that wait for one webhook: a queue that is also what the snapshot keeps.
+//! What waits for one receiver: a queue that is also what the snapshot keeps.
 //!
-//! An alert stays in the queue until the endpoint has taken it, refused it or used up its attempts, so that whatever
-//! moment the process ends at, the queue holds exactly what is owed. It is bounded: where too many wait, the least
-//! severe of the oldest goes, so that a flood of notes cannot push a page out.
+//! An alert stays in the queue until the receiver has taken it, refused it or is given up on, so that whatever moment the
+//! process ends at, the queue holds exactly what is owed. It is bounded: where too many wait, the least severe of the
+//! oldest goes, so that a flood of notes cannot push a page out.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::alert::Alert;
-use crate::runtime::metrics::EndpointMetrics;
+use crate::alert::{Cause, Notice};
+use crate::runtime::metrics::OutletMetrics;
+use crate::time::Timestamp;
 
-/// Alerts that may wait for one webhook. More would fill the memory and the snapshot while an endpoint is down, fewer
-/// would lose pages in an incident that takes the endpoint with it.
-const ALERTS_MAX: usize = 10_000;
+/// Alerts that may wait for one receiver. More would fill the memory and the snapshot while it is down, fewer would lose
+/// pages in an incident that takes the receiver with it.
+const NOTICES_MAX: usize = 10_000;
 
-/// The queue of one webhook.
+/// Something that waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// What.
+    pub notice: Arc<Notice>,
+    /// Since when, by the wall clock.
+    pub since: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// The queue of one receiver.
 #[derive(Debug)]
 pub struct Outbox {
-    alerts: Mutex<VecDeque<Arc<Alert>>>,
-    alerts_max: usize,
+    queue: Mutex<VecDeque<Waiting>>,
+    notices_max: usize,
     filled: Notify,
-    metrics: EndpointMetrics,
+    metrics: OutletMetrics,
 }
 
 impl Outbox {
     /// An empty queue.
     #[must_use]
-    pub fn new(metrics: EndpointMetrics) -> Self {
-        Self::with_bound(metrics, ALERTS_MAX)
+    pub fn new(metrics: OutletMetrics) -> Self {
+        Self::with_bound(metrics, NOTICES_MAX)
     }
 
-    fn with_bound(metrics: EndpointMetrics, alerts_max: usize) -> Self {
-        Self { alerts: Mutex::default(), alerts_max, filled: Notify::new(), metrics }
+    fn with_bound(metrics: OutletMetrics, notices_max: usize) -> Self {
+        metrics.waiting(0, None);
+        Self { queue: Mutex::default(), notices_max, filled: Notify::new(), metrics }
     }
 
-    /// Takes an alert in. Where the queue is full, the least severe alert goes: one that waits, or this one.
-    pub fn push(&self, alert: Arc<Alert>) {
-        let mut alerts = self.lock();
-        if alerts.len() >= self.alerts_max {
-            self.metrics.overflow.inc();
+    /// Takes a notice in. Where the queue is full, the least severe goes: one that waits, or this one; it is given back.
+    /// What is only repeated is passed over where the same alert waits already.
+    pub fn push(&self, waiting: Waiting) -> Option<Waiting> {
+        let mut queue = self.lock();
+        let id = &waiting.notice.alert.id;
+        if waiting.notice.cause == Cause::Repeated && queue.iter().any(|other| other.notice.alert.id == *id) {
+            return None;
+        }
+        let mut dropped = None;
+        if queue.len() >= self.notices_max {
             // The first is being delivered right now and cannot go.
-            let least = alerts.iter().enumerate().skip(1).min_by_key(|(index, alert)| (alert.severity, *index));
-            let weakest = least.map(|(index, waiting)| (index, waiting.severity));
+            let severity = |waiting: &Waiting| waiting.notice.alert.severity;
+            let least = queue.iter().enumerate().skip(1).min_by_key(|(index, other)| (severity(other), *index));
+            let weakest = least.map(|(index, other)| (index, severity(other)));
             match weakest {
-                Some((index, severity)) if severity <= alert.severity => drop(alerts.remove(index)),
-                _ => return,
+                Some((index, least)) if least <= severity(&waiting) => dropped = queue.remove(index),
+                _ => return Some(waiting),
             }
         }
-        alerts.push_back(alert);
-        self.metrics.queue.set(alerts.len() as i64);
-        drop(alerts);
+        queue.push_back(waiting);
+        self.tell(&queue);
+        drop(queue);
         self.filled.notify_one();
+        dropped
     }
 
-    /// The alert that is next, waiting for one. It stays in the queue.
-    pub async fn next(&self) -> Arc<Alert> {
+    /// What is next, waiting for something. It stays in the queue.
+    pub async fn next(&self) -> Waiting {
         loop {
-            if let Some(alert) = self.peek() {
-                return alert;
+            if let Some(waiting) = self.peek() {
+                return waiting;
             }
             self.filled.notified().await;
         }
     }
 
-    /// The alert that is next, if there is one.
+    /// What is next, if there is something.
     #[must_use]
-    pub fn peek(&self) -> Option<Arc<Alert>> {
+    pub fn peek(&self) -> Option<Waiting> {
         self.lock().front().cloned()
     }
 
-    /// The first alert is settled.
+    /// The first is settled.
     pub fn pop(&self) {
-        let mut alerts = self.lock();
-        alerts.pop_front();
-        self.metrics.queue.set(alerts.len() as i64);
+        let mut queue = self.lock();
+        queue.pop_front();
+        self.tell(&queue);
+    }
+
+    /// The first was tried in vain: how often by now.
+    pub fn tried(&self) -> u32 {
+        let mut queue = self.lock();
+        queue.front_mut().map_or(0, |first| {
+            first.attempts = first.attempts.saturating_add(1);
+            first.attempts
+        })
+    }
+
+    /// Puts everything about the first alert behind the others, in its order, so that one which a receiver cannot bear
+    /// does not hold up the rest.
+    pub fn put_back(&self) {
+        let mut queue = self.lock();
+        let Some(id) = queue.front().map(|first| first.notice.alert.id.clone()) else { return };
+        let (mut rest, same): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut *queue).into_iter().partition(|waiting| waiting.notice.alert.id != id);
+        rest.extend(same);
+        *queue = rest;
     }
 
     /// Everything that is owed, in order.
     #[must_use]
-    pub fn alerts(&self) -> Vec<Arc<Alert>> {
+    pub fn all(&self) -> Vec<Waiting> {
         self.lock().iter().cloned().collect()
     }
 
-    /// The figures of the webhook.
+    /// The figures of the receiver.
     #[must_use]
-    pub fn metrics(&self) -> &EndpointMetrics {
+    pub fn metrics(&self) -> &OutletMetrics {
         &self.metrics
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Alert>>> {
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tell(&self, queue: &VecDeque<Waiting>) {
+        self.metrics.waiting(queue.len(), queue.iter().map(|waiting| waiting.since).min());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::alert::{BaselineNote, Severity, Status, Tags};
-    use crate::runtime::metrics::WebhookMetrics;
-    use crate::time::Timestamp;
+    use crate::alert::Severity;
+    use crate::alert::fixtures::alert;
+    use crate::runtime::metrics::ReceiverMetrics;
 
-    pub(crate) fn alert(id: &str, severity: Severity) -> Alert {
-        Alert {
-            id: id.to_owned(),
-            status: Status::Firing,
-            revision: 1,
-            ts: Timestamp::from_micros(0),
-            tenant: "t".to_owned(),
-            bot: None,
-            session: None,
-            producer: None,
-            severity,
-            score: 50.0,
-            p_value: None,
-            title: "odd".to_owned(),
-            reasons: Vec::new(),
-            events: Vec::new(),
-            event_count: 0,
-            incident: "i".to_owned(),
-            tags: Tags::default(),
-            baseline: BaselineNote::default(),
-            context: None,
-            suppressed: None,
-        }
+    fn waiting(id: &str, severity: Severity) -> Waiting {
+        Waiting { notice: Arc::new(Notice::new(alert(id, severity))), since: Timestamp::MIN, attempts: 0 }
+    }
+
+    fn outbox(bound: usize) -> (Outbox, prometheus::Registry) {
+        let registry = prometheus::Registry::new();
+        let metrics = ReceiverMetrics::new(&registry).expect("registers").outlet("w");
+        (Outbox::with_bound(metrics, bound), registry)
+    }
+
+    fn ids(outbox: &Outbox) -> Vec<String> {
+        outbox.all().iter().map(|waiting| waiting.notice.alert.id.clone()).collect()
     }
 
     #[test]
     fn a_flood_of_notes_pushes_no_page_out() {
-        let metrics = WebhookMetrics::new(&prometheus::Registry::new()).expect("registers").endpoint("w");
-        let outbox = Outbox::with_bound(metrics, 3);
+        let (outbox, _) = outbox(3);
+        let mut dropped = Vec::new();
         for (id, severity) in [
             ("first", Severity::Info),
             ("page", Severity::High),
@@ -139,10 +172,35 @@ pub(crate) mod tests {
             ("page 2", Severity::Critical),
             ("info", Severity::Info),
         ] {
-            outbox.push(Arc::new(alert(id, severity)));
+            dropped.extend(outbox.push(waiting(id, severity)).map(|waiting| waiting.notice.alert.id.clone()));
         }
-        let ids: Vec<_> = outbox.alerts().iter().map(|alert| alert.id.clone()).collect();
-        assert_eq!(ids, ["first", "page", "page 2"]);
-        assert_eq!((outbox.metrics().overflow.get(), outbox.metrics().queue.get()), (3, 3));
+        assert_eq!(ids(&outbox), ["first", "page", "page 2"]);
+        assert_eq!(dropped, ["old note", "note", "info"]);
+    }
+
+    #[test]
+    fn what_cannot_be_borne_goes_behind_the_others_in_its_order() {
+        let (outbox, _) = outbox(9);
+        for id in ["bad", "a", "bad", "b"] {
+            outbox.push(waiting(id, Severity::High));
+        }
+        assert_eq!((outbox.tried(), outbox.tried()), (1, 2));
+        outbox.put_back();
+        assert_eq!(ids(&outbox), ["a", "b", "bad", "bad"]);
+        let attempts: Vec<u32> = outbox.all().iter().map(|waiting| waiting.attempts).collect();
+        assert_eq!(attempts, [0, 0, 2, 0]);
+    }
+
+    #[test]
+    fn what_is_repeated_waits_once() {
+        let (outbox, _) = outbox(9);
+        let again = || {
+            let notice = Notice { cause: Cause::Repeated, ..Notice::new(alert("a", Severity::High)) };
+            Waiting { notice: Arc::new(notice), ..waiting("a", Severity::High) }
+        };
+        outbox.push(again());
+        outbox.push(again());
+        outbox.push(waiting("a", Severity::High));
+        assert_eq!(ids(&outbox), ["a", "a"]);
     }
 }

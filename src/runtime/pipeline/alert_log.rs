@@ -119,9 +119,9 @@ impl LogWriter {
 mod tests {
     use super::*;
     use crate::alert::Severity;
+    use crate::alert::fixtures::alert;
     use crate::runtime::audit::files;
     use crate::runtime::audit::log::LogParams;
-    use crate::runtime::notify::outbox::tests::alert;
 
     #[tokio::test]
     async fn what_cannot_be_written_waits_and_is_told() {

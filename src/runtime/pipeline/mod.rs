@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! source task      fetch a batch                                     → Feed
-//! engine thread    decode → observe (or idle)                        → Work::Scored
+//! decoder thread   payloads become events, or dead letters           → Decoded
+//! engine thread    observe (or idle)                                 → Work::Scored
 //!                  every `snapshot_every`: state after that batch    → Work::Checkpoint
-//! settling task    log alerts → publish them → webhooks' outboxes → dead letters → acknowledge
+//! settling task    log alerts → publish them → route them to receivers' queues → dead letters → acknowledge
 //!                  sign the log → write the checkpoint
 //! ```
 //!
-//! The three run at the same time, so that the next batch is fetched and the last one is published while the present
+//! The four run at the same time, so that the next batch is fetched and the last one is published while the present
 //! one is scored; the channels between them keep the order. That order is the whole proof: a checkpoint leaves the
 //! engine behind the batches that it covers and reaches the disk behind their alerts, so that a crash at any point
 //! repeats work and loses none. What is repeated carries the same ids and is dropped as duplicate.
 
 pub mod alert_log;
+pub mod decode;
 pub mod score;
 pub mod settle;
 mod suppressions;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use async_nats::Subject;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Whose};
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
 use crate::time::Timestamp;
@@ -44,12 +46,23 @@ pub enum Work {
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub struct Scored {
-    /// Alerts in order, each with the broker's stamp of the message that raised it while live.
-    pub alerts: Vec<(Arc<Alert>, Option<Timestamp>)>,
+    /// Alerts in order.
+    pub alerts: Vec<Raised>,
     /// Events that were refused.
     pub rejected: Vec<DeadLetter>,
     /// Where to acknowledge.
     pub ack: Option<Subject>,
+}
+
+/// An alert, with what only the engine knows.
+#[derive(Debug)]
+pub struct Raised {
+    /// The alert.
+    pub alert: Arc<Alert>,
+    /// Who answers for the bot.
+    pub whose: Whose,
+    /// The broker's stamp of the message that raised it while live.
+    pub stamp: Option<Timestamp>,
 }
 
 /// The engine's state at a place of the stream.

@@ -1,4 +1,4 @@
-//! The engine's thread: decodes, observes, hands over.
+//! The engine's thread: observes, hands over.
 //!
 //! The engine has a thread and not a task: it computes without ever waiting, and would starve whatever shared its
 //! worker. It owns the engine outright, so that nothing here is locked.
@@ -9,15 +9,17 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::decode::{Decoded, Events};
 use super::suppressions::SuppressionWatch;
-use super::{Scored, State, Work};
+use super::{Raised, Scored, State, Work};
+use crate::alert::Whose;
 use crate::detect::{Engine, Output, Stats};
-use crate::event::decode::{Envelope, Limits, decode, encode};
-use crate::event::subject::{encode_token, identity};
+use crate::event::Event;
+use crate::event::decode::encode;
+use crate::event::subject::encode_token;
 use crate::runtime::clock;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
-use crate::runtime::source::{Batch, Feed, Message};
 use crate::runtime::store::format::Position;
 use crate::time::Timestamp;
 
@@ -31,8 +33,6 @@ const STATS_EVERY: Duration = Duration::from_millis(200);
 /// What the scorer must know besides the engine.
 #[derive(Clone, Debug)]
 pub struct ScorerSettings {
-    /// Bounds of one event.
-    pub limits: Limits,
     /// Subjects are `<prefix>.<tenant>.<bot>`.
     pub subject_prefix: String,
     /// Time between snapshots; none where no state is kept.
@@ -77,18 +77,29 @@ impl Scorer {
     }
 
     /// Works until the feed ends, or until nobody takes the work any more. Blocks its thread.
-    pub fn run(mut self, mut feed: mpsc::Receiver<Feed>, work: &mpsc::Sender<Work>) {
-        while let Some(item) = feed.blocking_recv() {
+    pub fn run(
+        mut self,
+        mut decoded: mpsc::Receiver<Decoded>,
+        spent: &mpsc::Sender<Vec<(Event, Timestamp)>>,
+        work: &mpsc::Sender<Work>,
+    ) {
+        while let Some(item) = decoded.blocking_recv() {
             let scored = match item {
-                Feed::Batch(batch) => Some(self.batch(batch)),
-                Feed::Quiet(span) => {
+                Decoded::Batch(mut batch) => {
+                    let events = std::mem::take(&mut batch.events);
+                    let scored = self.batch(&events, batch);
+                    // Where the decoder has ended or has enough of them, they are dropped here.
+                    drop(spent.try_send(events));
+                    Some(scored)
+                }
+                Decoded::Quiet(span) => {
                     let mut scored = Scored::default();
                     self.engine.idle(span, &mut self.output);
                     self.collect(&mut scored, None);
                     Some(scored)
                 }
-                Feed::Tick => None,
-                Feed::Registry(registry) => {
+                Decoded::Tick => None,
+                Decoded::Registry(registry) => {
                     self.engine.set_registry(*registry);
                     None
                 }
@@ -112,28 +123,14 @@ impl Scorer {
         drop(work.blocking_send(Work::End(self.state())));
     }
 
-    fn batch(&mut self, batch: Batch) -> Scored {
-        let mut scored = Scored { ack: batch.ack, ..Scored::default() };
-        for message in &batch.messages {
+    fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {
+        let mut scored = Scored { ack: batch.ack, rejected: batch.rejected, ..Scored::default() };
+        for (event, stamp) in events {
             self.events += 1;
             let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
-            let place = batch.position.as_ref();
-            match self.decode(message) {
-                Ok(event) => {
-                    self.engine.observe(event, &mut self.output);
-                    if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
-                        self.collect(&mut scored, batch.live.then_some(message.stamp));
-                    }
-                }
-                Err(reject) => {
-                    self.metrics.reject(reject.reason);
-                    scored.rejected.push(DeadLetter {
-                        subject: message.subject.to_string(),
-                        payload: message.payload.clone(),
-                        reject,
-                        id: place.map(|place| format!("{}.{}.{}", place.stream, place.created_us, message.sequence)),
-                    });
-                }
+            self.engine.observe_ref(event, &mut self.output);
+            if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
+                self.collect(&mut scored, batch.live.then_some(*stamp));
             }
             if let Some(started) = started {
                 self.metrics.scoring.observe((clock::monotonic() - started).as_secs_f64());
@@ -145,18 +142,14 @@ impl Scorer {
         scored
     }
 
-    fn decode(&self, message: &Message) -> Result<crate::event::Event, crate::event::Reject> {
-        let envelope = Envelope {
-            identity: identity(&message.subject, &self.settings.subject_prefix),
-            message_id: message.message_id(),
-        };
-        decode(&message.payload, &envelope, &self.settings.limits)
-    }
-
     /// Takes what the engine put out. What it refused is encoded anew: it may have held the event back for long, and
     /// the message at hand is another.
     fn collect(&mut self, scored: &mut Scored, stamp: Option<Timestamp>) {
-        scored.alerts.extend(self.output.alerts.drain(..).map(|alert| (Arc::new(alert), stamp)));
+        for alert in self.output.alerts.drain(..) {
+            let record = alert.bot.as_ref().and_then(|bot| self.engine.record_of(&alert.tenant, bot));
+            let whose = record.map(|record| Whose { team: record.team.clone(), owner: record.owner.clone() });
+            scored.alerts.push(Raised { alert: Arc::new(alert), whose: whose.unwrap_or_default(), stamp });
+        }
         for (event, reject) in self.output.rejected.drain(..) {
             self.metrics.reject(reject.reason);
             let (tenant, bot) = (encode_token(&event.tenant), encode_token(&event.bot));

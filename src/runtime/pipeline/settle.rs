@@ -1,11 +1,12 @@
 //! The settling task: what the engine found is made known and safe, then the batch is acknowledged.
 //!
-//! Steps of a batch, each waiting for the one before: alerts into the alert log, alerts on NATS, alerts into the
-//! webhooks' outboxes, dead letters, acknowledgment. The log comes first, so that whatever was published is in it; a log
+//! Steps of a batch, each waiting for the one before: alerts into the alert log, alerts on NATS, alerts by their routes
+//! into the queues of receivers, dead letters, acknowledgment. The log comes first, so that whatever was published is in it; a log
 //! that cannot be written holds nothing up. A checkpoint takes its turn among the batches, syncs and signs the log, and
-//! writes its place and the outboxes along, so that an alert is either logged, and owed in the snapshot, or raised again
+//! writes its place and what receivers are owed along, so that an alert is either logged, and owed in the snapshot, or raised again
 //! by the replay, and never neither.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -13,19 +14,21 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::alert_log::LogWriter;
-use super::{Scored, State, Work};
+use super::{Raised, Scored, State, Work};
+use crate::alert::Alert;
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::{NotifyMetrics, StoreMetrics};
+use crate::runtime::notify::dispatch::{Dispatch, Owed};
 use crate::runtime::notify::nats::{NatsNotifier, Stopped};
-use crate::runtime::notify::webhook::Webhooks;
+
 use crate::runtime::store::format::Checkpoint;
 use crate::runtime::store::{Store, StoreError};
 
-/// Time that webhooks are given at the stop. What they have not taken by then is in the last snapshot.
-const WEBHOOK_DRAIN: Duration = Duration::from_secs(4);
+/// Time that receivers are given at the stop. What they have not taken by then is in the last snapshot.
+const DRAIN: Duration = Duration::from_secs(4);
 
 /// Everything that settling touches.
 #[derive(Debug)]
@@ -34,8 +37,8 @@ pub struct Settler {
     pub client: Client,
     /// Alerts and dead letters.
     pub notifier: NatsNotifier,
-    /// Alerts.
-    pub webhooks: Webhooks,
+    /// Receivers of alerts.
+    pub dispatch: Dispatch,
     /// The alert log.
     pub log: LogWriter,
     /// Snapshots; none where no state is kept.
@@ -85,7 +88,7 @@ impl SettleError {
 }
 
 impl Settler {
-    /// Settles until the engine says that this was all, then drains the webhooks and writes the last checkpoint.
+    /// Settles until the engine says that this was all, then drains the receivers' queues and writes the last checkpoint.
     /// `abort` ends every waiting: what is not published by then is raised again after the restart.
     ///
     /// # Errors
@@ -108,7 +111,7 @@ impl Settler {
                     }
                 }
                 Work::End(state) => {
-                    self.webhooks.drain(clock::monotonic() + WEBHOOK_DRAIN).await;
+                    self.dispatch.drain(clock::monotonic() + DRAIN).await;
                     let kept = self.keep(state).await;
                     self.notifier.flush().await;
                     return kept;
@@ -118,16 +121,16 @@ impl Settler {
     }
 
     async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
-        let (alerts, stamps): (Vec<_>, Vec<_>) = scored.alerts.into_iter().unzip();
+        let alerts: Vec<Arc<Alert>> = scored.alerts.iter().map(|raised| Arc::clone(&raised.alert)).collect();
         let head = self.log.write(&alerts).await;
         self.notifier.alerts(&alerts, abort).await?;
         self.publish(head).await;
-        for stamp in stamps.into_iter().flatten() {
+        for stamp in scored.alerts.iter().filter_map(|raised| raised.stamp) {
             let waited = (clock::wall() - stamp).as_secs_f64();
             self.notify_metrics.event_to_alert.observe(waited.max(0.0));
         }
-        for alert in &alerts {
-            self.webhooks.offer(alert);
+        for Raised { alert, whose, .. } in &scored.alerts {
+            self.dispatch.offer(alert, whose);
         }
         self.notifier.dead_letters(&scored.rejected, abort).await?;
         if let Some(subject) = scored.ack
@@ -147,7 +150,7 @@ impl Settler {
 
     /// Signs the alert log and writes a checkpoint, on threads that may wait for the disk.
     async fn keep(&mut self, state: State) -> Result<(), SettleError> {
-        let Some(engine) = state.engine else {
+        let State { position, event_time, engine: Some(engine) } = state else {
             return Ok(());
         };
         match self.log.seal().await {
@@ -160,10 +163,12 @@ impl Settler {
         let Some(mut store) = self.store.take() else {
             return Ok(());
         };
-        let (outbox, log) = (self.webhooks.outbox(), self.log.place());
-        let checkpoint = Checkpoint { position: state.position, event_time: state.event_time, engine, outbox, log };
+        let (Owed { outbox, told }, log) = (self.dispatch.owed(), self.log.place());
+        let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log };
+        let letters = self.dispatch.letters();
         let started = clock::monotonic();
         let written = tokio::task::spawn_blocking(move || {
+            letters.sync();
             let saved = store.save(&checkpoint);
             (store, saved)
         });

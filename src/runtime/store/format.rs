@@ -15,7 +15,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Alert;
+use crate::alert::Notice;
+use crate::alert::told::Told;
 use crate::time::Timestamp;
 
 const MAGIC: [u8; 8] = *b"HUMDRUM\0";
@@ -28,7 +29,8 @@ pub const FORMAT: u16 = 5;
 /// The least format that a reader of our files must know.
 const READER_MIN: u16 = 5;
 
-/// The oldest format that is read: what came before kept no record of what suppressions hid.
+/// The oldest format that is read: what came before knew no operators, no rhythm of calls, not who had been told of which
+/// alert, and not what suppressions hid.
 const OLDEST: u16 = 5;
 
 /// Everything that a restart needs.
@@ -40,8 +42,10 @@ pub struct Checkpoint {
     pub event_time: Option<Timestamp>,
     /// The engine's own state.
     pub engine: Vec<u8>,
-    /// Alerts that a webhook has not taken yet.
+    /// What receivers have not taken yet.
     pub outbox: Vec<Undelivered>,
+    /// Who has been told of which open alert.
+    pub told: Told,
     /// How far the alert log had come; none where none is kept.
     pub log: Option<LogPlace>,
 }
@@ -72,13 +76,17 @@ pub struct Position {
     pub sequence: u64,
 }
 
-/// An alert on its way to a webhook.
+/// An alert on its way to a receiver.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Undelivered {
-    /// The webhook's name.
-    pub webhook: String,
-    /// The alert.
-    pub alert: Alert,
+    /// The receiver's name.
+    pub receiver: String,
+    /// What it is to be told.
+    pub notice: Notice,
+    /// Since when it waits, by the wall clock.
+    pub since: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
 }
 
 /// Bytes that are no snapshot of ours.
@@ -162,6 +170,7 @@ mod tests {
             event_time: Some(Timestamp::from_micros(7)),
             engine: vec![1, 2, 3],
             outbox: Vec::new(),
+            told: Told::default(),
             log: Some(LogPlace { first: 1, offset: 99, number: 2, hash: [3; 32], awaited: vec![4] }),
         }
     }

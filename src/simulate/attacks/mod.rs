@@ -65,6 +65,8 @@ pub enum Scenario {
     TwoPlaces,
     /// A person at the bot's account.
     Person,
+    /// A person who works with the bot's token, from the bot's own machine.
+    PersonWithToken,
     /// A bot that is silent when it should run.
     Silent,
     /// A retired bot that wakes up.
@@ -127,7 +129,7 @@ impl Wrongs {
 impl Scenario {
     /// What is wrong with an identity's standing rather than with what it does: who it is, whether it may be at work, what
     /// it may do, who gave it that, and who touched it, its secrets, its money and its log.
-    pub const STANDING: [Self; 28] = [
+    pub const STANDING: [Self; 29] = [
         Self::UnknownBot,
         Self::RetiredAwake,
         Self::DisabledAwake,
@@ -145,6 +147,7 @@ impl Scenario {
         Self::ForeignSecret,
         Self::SecretOffHours,
         Self::Person,
+        Self::PersonWithToken,
         Self::CredentialsExported,
         Self::LoggingDisabled,
         Self::BotModified,
@@ -159,7 +162,7 @@ impl Scenario {
     ];
 
     /// Every scenario that the usual fleets hold.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::OffSchedule,
         Self::VolumeSpike,
         Self::NewEndpoint,
@@ -183,6 +186,7 @@ impl Scenario {
         Self::ApprovalChain,
         Self::TwoPlaces,
         Self::Person,
+        Self::PersonWithToken,
         Self::Silent,
         Self::RetiredAwake,
         Self::LateralHost,
@@ -217,6 +221,7 @@ impl Scenario {
             Self::ApprovalChain => "approval_chain",
             Self::TwoPlaces => "two_places",
             Self::Person => "person_at_account",
+            Self::PersonWithToken => "person_with_token",
             Self::Silent => "silent_bot",
             Self::RetiredAwake => "retired_awake",
             Self::LateralHost => "lateral_host",
@@ -265,6 +270,7 @@ impl Scenario {
             | Self::HostMoved => &[D::Control],
             Self::VendorChangePaid | Self::BulkPayees | Self::FewRefunds | Self::ApprovalChain => &[D::Fraud],
             Self::Person => &[D::Login, D::Identity],
+            Self::PersonWithToken => &[D::Identity],
             Self::Silent => &[D::Absence],
             Self::RetiredAwake | Self::UnknownBot | Self::DisabledAwake | Self::ExpiredAtWork | Self::DormantAwake => {
                 &[D::Lifecycle]
@@ -323,6 +329,7 @@ impl Scenario {
             Self::ImpossibleTravel => origin::impossible_travel(w),
             Self::TwoPlaces => origin::two_places(w),
             Self::Person => origin::person(w),
+            Self::PersonWithToken => origin::person_with_token(w),
             Self::LateralHost => origin::lateral_host(w),
             Self::LateralSystem => origin::lateral_system(w),
             Self::SecretSweep => access::secret_sweep(w),

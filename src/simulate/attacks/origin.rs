@@ -120,7 +120,17 @@ pub(super) fn person(w: &mut Writer<'_>) -> Option<()> {
     let strange = unknown_steps(w, n);
     let mark = Scenario::Person.label(w, "an interactive login and calls at the pace of a person".to_owned());
     let start = instant(&w.plan.zone, day, between(&mut w.rng, 9.0, 21.0) * 3_600.0);
-    w.extra(day, start, Act::Person { host, strange }, mark);
+    w.extra(day, start, Act::Person { host, strange, token: false }, mark);
+    Some(())
+}
+
+pub(super) fn person_with_token(w: &mut Writer<'_>) -> Option<()> {
+    let day = w.test_day(true)?;
+    let n = count(&mut w.rng, 0, 2);
+    let strange = unknown_steps(w, n);
+    let mark = Scenario::PersonWithToken.label(w, "calls at the pace of a person with the bot's token".to_owned());
+    let start = instant(&w.plan.zone, day, between(&mut w.rng, 9.0, 17.0) * 3_600.0);
+    w.extra(day, start, Act::Person { host: None, strange, token: true }, mark);
     Some(())
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use humdrum::alert::{Alert, BaselineNote, Dimension, Reason, Severity, Status, Tags};
+use humdrum::alert::{Alert, BaselineNote, Dimension, Reason, Routing, Severity, Status, Tags};
 use humdrum::config::{AlertsConfig, Config, EventsConfig, NatsConfig, SourceMode, StateConfig, WebhookConfig};
 
 pub(crate) fn config(url: String) -> Config {
@@ -37,10 +37,15 @@ pub(crate) fn config(url: String) -> Config {
             stream: "HUMDRUM_ALERTS".to_owned(),
             create_stream: true,
             head_subject: "humdrum.audit.head".to_owned(),
+            ack_prefix: "humdrum.ack".to_owned(),
         },
         webhooks: Vec::new(),
+        receivers: Vec::new(),
+        routing: Routing::default(),
+        silences: Vec::new(),
         state: None,
         registry: None,
+        geo_file: None,
         metrics_listen: None,
         console_listen: None,
         detection: humdrum::detect::Settings::default(),

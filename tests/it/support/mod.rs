@@ -1,12 +1,16 @@
 //! Fixtures, and waiting on conditions.
 
+pub(crate) mod alertmanager;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod humdrum;
 pub(crate) mod identity;
+pub(crate) mod mmdb;
 pub(crate) mod nats;
+pub(crate) mod post;
 pub(crate) mod prometheus;
 pub(crate) mod running;
+pub(crate) mod schema;
 pub(crate) mod site;
 pub(crate) mod webhook;
 

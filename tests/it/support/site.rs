@@ -1,4 +1,4 @@
-//! A whole site: a nats-server, `humdrum run` as a process of its own, a webhook, and a Prometheus that scrapes.
+//! A whole site: a nats-server, `humdrum run` as a process of its own, a webhook, a chat, and a Prometheus that scrapes.
 
 use async_nats::jetstream::Context;
 use tempfile::TempDir;
@@ -21,6 +21,7 @@ pub(crate) const SPOOFED: usize = 4;
 pub(crate) struct Site {
     pub(crate) prometheus: Prometheus,
     pub(crate) webhook: Endpoint,
+    pub(crate) chat: Endpoint,
     pub(crate) humdrum: Humdrum,
     context: Context,
     _nats: NatsServer,
@@ -34,18 +35,23 @@ impl Site {
         rustls::crypto::ring::default_provider().install_default().ok();
         let (nats, dir) = (NatsServer::start().await, tempfile::tempdir().expect("a directory"));
         let webhook = Endpoint::start([Answer::Status(500)]).await;
+        let chat = Endpoint::start([]).await;
         let settings = format!(
             "[nats]\nurl = '{}'\n[state]\ndir = 'state'\nsnapshot_every = '1s'\n\
-            [webhook]\nname = 'on-call'\nurl = '{}'\nbackoff_min = '100ms'\nbackoff_max = '200ms'\n",
+            [webhook]\nname = 'on-call'\nurl = '{}'\nbackoff_min = '100ms'\nbackoff_max = '200ms'\n\
+            [[receivers]]\nname = 'chat'\ntype = 'slack'\nurl = '{}'\nallow_networks = ['127.0.0.0/8']\n\
+            [[silences]]\nname = 'move'\nowner = 'alice'\nreason = 'a move'\nuntil = '2199-01-01T00:00:00Z'\n\
+            bots = ['moved']\n",
             nats.url(),
-            webhook.url()
+            webhook.url(),
+            chat.url()
         );
         let humdrum = Humdrum::start(dir.path(), &settings).await;
         humdrum.ready().await;
         let prometheus = Prometheus::start(humdrum.address).await;
         prometheus.becomes("humdrum_nats_connected", 1.0).await;
         let context = nats.jetstream().await;
-        Self { prometheus, webhook, humdrum, context, _nats: nats, _dir: dir }
+        Self { prometheus, webhook, chat, humdrum, context, _nats: nats, _dir: dir }
     }
 
     /// Publishes a bit of everything: [`ACCEPTED`] and so on, among them one event that raises an alert.

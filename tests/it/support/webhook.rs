@@ -29,6 +29,9 @@ pub(crate) struct Recorded {
     pub(crate) body: Bytes,
 }
 
+/// What a request deserves by its body, whatever the script says; none leaves it to the script.
+pub(crate) type Rule = Box<dyn Fn(&[u8]) -> Option<Answer> + Send + Sync>;
+
 /// A running endpoint. When the script is used up it answers 200.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
@@ -37,10 +40,16 @@ pub(crate) struct Endpoint {
     task: JoinHandle<()>,
 }
 
-#[derive(Debug)]
 struct Shared {
     script: Mutex<VecDeque<Answer>>,
     requests: Mutex<Vec<Recorded>>,
+    rule: Rule,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("script", &self.script).finish_non_exhaustive()
+    }
 }
 
 impl Endpoint {
@@ -50,7 +59,13 @@ impl Endpoint {
 
     /// The same at an address that the test has chosen.
     pub(crate) async fn start_at(address: SocketAddr, script: impl IntoIterator<Item = Answer>) -> Self {
-        let shared = Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), requests: Mutex::default() });
+        Self::start_ruled(address, script, Box::new(|_| None)).await
+    }
+
+    /// The same with a rule.
+    pub(crate) async fn start_ruled(address: SocketAddr, script: impl IntoIterator<Item = Answer>, rule: Rule) -> Self {
+        let script = Mutex::new(script.into_iter().collect());
+        let shared = Arc::new(Shared { script, requests: Mutex::default(), rule });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -60,6 +75,10 @@ impl Endpoint {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/hook", self.address)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn requests(&self) -> Vec<Recorded> {
@@ -74,8 +93,9 @@ impl Drop for Endpoint {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let ruled = (shared.rule)(&body);
     shared.requests.lock().expect("whole").push(Recorded { headers, body });
-    let next = shared.script.lock().expect("whole").pop_front();
+    let next = ruled.or_else(|| shared.script.lock().expect("whole").pop_front());
     let status = |status| StatusCode::from_u16(status).expect("a status");
     match next.unwrap_or(Answer::Status(200)) {
         Answer::Status(code) => status(code).into_response(),

@@ -51,6 +51,7 @@ impl Words {
             about: None,
             newest: None,
             evidence: Vec::new(),
+            also: Vec::new(),
         }
     }
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::super::verify::tests::verified;
 use super::*;
 use crate::alert::Severity;
-use crate::runtime::notify::outbox::tests::alert;
+use crate::alert::fixtures::alert;
 
 const PARAMS: LogParams = LogParams { key_file: None, file_bytes_max: 1 << 20, files_max: 10 };
 

@@ -14,7 +14,7 @@ use super::super::log::{AlertLog, LogParams};
 use super::super::record;
 use super::*;
 use crate::alert::Severity;
-use crate::runtime::notify::outbox::tests::alert;
+use crate::alert::fixtures::alert;
 
 /// What `humdrum verify` says of a directory.
 pub(in crate::runtime::audit) fn verified(dir: &Path) -> Report {

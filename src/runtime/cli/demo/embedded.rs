@@ -11,12 +11,12 @@ use tokio::sync::mpsc;
 use super::receiver::Receiver;
 use super::show::Show;
 use super::{DRAIN, DemoArgs, Outcome, linger, registry, tally, verify, webhook};
-use crate::alert::Alert;
+use crate::alert::{Alert, Whose};
 use crate::detect::{Engine, Output, Settings, Stats};
 use crate::runtime::clock;
 use crate::runtime::http::{HttpParams, HttpServer};
-use crate::runtime::metrics::{EngineMetrics, NotifyMetrics, WebhookMetrics};
-use crate::runtime::notify::webhook::Webhooks;
+use crate::runtime::metrics::{EngineMetrics, NotifyMetrics, ReceiverMetrics};
+use crate::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use crate::simulate::{EventStream, FleetSpec, Summary};
 
 /// Beats between engine and viewer.
@@ -33,7 +33,9 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show) -> any
     let metrics = prometheus::Registry::new();
     let (engine_metrics, notify_metrics) = (EngineMetrics::new(&metrics)?, NotifyMetrics::new(&metrics)?);
     let receiver = Receiver::start().await?;
-    let mut webhooks = Webhooks::start(&[webhook(&receiver)], Vec::new(), &WebhookMetrics::new(&metrics)?)?;
+    let webhooks = [webhook(&receiver)];
+    let params = DispatchParams { webhooks: &webhooks, ..DispatchParams::default() };
+    let mut dispatch = Dispatch::start(params, Owed::default(), &ReceiverMetrics::new(&metrics)?)?;
     let http =
         HttpServer::start(args.metrics_listen, HttpParams::default(), metrics.clone(), Arc::new(|| Ok(()))).await?;
     show.line(&format!(
@@ -57,14 +59,14 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show) -> any
             Beat::Alert(alert) => {
                 notify_metrics.alert(&alert);
                 let alert = Arc::new(*alert);
-                webhooks.offer(&alert);
+                dispatch.offer(&alert, &Whose::default());
                 show.alert(&alert).await?;
                 alerts.push((*alert).clone());
             }
         }
     }
     let summary = engine.await.context("the engine's thread died")??;
-    webhooks.drain(clock::monotonic() + DRAIN).await;
+    dispatch.drain(clock::monotonic() + DRAIN).await;
     let outcome = Outcome { alerts, summary };
     tally(&outcome, &mut show)?;
     verify(&outcome, &receiver, http.address(), &mut show).await?;

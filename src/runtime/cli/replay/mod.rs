@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::detect::{Engine, Output};
 use crate::event::decode::{self, Envelope, Limits};
 use crate::event::{Reject, RejectReason};
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::{clock, present};
 use crate::time::Zone;
 use lines::{Line, Lines};
@@ -65,12 +66,17 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let flags = settings::flag("--registry", "registry", args.registry.as_ref()).into_iter().collect();
     let config = args.settings.load(flags, Secrets::NotNeeded)?;
     let registry = settings::registry(&config)?;
+    let geo = settings::geo(&config)?;
+    if let Some(geo) = &geo {
+        tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+    }
     let bar = progress(&args.events)?;
     let began = clock::monotonic();
     let mut replay = Replay {
         engine: Engine::new(config.detection.clone(), registry),
         output: Output::default(),
         limits: config.limits,
+        geo,
         sink: Sink::open(args, &config)?,
         tally: Tally::default(),
     };
@@ -144,6 +150,7 @@ struct Replay {
     engine: Engine,
     output: Output,
     limits: Limits,
+    geo: Option<GeoDatabase>,
     sink: Sink,
     tally: Tally,
 }
@@ -179,7 +186,12 @@ impl Replay {
     fn line(&mut self, line: &Line<'_>, name: &str) -> anyhow::Result<()> {
         self.tally.line();
         match self.decode(line) {
-            Ok(event) => self.engine.observe(event, &mut self.output),
+            Ok(mut event) => {
+                if let Some(geo) = &mut self.geo {
+                    geo.locate(&mut event);
+                }
+                self.engine.observe(event, &mut self.output);
+            }
             Err(reject) => {
                 self.tally.reject(reject.reason);
                 self.sink.reject(&reject, Some((name, line.number)), line.text)?;

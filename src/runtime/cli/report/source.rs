@@ -13,6 +13,7 @@ use crate::registry::Registry;
 use crate::runtime::cli::failure::Failure;
 use crate::runtime::cli::replay::lines::Lines;
 use crate::runtime::cli::settings::{self, Secrets};
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::store;
 
 /// The facts that the command line asks for.
@@ -42,9 +43,9 @@ fn restored(config: &Config, registry: Registry) -> Result<Engine, Failure> {
 
 fn replayed(args: &CommonArgs, config: &Config, registry: Registry) -> Result<Engine, Failure> {
     let (mut engine, mut output) = (Engine::new(config.detection.clone(), registry), Output::default());
-    let mut refused = 0_u64;
+    let (mut refused, mut geo) = (0_u64, settings::geo(config)?);
     for path in &args.events {
-        refused += read(path, config, &mut engine, &mut output)?;
+        refused += read(path, config, geo.as_mut(), &mut engine, &mut output)?;
     }
     engine.finish(&mut output);
     if refused > 0 {
@@ -54,13 +55,24 @@ fn replayed(args: &CommonArgs, config: &Config, registry: Registry) -> Result<En
 }
 
 /// Takes the events of a file in; how many lines are none.
-fn read(path: &Path, config: &Config, engine: &mut Engine, output: &mut Output) -> anyhow::Result<u64> {
+fn read(
+    path: &Path,
+    config: &Config,
+    mut geo: Option<&mut GeoDatabase>,
+    engine: &mut Engine,
+    output: &mut Output,
+) -> anyhow::Result<u64> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name} cannot be read"))?;
     let (mut lines, mut refused) = (Lines::new(file, config.limits.payload_bytes_max), 0);
     while let Some(line) = lines.next().with_context(|| format!("{name} cannot be read"))? {
         match decode(line.text, &Envelope::default(), &config.limits) {
-            Ok(event) => engine.observe(event, output),
+            Ok(mut event) => {
+                if let Some(geo) = &mut geo {
+                    geo.locate(&mut event);
+                }
+                engine.observe(event, output);
+            }
             Err(_) => refused += 1,
         }
         refused += output.rejected.len() as u64;

@@ -1,0 +1,122 @@
+//! The decoder's thread: payloads become events, in order, while the engine is at work on the batch before.
+//!
+//! Decoding is a quarter of what an event costs and knows nothing of any bot, so that it can run beside the engine
+//! without changing what comes out. A spent batch comes back here to be dropped: text is freed by the thread that
+//! allocated it, which an allocator with arenas by thread does without locks, and the batch's room is used again.
+
+use async_nats::Subject;
+use tokio::sync::mpsc;
+
+use crate::event::decode::{Envelope, Limits, decode};
+use crate::event::subject::identity;
+use crate::event::{Event, Reject};
+use crate::registry::Registry;
+use crate::runtime::geo::GeoDatabase;
+use crate::runtime::metrics::EngineMetrics;
+use crate::runtime::notify::nats::DeadLetter;
+use crate::runtime::source::{Batch, Feed, Message};
+use crate::runtime::store::format::Position;
+use crate::time::{Span, Timestamp};
+
+/// What the decoder hands to the engine, in the feed's order.
+#[derive(Debug)]
+pub enum Decoded {
+    /// Events that arrived.
+    Batch(Events),
+    /// Nothing has arrived for so long: event time moves on by as much.
+    Quiet(Span),
+    /// Some time has passed; nothing has happened.
+    Tick,
+    /// The registry has changed.
+    Registry(Box<Registry>),
+}
+
+/// Events that arrived together.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// The events, each with the broker's stamp of its message.
+    pub events: Vec<(Event, Timestamp)>,
+    /// Messages that are no events.
+    pub rejected: Vec<DeadLetter>,
+    /// Where the stream stands after them; none without JetStream.
+    pub position: Option<Position>,
+    /// Where to acknowledge them all; none where nothing is to be acknowledged.
+    pub ack: Option<Subject>,
+    /// Whether the source had caught up when they came.
+    pub live: bool,
+}
+
+/// Turns the feed into events.
+#[derive(Debug)]
+pub struct Decoder {
+    /// Bounds of one event.
+    pub limits: Limits,
+    /// Subjects are `<prefix>.<tenant>.<bot>`.
+    pub subject_prefix: String,
+    /// Where refused messages are counted.
+    pub metrics: EngineMetrics,
+    /// Places of addresses, for events that tell none.
+    pub geo: Option<GeoDatabase>,
+}
+
+impl Decoder {
+    /// Works until the feed ends, or until nobody takes the events any more. Blocks its thread. Batches that are done
+    /// with come back through `spent`.
+    pub fn run(
+        mut self,
+        mut feed: mpsc::Receiver<Feed>,
+        engine: &mpsc::Sender<Decoded>,
+        mut spent: mpsc::Receiver<Vec<(Event, Timestamp)>>,
+    ) {
+        while let Some(item) = feed.blocking_recv() {
+            let decoded = match item {
+                Feed::Batch(batch) => {
+                    let mut room = Vec::new();
+                    while let Ok(mut events) = spent.try_recv() {
+                        events.clear();
+                        room = events;
+                    }
+                    Decoded::Batch(self.batch(batch, room))
+                }
+                Feed::Quiet(span) => Decoded::Quiet(span),
+                Feed::Tick => Decoded::Tick,
+                Feed::Registry(registry) => Decoded::Registry(registry),
+            };
+            if engine.blocking_send(decoded).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn batch(&mut self, batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {
+        let mut rejected = Vec::new();
+        events.reserve(batch.messages.len());
+        for message in batch.messages {
+            match self.decode(&message) {
+                Ok(mut event) => {
+                    if let Some(geo) = &mut self.geo {
+                        geo.locate(&mut event);
+                    }
+                    events.push((event, message.stamp));
+                }
+                Err(reject) => {
+                    self.metrics.reject(reject.reason);
+                    let place = batch.position.as_ref();
+                    rejected.push(DeadLetter {
+                        subject: message.subject.to_string(),
+                        payload: message.payload,
+                        reject,
+                        id: place.map(|place| format!("{}.{}.{}", place.stream, place.created_us, message.sequence)),
+                    });
+                }
+            }
+        }
+        Events { events, rejected, position: batch.position, ack: batch.ack, live: batch.live }
+    }
+
+    fn decode(&self, message: &Message) -> Result<Event, Reject> {
+        let envelope =
+            Envelope { identity: identity(&message.subject, &self.subject_prefix), message_id: message.message_id() };
+        decode(&message.payload, &envelope, &self.limits)
+    }
+}
