@@ -20,6 +20,9 @@
 //!                          credible                                                                          verdict
 //! ```
 //!
+//! What the operator decided about rules is asked where a broken rule becomes a finding; what somebody suppressed, where
+//! a finding goes into the book. Neither changes a verdict.
+//!
 //! # Code map
 //!
 //! | module | what is in it |

@@ -5,6 +5,7 @@
 //!
 //! - `fleets [--folder DIR]`: recall, right reason, false pages and time to detect, by seed and by scenario;
 //! - `clean`: fleets on which nothing is wrong: what pages all the same;
+//! - `standing`: what the rules on identities find, and what they page for on clean fleets;
 //! - `calibration`: what p-values mean, on clean fleets, by detector, kind of bot and experience;
 //! - `poison`: how far one gets who teaches the baseline slowly, a run a seed;
 //! - `rivals`: other methods on the very same events.
@@ -19,14 +20,14 @@ mod fleet;
 mod fleets;
 mod poison;
 mod rivals;
+mod standing;
 mod wish;
 
 use std::io::{Error, Result, Write, stdout};
 
 use wish::Wish;
 
-const USAGE: &str =
-    "proving fleets|clean|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR]";
+const USAGE: &str = "proving fleets|clean|standing|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR]";
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench").peekable();
@@ -42,6 +43,7 @@ fn main() -> Result<()> {
     match command.as_str() {
         "fleets" => fleets::prove(&wish(200, (28, 14))?, &mut out),
         "clean" => clean::prove(&wish(50, (28, 337))?, &mut out),
+        "standing" => standing::prove(&wish(120, (90, 42))?, &mut out),
         "calibration" => calibration::prove(&wish(100, (28, 28))?, &mut out),
         "poison" => poison::prove(&wish(1, (28, 240))?, &mut out),
         "rivals" => rivals::prove(&wish(200, (28, 14))?, &mut out),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::share::weigh;
+use super::suppress::Suppressed;
 use super::wire::{Alert, AlertContext, BaselineNote, Dimension, Reason, Severity, Status, Tags};
 use crate::time::{Span, Timestamp};
 
@@ -47,6 +48,10 @@ pub struct Finding {
     pub baseline: BaselineNote,
     /// What it is seen beside.
     pub context: Option<AlertContext>,
+    /// Hosts at work in it, as far as they are known.
+    pub hosts: Vec<String>,
+    /// The suppression that covers it.
+    pub suppressed: Option<Suppressed>,
     /// The story that it belongs to, where that began before and may be closed by now.
     pub incident: Option<String>,
 }
@@ -87,7 +92,8 @@ impl AlertBook {
     ///
     /// What pages nobody is no story that could take a page in, or somebody could hide behind a small oddity: a page
     /// gets an alert of its own, and so does each session of the archive. So does a page about something else, which
-    /// would hide behind one that somebody is dealing with. They share the incident.
+    /// would hide behind one that somebody is dealing with. They share the incident. What is suppressed is one such story
+    /// as long as it lasts, and evidence in a story that is not.
     pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Vec<Alert> {
         let subject = (finding.tenant.clone(), finding.bot.clone(), finding.producer.clone());
         let deadline = watermark.later(finding.ts) + quiet;
@@ -101,7 +107,12 @@ impl AlertBook {
         incident.deadline = incident.deadline.later(deadline);
         let same = finding.session.is_some() && finding.session == incident.last_session;
         let another = incident.is_another_matter(&finding);
-        if (incident.alert.severity.pages() && !another) || (same && !finding.severity.pages()) {
+        let hidden = incident.alert.suppressed.is_some();
+        let grows = match finding.suppressed {
+            Some(_) => hidden || same,
+            None => same && !hidden && !finding.severity.pages(),
+        };
+        if (incident.alert.severity.pages() && !another) || grows {
             return if incident.grow(finding) { vec![incident.alert.clone()] } else { Vec::new() };
         }
         let next = incident.next(finding);
@@ -161,6 +172,7 @@ impl Incident {
             tags: finding.tags,
             baseline: finding.baseline,
             context: finding.context,
+            suppressed: finding.suppressed,
         };
         alert.events.truncate(EVENTS_MAX);
         alert.reasons.truncate(REASONS_MAX);
@@ -192,6 +204,11 @@ impl Incident {
     /// Adds a finding; whether the story got worse.
     fn grow(&mut self, finding: Finding) -> bool {
         let alert = &mut self.alert;
+        // What is hidden gets worse, too: by what it would have been.
+        let worse_hidden = match (&alert.suppressed, &finding.suppressed) {
+            (Some(known), Some(more)) => more.severity > known.severity,
+            _ => false,
+        };
         alert.ts = alert.ts.later(finding.ts);
         let again = finding.session.is_some() && finding.session == self.last_session;
         alert.event_count += finding.event_count - if again { self.last_count.min(finding.event_count) } else { 0 };
@@ -213,8 +230,11 @@ impl Incident {
             alert.score = finding.score;
             alert.p_value = finding.p_value;
         }
-        if finding.severity <= alert.severity {
+        if finding.severity <= alert.severity && !worse_hidden {
             return false;
+        }
+        if worse_hidden {
+            alert.suppressed = finding.suppressed;
         }
         alert.severity = finding.severity;
         alert.title = finding.title;
@@ -297,8 +317,44 @@ mod tests {
             tags: Tags::default(),
             baseline: BaselineNote::default(),
             context: None,
+            hosts: Vec::new(),
+            suppressed: None,
             incident: None,
         }
+    }
+
+    /// The same, under a suppression.
+    fn hidden(minutes: i64, severity: Severity, detector: &str) -> Finding {
+        let note = Suppressed { owner: "o".to_owned(), reason: "r".to_owned(), until: at(60), severity };
+        Finding { suppressed: Some(note), severity: Severity::Info, ..finding(minutes, severity, detector) }
+    }
+
+    #[test]
+    fn what_is_suppressed_is_one_quiet_story_and_the_first_page_behind_it_is_a_page() {
+        let mut book = AlertBook::default();
+        let first = book.raise(hidden(0, Severity::Low, "a"), at(0), QUIET).remove(0);
+        assert_eq!((first.severity, first.revision), (Severity::Info, 1));
+        assert_eq!(book.raise(hidden(1, Severity::Low, "b"), at(1), QUIET), [], "more of the same");
+        let worse = book.raise(hidden(2, Severity::High, "c"), at(2), QUIET).remove(0);
+        assert_eq!((&worse.id, worse.severity, worse.revision), (&first.id, Severity::Info, 2));
+        assert_eq!(worse.suppressed.map(|note| note.severity), Some(Severity::High));
+        let page = book.raise(finding(61, Severity::Medium, "a"), at(61), QUIET);
+        let [over, page] = page.as_slice() else { panic!("{page:?}") };
+        assert_eq!((&over.id, over.status), (&first.id, Status::Resolved));
+        assert_eq!((page.severity, page.revision, &page.suppressed), (Severity::Medium, 1, &None));
+        assert!(page.id != first.id && page.incident == first.incident);
+        assert_eq!(book.raise(hidden(62, Severity::Critical, "d"), at(62), QUIET), [], "evidence of the page");
+        let resolved = book.advance(at(999)).remove(0);
+        assert_eq!((resolved.severity, resolved.suppressed, resolved.event_count), (Severity::Medium, None, 2));
+    }
+
+    #[test]
+    fn an_archive_story_does_not_go_on_in_a_suppressed_one() {
+        let mut book = AlertBook::default();
+        let first = book.raise(hidden(0, Severity::High, "a"), at(0), QUIET).remove(0);
+        let next = book.raise(finding(1, Severity::Low, "b"), at(1), QUIET);
+        assert_eq!((&next[0].id, next[0].status), (&first.id, Status::Resolved));
+        assert_eq!((next[1].severity, &next[1].suppressed), (Severity::Low, &None));
     }
 
     #[test]

@@ -6,8 +6,10 @@ mod hours;
 mod matcher;
 mod mute;
 mod notice;
+mod pattern;
 mod route;
 mod share;
+mod suppress;
 pub mod told;
 mod wire;
 
@@ -16,8 +18,10 @@ pub use hours::{Hours, HoursError};
 pub use matcher::{Matcher, Whose};
 pub use mute::{Silence, silenced};
 pub use notice::{Cause, Notice};
+pub use pattern::{Pattern, PatternError, any_matches};
 pub use route::{Escalation, Route, RoutedBy, Routing, Way};
 pub use share::weigh;
+pub use suppress::{Scope, Sight, Standing, Suppressed, Suppression, Whom, named, suppressed};
 pub use wire::{
     Alert, AlertContext, AlertId, BaselineNote, Dimension, LogNote, NearestNormal, Reason, Severity, Status, Tags,
 };

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::suppress::Suppressed;
 use crate::time::Timestamp;
 
 /// The same for the same finding, whenever and wherever it is computed again.
@@ -51,6 +52,9 @@ pub struct Alert {
     /// What it is seen beside, as far as that is known.
     #[serde(default)]
     pub context: Option<AlertContext>,
+    /// The suppression that covers it, for which it is only `info`.
+    #[serde(default)]
+    pub suppressed: Option<Suppressed>,
 }
 
 /// One reason of an alert.
@@ -329,6 +333,7 @@ pub(crate) mod tests {
             tags: Tags::default(),
             baseline: BaselineNote::default(),
             context: None,
+            suppressed: None,
         }
     }
 

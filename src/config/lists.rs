@@ -1,4 +1,5 @@
-//! Lists of tables in the settings file: `[[webhooks]]`, `[[receivers]]`, `[[routes]]` and `[[silences]]`.
+//! Lists of tables in the settings file: `[[webhooks]]`, `[[receivers]]`, `[[routes]]`, `[[silences]]`,
+//! `[[rules]]` and `[[suppressions]]`.
 //!
 //! Each setting of each entry is held against its type alone, as single settings are, so that every mistyped one is told.
 
@@ -10,7 +11,10 @@ use toml::{Table, Value};
 
 use super::fault::{Fault, nearest};
 use super::layers::humane;
-use super::raw::{RawReceiver, RawRoute, RawSilence, RawWebhook};
+use super::raw::{RawReceiver, RawRoute, RawRule, RawSilence, RawSuppression, RawWebhook};
+
+/// Entries of one list. More would make each alert cost more, and are a program's work that belongs elsewhere.
+const ENTRIES_MAX: usize = 1000;
 
 /// The lists of a settings file.
 #[derive(Default)]
@@ -19,6 +23,8 @@ pub(super) struct Lists {
     pub(super) receivers: Vec<RawReceiver>,
     pub(super) routes: Vec<RawRoute>,
     pub(super) silences: Vec<RawSilence>,
+    pub(super) rules: Vec<RawRule>,
+    pub(super) suppressions: Vec<RawSuppression>,
 }
 
 impl Lists {
@@ -29,6 +35,8 @@ impl Lists {
             "receivers" => read(name, value, &mut self.receivers, faults),
             "routes" => read(name, value, &mut self.routes, faults),
             "silences" => read(name, value, &mut self.silences, faults),
+            "rules" => read(name, value, &mut self.rules, faults),
+            "suppressions" => read(name, value, &mut self.suppressions, faults),
             _ => return Some(value),
         }
         None
@@ -51,6 +59,9 @@ where
         fault(list, format!("a list; write `[[{list}]]` above each{single}"));
         return;
     };
+    if entries.len() > ENTRIES_MAX {
+        fault(list, format!("{} entries, at most {ENTRIES_MAX}", entries.len()));
+    }
     let names = names::<T>();
     for (index, entry) in entries.into_iter().enumerate() {
         let at = format!("{list}[{index}]");
@@ -60,6 +71,7 @@ where
         };
         let mut good = Table::new();
         for (name, value) in table {
+            let value = plain(value);
             match fits::<T>(&names, &name, &value) {
                 Ok(()) => drop(good.insert(name, value)),
                 Err(message) => fault(&format!("{at}.{name}"), message),
@@ -69,6 +81,14 @@ where
             Ok(entry) => into.push(entry),
             Err(error) => fault(&at, humane(error.message())),
         }
+    }
+}
+
+/// A day written without quotes is a text like any other.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Datetime(day) => Value::String(day.to_string()),
+        other => other,
     }
 }
 

@@ -12,6 +12,7 @@ mod history;
 mod layers;
 mod lists;
 pub mod network;
+mod quiet;
 mod raw;
 mod raw_fields;
 mod receivers;
@@ -42,7 +43,10 @@ pub use receivers::{ReceiverConfig, Service};
 pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults> {
     let merged = layers::merge(sources);
     let mut check = check::Check { faults: merged.faults, given_by: merged.given_by, read };
-    let config = validate::config(&mut check, merged.raw, merged.lists);
+    let mut lists = merged.lists;
+    let (rules, suppressions) = (std::mem::take(&mut lists.rules), std::mem::take(&mut lists.suppressions));
+    let mut config = validate::config(&mut check, merged.raw, lists);
+    quiet::settings(&mut check, rules, suppressions, &mut config.detection);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
 

@@ -238,6 +238,37 @@ pub(super) struct RawHistory {
     pub(super) values: RawFields,
 }
 
+/// A decision about a rule.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) rule: Option<RawNames>,
+    pub(super) enabled: Option<bool>,
+    pub(super) severity: Option<String>,
+    pub(super) threshold: Option<f64>,
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) environments: Option<RawNames>,
+    pub(super) until: Option<String>,
+}
+
+/// What is hidden for a while.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawSuppression {
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) environments: Option<RawNames>,
+    pub(super) hosts: Option<RawNames>,
+    pub(super) producers: Option<RawNames>,
+    pub(super) dimensions: Option<RawNames>,
+    pub(super) rules: Option<RawNames>,
+    pub(super) owner: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) until: Option<String>,
+}
+
 /// A length of time as written. Its own type, so that a bare number is refused with a word about units.
 #[derive(Clone, Serialize)]
 pub(super) struct RawSpan(pub(super) String);
@@ -339,8 +370,9 @@ mod tests {
     #[test]
     fn every_setting_stands_in_the_documentation() {
         let text = super::super::DEFAULTS;
-        let entries = [names::<RawReceiver>(), names::<RawRoute>(), names::<RawSilence>()];
-        for path in paths().into_iter().chain(entries.into_iter().flatten()) {
+        let receiving = [names::<RawReceiver>(), names::<RawRoute>(), names::<RawSilence>()];
+        let quiet = [names::<RawRule>(), names::<RawSuppression>()];
+        for path in paths().into_iter().chain(receiving.into_iter().chain(quiet).flatten()) {
             // What is mapped stands there once, for columns, constants and values alike.
             let name = path.strip_prefix("history.").and_then(|path| path.split_once('.')).map(|(_, field)| field);
             let name = name.unwrap_or_else(|| path.rsplit('.').next().expect("a name"));

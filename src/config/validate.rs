@@ -352,6 +352,7 @@ fn detection(check: &mut Check<'_>, baseline: &RawBaseline, raw: RawDetection, l
             .map(|pages| check.share("detection.pages_per_week", Some(pages), PAGES_PER_WEEK_MAX)),
         incident_quiet,
         default_zone,
+        ..Settings::default()
     }
 }
 

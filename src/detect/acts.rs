@@ -43,7 +43,8 @@ pub(super) fn read<'a>(engine: &mut Engine, at: u32, event: &'a Event) -> Option
         bare: !ticket && policy::needs_ticket(event),
     };
     let tenant = engine.bots[at as usize].tenant.clone();
-    let mut reading = engine.operators.read(&tenant, &act, &engine.profile);
+    let own = engine.tuned(at, event.ts);
+    let mut reading = engine.operators.read(&tenant, &act, own.as_deref().unwrap_or(&engine.profile));
     if matches!(event.kind, Kind::Grant(_)) {
         // The contract has no second factor of a grant.
         reading.second = Second::Unknown;
@@ -82,7 +83,9 @@ pub(super) fn learn(engine: &mut Engine, at: u32, deed: &Deed<'_>, breaches: &mu
     engine.stats.limited += engine.operators.learn(&tenant, &deed.act, trust, profile);
     if let Some(burst) = &deed.reading.burst {
         engine.operators.told(&tenant, deed.act.by, burst.bots);
-        let of_act = breaches.iter().position(is_of_act).map(|place| breaches.remove(place));
+        // What is decided about the number of bots must not decide about the act.
+        let folds = !engine.settings.rules.decides("operator_burst");
+        let of_act = breaches.iter().position(is_of_act).filter(|_| folds).map(|place| breaches.remove(place));
         breaches.insert(0, policy::burst(deed.act.by, burst, of_act));
     }
 }

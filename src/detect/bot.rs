@@ -32,10 +32,12 @@ pub(super) struct Watch {
 }
 
 /// A silence that is odd.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct OddSilence {
     pub since: Timestamp,
     pub told: bool,
+    /// Whether a suppression covered it when it was.
+    pub hidden: bool,
 }
 
 /// State of one bot.
@@ -99,6 +101,8 @@ struct Told {
     key: u64,
     last_day: i32,
     days: u16,
+    /// Whether suppressions covered it whenever it was.
+    hidden: bool,
 }
 
 /// How well known the novelties of a finding are.
@@ -194,26 +198,29 @@ impl BotState {
         true
     }
 
-    /// Whether novelties were told before, noting that they are there today.
-    pub(super) fn tell(&mut self, keys: &[u64], today: i32, adopt_days: u16) -> Known {
+    /// Whether novelties were told before, noting that they are there today, and whether that is news: also if all of it
+    /// was hidden, and is not now.
+    pub(super) fn tell(&mut self, keys: &[u64], today: i32, adopt_days: u16, hidden: bool) -> (Known, bool) {
         if keys.is_empty() {
-            return Known::New;
+            return (Known::New, true);
         }
         let list = self.told.get_or_insert_default();
         list.retain(|told| today - told.last_day <= TOLD_DAYS);
-        let mut least = Known::Adopted;
+        let (mut least, mut news) = (Known::Adopted, false);
         for &key in keys {
             let known = if let Some(told) = list.iter_mut().find(|told| told.key == key) {
                 if today > told.last_day {
                     told.days = told.days.saturating_add(1);
                     told.last_day = today;
                 }
+                news |= told.hidden && !hidden;
+                told.hidden &= hidden;
                 if told.days >= adopt_days { Known::Adopted } else { Known::Told }
             } else {
                 if list.len() >= TOLD_MAX {
                     list.remove(0);
                 }
-                list.push(Told { key, last_day: today, days: 1 });
+                list.push(Told { key, last_day: today, days: 1, hidden });
                 Known::New
             };
             least = match (least, known) {
@@ -222,7 +229,13 @@ impl BotState {
                 _ => Known::Adopted,
             };
         }
-        least
+        (least, news || least == Known::New)
+    }
+
+    /// Whether one of the novelties was told within the last days, and only where a suppression hid it.
+    pub(super) fn was_hidden(&self, keys: &[u64], today: i32) -> bool {
+        let owed = |told: &Told| told.hidden && today - told.last_day <= TOLD_DAYS && keys.contains(&told.key);
+        self.told.as_ref().is_some_and(|told| told.iter().any(owed))
     }
 
     /// Bytes that it takes, about: what is on the heap and the struct itself.
@@ -312,10 +325,21 @@ mod tests {
     #[test]
     fn a_novelty_is_told_once_and_adopted_after_days() {
         let mut bot = BotState::new("t".into(), "b".into(), 10);
-        assert_eq!(bot.tell(&[1], 10, 3), Known::New);
-        assert_eq!(bot.tell(&[1], 10, 3), Known::Told);
-        assert_eq!(bot.tell(&[1, 2], 11, 3), Known::New);
-        assert_eq!(bot.tell(&[1], 12, 3), Known::Adopted);
-        assert_eq!(bot.tell(&[1], 30, 3), Known::New);
+        assert_eq!(bot.tell(&[1], 10, 3, false), (Known::New, true));
+        assert_eq!(bot.tell(&[1], 10, 3, false), (Known::Told, false));
+        assert_eq!(bot.tell(&[1, 2], 11, 3, false), (Known::New, true));
+        assert_eq!(bot.tell(&[1], 12, 3, false), (Known::Adopted, false));
+        assert_eq!(bot.tell(&[1], 30, 3, false), (Known::New, true));
+    }
+
+    #[test]
+    fn what_was_told_under_a_suppression_is_news_once_behind_it() {
+        let mut bot = BotState::new("t".into(), "b".into(), 10);
+        assert_eq!(bot.tell(&[1], 10, 3, true), (Known::New, true));
+        assert_eq!(bot.tell(&[1], 10, 3, true), (Known::Told, false));
+        assert_eq!(bot.tell(&[1], 11, 3, false), (Known::Told, true));
+        assert_eq!(bot.tell(&[1], 11, 3, false), (Known::Told, false));
+        assert_eq!(bot.tell(&[1], 12, 3, true), (Known::Adopted, false));
+        assert_eq!(bot.tell(&[1], 12, 3, false), (Known::Adopted, false), "it was told before it was hidden");
     }
 }

@@ -15,6 +15,7 @@ use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
+use super::hidden::{self, Hits};
 use super::operator::Operators;
 use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
@@ -97,6 +98,8 @@ pub struct Engine {
     pub(super) operators: Operators,
     pub(super) book: AlertBook,
     pub(super) budget: Budget,
+    /// What the suppressions of the settings have hidden, in their order.
+    pub(super) hidden: Vec<Hits>,
     pub(super) stats: Stats,
 }
 
@@ -108,6 +111,7 @@ impl Engine {
         let default_zone = Zone::named(&settings.default_zone).unwrap_or_else(|_| Zone::utc());
         Self {
             zones: vec![(settings.default_zone.clone(), default_zone)],
+            hidden: hidden::hits(&settings.suppressions, &[]),
             settings,
             profile,
             tags: TagTable::shipped(),
@@ -196,6 +200,7 @@ impl Engine {
             + self.operators.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
+        hidden::figures(self, &mut stats);
         if let Some((pages, watermark)) = self.settings.pages_per_week.zip(self.watermark()) {
             (stats.budget_pages, stats.budget_left_pages) = (pages, self.budget.left(watermark, pages));
         }
@@ -210,6 +215,12 @@ impl Engine {
     /// The registry's record of a bot.
     pub(super) fn record(&self, at: u32) -> Option<&BotRecord> {
         self.bots[at as usize].record.and_then(|number| self.registry.record(number))
+    }
+
+    /// The constants by which a bot's events are held against the rules, where they are its own.
+    pub(super) fn tuned(&self, at: u32, ts: Timestamp) -> Option<Box<Profile>> {
+        let rules = &self.settings.rules;
+        if rules.tunes() { rules.tuned(&self.profile, hidden::whom(self, at), ts) } else { None }
     }
 
     fn take_held(&mut self, events: Vec<Event>, output: &mut Output) {

@@ -7,13 +7,14 @@ use super::decide;
 use super::engine::{Engine, Output, Verdict};
 use super::explain::{self, Subject};
 use super::feature::Session;
+use super::hidden::{self, Word};
 use super::normal::LastNormal;
 use super::peers;
 use super::policy::{Breach, LogBreach, fraud};
 use super::score::{self, BY_SESSION, Context, Judgment, Why};
 use super::silence::{Found, Others};
 use super::tenure;
-use crate::alert::{Alert, BaselineNote, Finding, Reason, Severity, Status};
+use crate::alert::{Alert, BaselineNote, Finding, Reason, Severity, Status, Whom};
 use crate::event::{Event, Transaction};
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -45,15 +46,17 @@ pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Ou
     sessions.swap(0, slot);
     let (judgment, start) = assess(engine, at, &sessions[0], &sessions[1..], false);
     sessions.swap(0, slot);
+    let session = &sessions[slot];
     if let Some(severity) = verdict(engine, &judgment)
         && severity.pages()
-        && sessions[slot].reported.is_none_or(|before| judgment.daily_rate * AGAIN < before)
+        && (session.reported.is_none_or(|before| judgment.daily_rate * AGAIN < before) || session.is_unveiled())
     {
         sessions[slot].reported = Some(judgment.daily_rate);
         sessions.swap(0, slot);
         let (session, others) = sessions.split_at(1);
         let told = Told { session: &session[0], others, start, judgment: &judgment, closed: false };
-        tell(engine, at, &told, severity, output);
+        let (_, hidden) = tell(engine, at, &told, severity, output);
+        sessions[0].hidden_until = hidden;
         sessions.swap(0, slot);
     }
     engine.bots[at as usize].sessions = sessions;
@@ -86,7 +89,7 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     if let Some(severity) = severity {
         let others = std::mem::take(&mut engine.bots[at as usize].sessions);
         let told = Told { session, others: &others, start, judgment: &judgment, closed: true };
-        known = tell(engine, at, &told, severity, output);
+        (known, _) = tell(engine, at, &told, severity, output);
         engine.bots[at as usize].sessions = others;
     }
     if severity.is_none() && session.reported.is_none() && !session.broke {
@@ -95,25 +98,34 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     learn(engine, at, session, start, &judgment, severity, known);
 }
 
-/// Tells of a broken rule.
-pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, output: &mut Output) {
+/// Tells of a broken rule, as far as the operator wants to hear of it.
+pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, output: &mut Output) -> Word {
     let at = breach.about.unwrap_or(at);
     let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
+    let by_default = breach.severity;
+    let Some(breach) = hidden::ruled(engine, hidden::whom(engine, at), breach, ts) else { return Word::Off };
     let today = engine.bots[at as usize].baseline.today;
     let after = after(engine, at, ts);
     let pages = breach.severity.pages();
-    let known = if pages { engine.bots[at as usize].tell(&[breach.key], today, u16::MAX) } else { Known::New };
-    let severity = if known == Known::New { breach.severity } else { Severity::Low };
-    // After a suspicious act a page is a step worse.
-    let severity = if severity.pages() && after.is_some() { severity.worse() } else { severity };
-    let bot = &engine.bots[at as usize];
     let mut reasons = vec![breach.reason];
     reasons.extend(breach.also);
-    let mut title = format!("Bot `{}` {}", bot.bot, breach.phrase);
+    let mut title = format!("Bot `{}` {}", engine.bots[at as usize].bot, breach.phrase);
+    let suspected = after.is_some();
     if let Some((reason, phrase)) = after {
         title += &phrase;
         reasons.push(reason);
     }
+    let hides = hidden::until(engine, at, &reasons, event.host.as_slice(), ts).is_some();
+    let bot = &mut engine.bots[at as usize];
+    let news = !pages || bot.tell(&[breach.key], today, u16::MAX, hides).1;
+    // What would page at each event is said once a day where it may not.
+    if by_default.pages() && !pages && !hides && !bot.say(breach.key, today) {
+        return Word::Said;
+    }
+    let severity = if news { breach.severity } else { Severity::Low };
+    // After a suspicious act a page is a step worse.
+    let severity = if severity.pages() && suspected { severity.worse() } else { severity };
+    let bot = &engine.bots[at as usize];
     let events: Vec<_> = std::iter::once(&event.id).chain(&breach.evidence).map(ToString::to_string).collect();
     let finding = Finding {
         tenant: bot.tenant.to_string(),
@@ -131,9 +143,12 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         events,
         baseline: note(engine, at),
         context: context::of_event(engine, at, event),
+        hosts: hidden::names(&event.host),
+        suppressed: None,
         incident: None,
     };
     raise(engine, finding, ts, output);
+    if hides { Word::Hidden } else { Word::Said }
 }
 
 /// A day is over: its scores are history now, and its level is held against those of the days before.
@@ -156,22 +171,24 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
     let today = bot.baseline.today;
     let rate = p * bot.baseline.active_share();
-    // A creep that is held back was not told: it is still there when the budget has a page again.
+    // A creep that is held back or hidden was not told: it is still there when the budget has a page again, or the
+    // suppression is over.
     // Once told, the window must first be filled with the new level.
     let quiet = bot.baseline.creep_told + CREEP_QUIET_DAYS > today;
     let held = !quiet && is_held(engine, rate);
     engine.stats.pages_held += u64::from(held);
+    let account = explain::drift(measure, rise, p, detector);
+    let hides = hidden::until(engine, at, &account.reasons, &[], event.ts).is_some();
     let baseline = &mut engine.bots[at as usize].baseline;
-    if !held {
+    if !held && !hides {
         baseline.levels[measure].anchor();
     }
     if quiet {
         return;
     }
-    if !held {
+    if !held && !hides {
         baseline.creep_told = today;
     }
-    let account = explain::drift(measure, rise, p, detector);
     let finding = Finding {
         ts: event.ts,
         severity: if held { Severity::Low } else { Severity::Medium },
@@ -184,7 +201,8 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     raise(engine, finding, event.ts, output);
 }
 
-/// Tells of a bot that is silent where it should be at work, or of a good part of a tenant's bots that are.
+/// Tells of a bot that is silent where it should be at work, or of a good part of a tenant's bots that are; when to tell
+/// it again, if a suppression hides it.
 pub(super) fn silence(
     engine: &mut Engine,
     at: u32,
@@ -192,10 +210,11 @@ pub(super) fn silence(
     found: &Found,
     others: Option<Others>,
     output: &mut Output,
-) {
+) -> Option<Timestamp> {
     let held = others.is_none() && is_held(engine, found.daily_rate);
     engine.stats.pages_held += u64::from(held);
     let account = explain::silence(found.trace, found.since, found.p, others.map(|o| (o.silent + 1, o.due + 1)));
+    let hidden = hidden::until(engine, at, &account.reasons, &[], now);
     let finding = Finding {
         ts: now,
         severity: if others.is_some() || held { Severity::Low } else { found.severity },
@@ -205,6 +224,7 @@ pub(super) fn silence(
         ..about(engine, at, account)
     };
     raise(engine, finding, now, output);
+    hidden
 }
 
 /// A finding about a bot, to be completed.
@@ -226,6 +246,8 @@ pub(super) fn about(engine: &Engine, at: u32, account: explain::Account) -> Find
         event_count: 0,
         baseline: note(engine, at),
         context: None,
+        hosts: Vec::new(),
+        suppressed: None,
         incident: None,
     }
 }
@@ -239,6 +261,7 @@ pub(super) fn transaction(
     output: &mut Output,
 ) -> bool {
     let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let own = engine.tuned(at, event.ts);
     let bot = &mut engine.bots[at as usize];
     let case = fraud::Case {
         event,
@@ -249,20 +272,18 @@ pub(super) fn transaction(
         mature,
         mature_days: engine.settings.mature_days,
         window_days: engine.settings.baseline_days,
-        profile: &engine.profile.fraud,
+        profile: &own.as_deref().unwrap_or(&engine.profile).fraud,
     };
     let audit = fraud::check(&case, &mut bot.money, engine.ledgers.of(&event.tenant));
     engine.stats.limited += audit.limited;
-    let broke = !audit.breaches.is_empty();
-    for breach in audit.breaches {
-        rule(engine, at, event, breach, output);
-    }
-    broke
+    let words = audit.breaches.into_iter().map(|breach| rule(engine, at, event, breach, output));
+    words.filter(|word| *word != Word::Off).count() > 0
 }
 
 /// Tells of a log that is not whole.
 pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
-    let breach = found.breach;
+    let of_log = Whom { tenant: &found.tenant, ..Whom::default() };
+    let Some(breach) = hidden::ruled(engine, of_log, found.breach, found.ts) else { return };
     let reasons = vec![breach.reason];
     let finding = Finding {
         tenant: found.tenant.to_string(),
@@ -280,6 +301,8 @@ pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
         event_count: 1,
         baseline: BaselineNote { days: found.days, events: found.records, mature: found.days >= 1.0 },
         context: None,
+        hosts: Vec::new(),
+        suppressed: None,
         incident: None,
     };
     raise(engine, finding, found.ts, output);
@@ -328,8 +351,15 @@ struct Told<'a> {
     closed: bool,
 }
 
-/// Publishes what a judgment says, unless the same novelty was told before.
-fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, output: &mut Output) -> Known {
+/// Publishes what a judgment says, unless the same novelty was told before; how well it is known, and until when it is
+/// hidden.
+fn tell(
+    engine: &mut Engine,
+    at: u32,
+    told: &Told<'_>,
+    severity: Severity,
+    output: &mut Output,
+) -> (Known, Option<Timestamp>) {
     let &Told { session, others, start, judgment, closed } = told;
     let owner = match judgment.scores[1].why {
         Why::NewHost { owner: Some(owner), .. } => Some(engine.bots[owner as usize].bot.to_string()),
@@ -343,18 +373,26 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
         account.phrase += &phrase;
     }
     let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
+    let hidden = hidden::until(engine, at, &account.reasons, &session.hosts, session.newest);
+    // The page that a suppression hid is owed behind its end, as long as there is a word to say.
+    let owed = hidden.is_none() && bot.was_hidden(&account.keys, today);
+    let (verdict, severity) = (severity, if owed { severity.max(Severity::Medium) } else { severity });
     // What the budget holds back was not told, so that it is news when it comes again.
     let held = severity.pages() && is_held(engine, judgment.daily_rate);
     engine.stats.pages_held += u64::from(held);
     let severity = if held { Severity::Low } else { severity };
-    let known = if severity.pages() { engine.bots[at as usize].tell(&account.keys, today, adopt) } else { Known::New };
+    let bot = &mut engine.bots[at as usize];
+    let (known, news) =
+        if severity.pages() { bot.tell(&account.keys, today, adopt, hidden.is_some()) } else { (Known::New, true) };
+    let known = if verdict.pages() { known } else { Known::New };
     // A session that was told while it ran goes on adding to its own story at full weight.
-    let severity =
-        if known == Known::New || session.reported.is_some() { severity } else { severity.min(Severity::Low) };
+    let severity = if news || session.reported.is_some() { severity } else { severity.min(Severity::Low) };
+    let key = account.keys.first().copied().unwrap_or(0);
     if severity.pages() {
-        engine.bots[at as usize].baseline.tell_excess();
-    } else if !engine.bots[at as usize].say(account.keys.first().copied().unwrap_or(0), today) {
-        return known;
+        bot.baseline.tell_excess();
+    } else if !bot.say(if hidden.is_some() { !key } else { key }, today) {
+        // What is said under a suppression may be said once more behind it.
+        return (known, hidden);
     }
     let bot = &engine.bots[at as usize];
     let finding = Finding {
@@ -373,10 +411,12 @@ fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, outpu
         event_count: session.events,
         baseline: note(engine, at),
         context: context::of_session(engine, at, session, closed),
+        hosts: hidden::names(&session.hosts),
+        suppressed: None,
         incident: None,
     };
     raise(engine, finding, session.newest, output);
-    known
+    (known, hidden)
 }
 
 /// The suspicious act that something comes after, as a reason and as the end of a sentence.
@@ -390,7 +430,11 @@ pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, ou
     let act = number.and_then(|at| engine.bots[at as usize].windows.suspicion(ts));
     finding.incident = act.map(|act| act.incident.to_string()).filter(|story| !story.is_empty());
     let watermark = engine.frontier.watermark().unwrap_or(ts);
+    let suppression = hidden::hide(engine, &mut finding);
     let alerts = engine.book.raise(finding, watermark, engine.settings.incident_quiet);
+    if let Some(number) = suppression {
+        hidden::count(engine, number, &alerts);
+    }
     if let Some(pages) = engine.settings.pages_per_week {
         let paged = alerts.iter().filter(|alert| alert.status == Status::Firing && alert.severity.pages());
         engine.budget.take(watermark, pages, paged.count());

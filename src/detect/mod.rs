@@ -19,12 +19,14 @@ mod facts;
 mod feature;
 mod fleet;
 mod frontier;
+mod hidden;
 mod judge;
 mod normal;
 mod operator;
 mod peers;
 mod policy;
 pub mod profile;
+pub mod rulebook;
 mod rules;
 mod score;
 mod settings;
@@ -36,9 +38,10 @@ mod tenure;
 
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
+pub use hidden::SuppressionFacts;
 pub use settings::Settings;
 pub use state::RestoreError;
-pub use stats::Stats;
+pub use stats::{Stats, SuppressionStats};
 
 #[cfg(test)]
 mod tests;

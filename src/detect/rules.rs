@@ -3,8 +3,10 @@
 //! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
 
 use super::engine::{Engine, Output};
+use super::hidden::Word;
 use super::policy::{self, Arrival, Breach, Read, Signing};
 use super::{acts, judge, tenure};
+use crate::alert::Whom;
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
@@ -22,8 +24,7 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     let found =
         if matches!(event.kind, Kind::Login(_)) { sign_in(engine, at, event) } else { secret(engine, at, event) };
     for breach in breaches.into_iter().chain(found) {
-        broke = true;
-        judge::rule(engine, at, event, breach, output);
+        broke |= judge::rule(engine, at, event, breach, output) != Word::Off;
     }
     match suspicion {
         Some(what) => acts::suspect(engine, at, event, &what),
@@ -56,6 +57,8 @@ fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
     let tenant = &engine.bots[at as usize].tenant;
     let owner = engine.fleet.other_reader(tenant, &name, at).map(|owner| engine.bots[owner as usize].bot.clone());
     let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let own = engine.tuned(at, event.ts);
+    let profile = own.as_deref().unwrap_or(&engine.profile);
     let bot = &mut engine.bots[at as usize];
     let read = Read {
         event,
@@ -69,8 +72,8 @@ fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
         announced: bot.windows.new_secrets(event.ts),
     };
     let secrets = bot.secrets.get_or_insert_default();
-    let found = secrets.read(&read, &engine.profile);
-    if secrets.owns(&name, engine.profile.secret.owner_days) {
+    let found = secrets.read(&read, profile);
+    if secrets.owns(&name, profile.secret.owner_days) {
         engine.fleet.learn_secret(&bot.tenant, &name, at, event.ts.day_utc());
     }
     found
@@ -91,7 +94,12 @@ pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: 
 
 /// Tells of the gaps whose time is up.
 pub(super) fn logs_due(engine: &mut Engine, watermark: Timestamp, output: &mut Output) {
-    for found in engine.logs.due(watermark, &engine.profile.integrity) {
+    let (settings, profile) = (&engine.settings, &engine.profile);
+    let of_tenant = |tenant: &str, ts| {
+        let own = settings.rules.tuned(profile, Whom { tenant, ..Whom::default() }, ts);
+        own.map(|own| own.integrity)
+    };
+    for found in engine.logs.due(watermark, &profile.integrity, of_tenant) {
         judge::log(engine, found, output);
     }
 }

@@ -1,5 +1,7 @@
 //! What an operator may set about detection, already checked.
 
+use super::rulebook::Rulebook;
+use crate::alert::Suppression;
 use crate::time::Span;
 
 /// Settings of the engine. The defaults are those of `config/default.toml`.
@@ -29,6 +31,17 @@ pub struct Settings {
     pub incident_quiet: Span,
     /// Zone of bots of which the registry says none.
     pub default_zone: String,
+    /// Decisions about the rules.
+    pub rules: Rulebook,
+    /// What is hidden for a while.
+    pub suppressions: Vec<Suppression>,
+}
+
+impl Settings {
+    /// Whether anything that is found may have to go unsaid.
+    pub(super) fn hushes(&self) -> bool {
+        !self.suppressions.is_empty() || !self.rules.overrides().is_empty()
+    }
 }
 
 impl Default for Settings {
@@ -46,6 +59,8 @@ impl Default for Settings {
             pages_per_week: None,
             incident_quiet: Span::from_hours(6),
             default_zone: "UTC".to_owned(),
+            rules: Rulebook::default(),
+            suppressions: Vec::new(),
         }
     }
 }

@@ -92,7 +92,10 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
     if let Some(gap) = gap {
         bot.baseline.peaks.note(ABSENCE, gap.nats, trust);
     }
-    bot.watch.odd = None;
+    if bot.watch.odd.take().is_some_and(|odd| odd.hidden) {
+        // It stood at the end of the suppression.
+        bot.watch.due = None;
+    }
     bot.baseline.begin(local);
     if bot.watch.due.is_none() && mature {
         set(engine, at, event.ts, LOOK_NATS);
@@ -125,8 +128,8 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         set(engine, at, now, LOOK_NATS.max(nats + AGAIN_NATS));
         return;
     };
-    let odd = engine.bots[at as usize].watch.odd.get_or_insert(OddSilence { since: now, told: false });
-    if odd.told {
+    let odd = engine.bots[at as usize].watch.odd.get_or_insert(OddSilence { since: now, ..OddSilence::default() });
+    if odd.told && !odd.hidden {
         return;
     }
     let since = odd.since;
@@ -142,15 +145,18 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         engine.timers.insert((again, at, SILENCE));
         return;
     }
-    engine.bots[at as usize].watch.odd = Some(OddSilence { since, told: true });
-    match circles.into_iter().find(Others::are_silent) {
+    let hidden = match circles.into_iter().find(Others::are_silent) {
         None => judge::silence(engine, at, now, &found, None, output),
         Some(others) => {
-            if engine.fleet.tell_common(&engine.bots[at as usize].tenant, now, COMMON_QUIET) {
-                judge::silence(engine, at, now, &found, Some(others), output);
-            }
+            let news = engine.fleet.tell_common(&engine.bots[at as usize].tenant, now, COMMON_QUIET);
+            if news { judge::silence(engine, at, now, &found, Some(others), output) } else { None }
         }
-    }
+    };
+    let watch = &mut engine.bots[at as usize].watch;
+    watch.odd = Some(OddSilence { since, told: true, hidden: hidden.is_some() });
+    // Who is still silent when the suppression ends is told of then.
+    watch.due = hidden;
+    engine.timers.extend(hidden.map(|until| (until, at, SILENCE)));
 }
 
 impl Others {

@@ -11,6 +11,7 @@ use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
 use super::fleet::Fleet;
 use super::frontier::Frontier;
+use super::hidden::{self, Hits};
 use super::operator::Operators;
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
@@ -37,6 +38,7 @@ struct StateRef<'a> {
     operators: &'a Operators,
     book: &'a AlertBook,
     budget: Budget,
+    hidden: &'a [Hits],
     stats: &'a Stats,
 }
 
@@ -53,6 +55,7 @@ struct State {
     operators: Operators,
     book: AlertBook,
     budget: Budget,
+    hidden: Vec<Hits>,
     stats: Stats,
 }
 
@@ -75,6 +78,7 @@ impl Engine {
             operators: &self.operators,
             book: &self.book,
             budget: self.budget,
+            hidden: &self.hidden,
             stats: &self.stats,
         };
         #[expect(
@@ -107,6 +111,7 @@ impl Engine {
         engine.operators = state.operators;
         engine.book = state.book;
         engine.budget = state.budget;
+        engine.hidden = hidden::hits(&engine.settings.suppressions, &state.hidden);
         engine.stats = state.stats;
         for bot in state.bots {
             let sessions = bot.sessions.iter().map(|session| (session.due, session.key));

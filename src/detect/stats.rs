@@ -35,4 +35,17 @@ pub struct Stats {
     pub budget_left_pages: f64,
     /// Estimated bytes of all baselines.
     pub baseline_bytes: u64,
+    /// Alerts that a suppression hid, by the severity that they would have had.
+    pub suppressed: [u64; 5],
+    /// The suppressions.
+    pub suppressions: SuppressionStats,
+}
+
+/// Figures of the suppressions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressionStats {
+    /// How many there are, by where they stand.
+    pub standing: [u64; 4],
+    /// Those that hold and have hidden nothing so far.
+    pub unmatched: u64,
 }

@@ -1,10 +1,12 @@
 //! Where the ledger of what a bot may do, and what the registry says of it, meet the engine.
 
 use super::engine::{Engine, Output};
-use super::entitlement::{Grant, Once, Use};
+use super::entitlement::{Entitlements, Grant, Once, Use};
+use super::hidden::Word;
 use super::judge;
 use super::policy::lifecycle::{self, Environment, Waking};
 use super::policy::{Breach, standing};
+use super::profile::LifecycleProfile;
 use crate::event::{Event, Kind, Outcome};
 use crate::registry::BotRecord;
 use crate::time::{Span, Timestamp};
@@ -55,20 +57,48 @@ pub(super) fn exercise(
         if let Some((silent_days, gap_max)) = noted.silence {
             let (days, last_day, first_day) = before;
             let waking = Waking { silent_days, gap_max, days, span_days: last_day - first_day + 1 };
-            let record = engine.record(at);
-            breaches.extend(record.and_then(|record| lifecycle::dormant(record, waking, &engine.profile.lifecycle)));
+            let (record, own) = (engine.record(at), engine.tuned(at, event.ts));
+            let profile = &own.as_deref().unwrap_or(&engine.profile).lifecycle;
+            breaches.extend(record.and_then(|record| lifecycle::dormant(record, waking, profile)));
         }
     }
     if !engine.registry.is_empty() {
         breaches.extend(registered(engine, at, event, news));
     }
+    let hushes = week_over && engine.settings.hushes();
+    let before = hushes.then(|| engine.bots[at as usize].entitlements.clone());
     if week_over {
+        let own = engine.tuned(at, event.ts);
+        let profile = own.as_deref().unwrap_or(&engine.profile);
         let record = engine.bots[at as usize].record.and_then(|number| engine.registry.record(number));
         let ledger = &mut engine.bots[at as usize].entitlements;
-        breaches.extend(standing::weekly(ledger, &engine.names, record, event.ts, &engine.profile));
+        breaches.extend(standing::weekly(ledger, &engine.names, record, event.ts, profile));
     }
+    // The most telling first: the others are evidence in its story.
+    breaches.sort_by(|a, b| b.score.total_cmp(&a.score));
     for breach in breaches {
-        judge::rule(engine, at, event, breach, output);
+        let rule = breach.reason.detector.clone();
+        if judge::rule(engine, at, event, breach, output) != Word::Said {
+            untell(&mut engine.bots[at as usize].entitlements, &rule, before.as_deref());
+        }
+    }
+}
+
+/// A rule that speaks once spoke where nobody hears it: it is to speak again. `before` is the ledger before this week.
+fn untell(ledger: &mut Entitlements, rule: &str, before: Option<&Entitlements>) {
+    match (rule, before) {
+        ("unregistered_bot", _) => ledger.untell_once(Once::Unregistered),
+        ("no_owner", _) => ledger.untell_once(Once::NoOwner),
+        ("test_identity", _) => ledger.untell_once(Once::TestIdentity),
+        ("unregistered_system" | "unregistered_role", _) => ledger.outside_told = ledger.outside_told.saturating_sub(1),
+        ("privilege_creep", Some(before)) => ledger.weeks = before.weeks,
+        ("elevation_kept", Some(before)) => ledger.tell_grants_as(before),
+        ("standing_privilege", Some(before)) => {
+            for (held, was) in ledger.roles.iter_mut().zip(&before.roles) {
+                held.idle_told = was.idle_told;
+            }
+        }
+        _ => {}
     }
 }
 
@@ -85,19 +115,22 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
         engine.bots[at as usize].entitlements.tell_once(Once::Unregistered);
         return vec![lifecycle::unregistered(event, tenant)];
     };
-    let profile = &engine.profile.lifecycle;
+    let unowned = !record.has_owner() && !bot.entitlements.was_told(Once::NoOwner);
+    let news = system.is_some() || role.is_some();
+    if !unowned && !news {
+        return Vec::new();
+    }
+    let own = engine.tuned(at, event.ts);
+    let profile = &own.as_deref().unwrap_or(&engine.profile).lifecycle;
     let mut breaches = Vec::new();
-    if !record.has_owner()
-        && !bot.entitlements.was_told(Once::NoOwner)
-        && let Some(tenant) = engine.registry.tenant(&bot.tenant)
-    {
+    if unowned && let Some(tenant) = engine.registry.tenant(&bot.tenant) {
         breaches.extend(lifecycle::ownerless(tenant, profile));
         engine.bots[at as usize].entitlements.tell_once(Once::NoOwner);
     }
-    if system.is_none() && role.is_none() {
+    if !news {
         return breaches;
     }
-    let test = system.and_then(|system| in_production(engine, at, record, system));
+    let test = system.and_then(|system| in_production(engine, at, record, system, profile));
     let ledger = &engine.bots[at as usize].entitlements;
     let roles = &engine.names.roles;
     let granted = |name: &str| roles.find(name).is_some_and(|number| ledger.is_granted(number));
@@ -119,8 +152,14 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
 
 /// Whether a bot for trials works with a system that is one of production: several of its bots have used it for long, and
 /// nobody else has.
-fn in_production(engine: &Engine, at: u32, record: &BotRecord, system: &str) -> Option<Breach> {
-    let (profile, bot) = (&engine.profile.lifecycle, &engine.bots[at as usize]);
+fn in_production(
+    engine: &Engine,
+    at: u32,
+    record: &BotRecord,
+    system: &str,
+    profile: &LifecycleProfile,
+) -> Option<Breach> {
+    let bot = &engine.bots[at as usize];
     let told = bot.entitlements.was_told(Once::TestIdentity);
     if told || Environment::of(record, profile) != Environment::Test {
         return None;
@@ -135,6 +174,8 @@ fn in_production(engine: &Engine, at: u32, record: &BotRecord, system: &str) -> 
         let of = user.record.and_then(|number| engine.registry.record(number));
         match of.map(|record| Environment::of(record, profile)) {
             Some(Environment::Production) => bots += usize::from(user.entitlements.first_day <= oldest),
+            // One that was told of already does not excuse the next.
+            Some(Environment::Test) if user.entitlements.was_told(Once::TestIdentity) => {}
             _ => return None,
         }
     }
@@ -166,7 +207,9 @@ pub(super) fn grant(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
         };
     }
     let Some(by) = change.by.as_deref().filter(|_| added) else { return };
-    let circle = engine.granters.note(&event.tenant, by, day(event.ts), &engine.profile.entitlement);
+    let own = engine.tuned(at, event.ts);
+    let profile = &own.as_deref().unwrap_or(&engine.profile).entitlement;
+    let circle = engine.granters.note(&event.tenant, by, day(event.ts), profile);
     if let Some(circle) = circle {
         judge::rule(engine, at, event, standing::stranger(event, by, circle), output);
     }

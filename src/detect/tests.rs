@@ -16,6 +16,7 @@ use crate::event::{Event, RejectReason};
 use crate::registry::Registry;
 use crate::time::{Span, Timestamp};
 
+mod quiet;
 mod rules;
 mod tenure;
 

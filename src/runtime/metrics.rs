@@ -8,7 +8,7 @@ mod receivers;
 
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::alert::{Alert, Dimension, Severity, Status};
+use crate::alert::{Alert, Dimension, Severity, Standing, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
 
@@ -39,6 +39,9 @@ pub struct EngineMetrics {
     baseline_bytes: IntGauge,
     incidents_open: IntGauge,
     pages_held: IntCounter,
+    suppressed: Vec<IntCounter>,
+    suppressions: Vec<IntGauge>,
+    suppressions_unmatched: IntGauge,
     budget_pages: Gauge,
     budget_left_pages: Gauge,
     sessions_open: IntGauge,
@@ -57,6 +60,14 @@ impl EngineMetrics {
         let events = counters(registry, "humdrum_events_total", "Events taken off the source.", &["outcome"])?;
         let reject = counters(registry, "humdrum_rejects_total", "Events that were refused.", &["reason"])?;
         let bots = gauges(registry, "humdrum_bots", "Bots by how well they are known.", &["state"])?;
+        let suppressed = counters(
+            registry,
+            "humdrum_alerts_suppressed_total",
+            "Alerts that a suppression hid, by the severity that they would have had.",
+            &["severity"],
+        )?;
+        let suppressions =
+            gauges(registry, "humdrum_suppressions", "Suppressions by where they stand in event time.", &["state"])?;
         let build = gauges(registry, "humdrum_build_info", "1, with the version as label.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
@@ -76,6 +87,13 @@ impl EngineMetrics {
                 registry,
                 "humdrum_pages_held_total",
                 "Findings that would have paged, had the budget had a page for them.",
+            )?,
+            suppressed: Severity::ALL.iter().map(|s| suppressed.with_label_values(&[s.as_str()])).collect(),
+            suppressions: Standing::ALL.iter().map(|s| suppressions.with_label_values(&[s.as_str()])).collect(),
+            suppressions_unmatched: gauge(
+                registry,
+                "humdrum_suppressions_unmatched",
+                "Suppressions that hold and have hidden nothing so far.",
             )?,
             budget_pages: float_gauge(
                 registry,
@@ -124,6 +142,13 @@ impl EngineMetrics {
         ] {
             gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
         }
+        for (counter, (before, now)) in self.suppressed.iter().zip(before.suppressed.iter().zip(now.suppressed)) {
+            counter.inc_by(now.saturating_sub(*before));
+        }
+        for (gauge, now) in self.suppressions.iter().zip(now.suppressions.standing) {
+            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
+        }
+        self.suppressions_unmatched.set(i64::try_from(now.suppressions.unmatched).unwrap_or(i64::MAX));
         self.budget_pages.set(now.budget_pages);
         self.budget_left_pages.set(now.budget_left_pages);
     }

@@ -8,16 +8,18 @@ mod backtest;
 mod csv;
 mod explain;
 mod history;
+mod quiet;
 mod report;
 mod table;
 
 use std::fmt::Write;
 
-use crate::alert::{Alert, Reason, Severity, Status};
+use crate::alert::{Alert, Reason, Severity, Status, Suppressed};
 use crate::time::{Timestamp, Zone};
 pub use backtest::{backtest, html as backtest_html};
 pub use explain::explain;
 pub use history::learned;
+pub use quiet::{hidden, rules, suppression, warning};
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
 
 /// Evidence ids that are shown; the alert itself holds more.
@@ -60,6 +62,9 @@ pub fn alert(alert: &Alert, style: Style<'_>) -> String {
         push(&mut text, format_args!("  evidence  {}{more}", shown.join(", ")));
     }
     push(&mut text, format_args!("  baseline  {}", baseline(alert)));
+    if let Some(note) = &alert.suppressed {
+        push(&mut text, format_args!("  hidden    {}", suppressed(note)));
+    }
     let revision = if alert.revision > 1 { format!(", revision {}", alert.revision) } else { String::new() };
     push(&mut text, format_args!("  alert     {}, incident {}{revision}", plain(&alert.id), plain(&alert.incident)));
     text
@@ -78,6 +83,11 @@ fn headline(alert: &Alert, style: Style<'_>) -> String {
     };
     let label = paint(&format!("{label:<8}"), color_of(alert), style.color);
     format!("{label}  {}  {}/{whom}", local_time(alert.ts, style), plain(&alert.tenant))
+}
+
+/// Who hides it, and why.
+fn suppressed(note: &Suppressed) -> String {
+    format!("{}, by {} until {}: {}", note.severity, plain(&note.owner), note.until, plain(&note.reason))
 }
 
 /// How much is known of the bot.

@@ -76,7 +76,26 @@ fn office_hours(w: &mut Writer<'_>) -> Option<(i32, Timestamp)> {
     Some((day, instant(&w.plan.zone, day, second)))
 }
 
-fn ticket(w: &mut Writer<'_>) -> Text {
+/// One of the three who give roles in the bot's tenant day by day.
+pub(crate) fn provisioner(w: &mut Writer<'_>) -> Text {
+    let who = w.word(&["iam.desk", "access.team", "role.admin"]);
+    format_compact!("{who}@{}", w.plan.tenant)
+}
+
+/// Roles that come with the bot's work, before the test.
+pub(crate) fn provisioned(w: &mut Writer<'_>) {
+    for nth in 0..count(&mut w.rng, 1, 3) {
+        let days = w.free_days(w.window.first_day + CALM_DAYS, w.window.test_day);
+        let Some(&day) = days.first() else { return };
+        let mark = w.odd("approved_grant_unused");
+        let at = instant(&w.plan.zone, day, between(&mut w.rng, 9.2, 16.5) * 3_600.0);
+        let role = Some(format_compact!("{}-{nth}", w.plan.roles[0]));
+        let (by, ticket) = (Some(provisioner(w)), Some(ticket(w)));
+        w.loose(at, None, Kind::Grant(Grant { role, change: Some("added".into()), by, ticket }), mark);
+    }
+}
+
+pub(crate) fn ticket(w: &mut Writer<'_>) -> Text {
     let number: u32 = w.rng.gen_range(20_000..99_999);
     format_compact!("{}-{number}", w.word(&["CHG", "CHG00", "OPS", "SR"]))
 }

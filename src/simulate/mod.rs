@@ -26,7 +26,7 @@ mod tape;
 mod vocabulary;
 mod workflow;
 
-pub use attacks::Scenario;
+pub use attacks::{Scenario, Wrongs};
 pub use labels::{Benign, Label, Meta};
 pub use spec::FleetSpec;
 pub use stream::{EventStream, Summary};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attacks::Wrongs;
 use crate::time::{Span, Timestamp, Zone};
 
 /// The wish for a fleet. The same wish gives the same fleet, byte for byte.
@@ -32,6 +33,8 @@ pub struct FleetSpec {
     pub late_secs_max: u32,
     /// Share of the events that arrive twice, 0 to 1.
     pub duplicate_share: f64,
+    /// Which wrongs the attacks are drawn from.
+    pub wrongs: Wrongs,
 }
 
 /// 2026-02-23T00:00:00Z, a Monday: both clock changes of spring, two month ends and Good Friday lie in the six weeks after.
@@ -52,6 +55,7 @@ impl Default for FleetSpec {
             late_share: 0.03,
             late_secs_max: 300,
             duplicate_share: 0.006,
+            wrongs: Wrongs::Usual,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::tape::blank;
 use super::workflow::Step;
 use crate::alert::Dimension;
 use crate::event::{Kind, Text};
+use crate::registry::{BotRecord, BotStatus};
 use crate::time::Timestamp;
 
 /// From the first to the last event that belongs to something; none until one is seen.
@@ -78,9 +79,34 @@ pub(crate) struct Gap {
     pub(crate) mark: Mark,
 }
 
+/// What the registry says of a bot in place of what its profile does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    /// It does not name the bot.
+    pub(crate) unlisted: bool,
+    pub(crate) status: Option<BotStatus>,
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) environment: Option<&'static str>,
+}
+
+impl Listing {
+    /// The bot's line in the registry, if it has one.
+    pub(crate) fn record(&self, record: BotRecord) -> Option<BotRecord> {
+        (!self.unlisted).then(|| BotRecord {
+            status: self.status.unwrap_or(record.status),
+            retired_at: self.ended.or(record.retired_at),
+            expires_at: self.expires.or(record.expires_at),
+            environment: self.environment.map(ToOwned::to_owned).or(record.environment),
+            ..record
+        })
+    }
+}
+
 /// One bot's story.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Story {
+    pub(crate) listing: Listing,
     pub(crate) wrongs: Vec<Wrong>,
     pub(crate) odds: Vec<Odd>,
     pub(crate) changes: Vec<Change>,

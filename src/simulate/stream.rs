@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use compact_str::format_compact;
 
-use super::attacks::{self, Ledger};
+use super::attacks::{self, Wrongs};
 use super::benign::{self, ODDITIES};
 use super::chance::{Purpose, Rng, between, happens, lognormal, mix, shuffle, stream};
 use super::labels::{Benign, Label, Meta};
@@ -116,7 +116,7 @@ impl EventStream {
     /// The bots' registry.
     #[must_use]
     pub fn registry(&self) -> Vec<BotRecord> {
-        self.bots.iter().map(|bot| bot.plan.record()).collect()
+        self.bots.iter().filter_map(|bot| bot.story.listing.record(bot.plan.record())).collect()
     }
 
     /// The labels and sizes. They are complete once the stream has yielded its last event.
@@ -297,7 +297,7 @@ impl Iterator for EventStream {
 
 /// What befalls each bot, in the order of the bots: of all that suits a bot the fleet takes what it has seen least.
 fn stories(spec: &FleetSpec, window: &Window, plans: &[Plan]) -> Vec<Story> {
-    let (mut wrongs, mut odds): (Ledger, _) = ([0; _], [0_u32; ODDITIES.len()]);
+    let (mut wrongs, mut odds) = (vec![0; spec.wrongs.pool().len()], [0_u32; ODDITIES.len()]);
     plans
         .iter()
         .enumerate()
@@ -306,6 +306,9 @@ fn stories(spec: &FleetSpec, window: &Window, plans: &[Plan]) -> Vec<Story> {
             let mut w = Writer::new(spec, window, plan, &plans[..index], rng(Purpose::Oddities), Story::default());
             if plan.retired_at.is_none() {
                 oddities(&mut w, &mut odds);
+            }
+            if spec.wrongs == Wrongs::Standing {
+                benign::provisioned(&mut w);
             }
             w.rng = rng(Purpose::Attacks);
             if !spec.clean {

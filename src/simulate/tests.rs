@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::decode::{Envelope, Limits, decode, encode};
 use crate::event::{Kind, Phase};
+use crate::registry::BotStatus;
 use crate::time::{Span, Timestamp};
 
 fn small(seed: u64, bots: usize) -> FleetSpec {
@@ -48,6 +49,42 @@ fn every_scenario_and_every_oddity_takes_place() {
         "new_payees",
     ];
     assert_eq!(whys.into_iter().filter(|why| !odd.contains(why)).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn every_wrong_standing_takes_place_and_the_registry_tells_of_it() {
+    let spec = FleetSpec {
+        bots: 96,
+        attacks_per_bot: 1.0,
+        days_baseline: 90,
+        days_test: 42,
+        wrongs: Wrongs::Standing,
+        ..FleetSpec::default()
+    };
+    let plans = EventStream::new(&spec);
+    let labels: BTreeSet<_> = plans.told().into_iter().flat_map(|(scenarios, _)| scenarios).collect();
+    let wanted: BTreeSet<_> = Scenario::STANDING.iter().map(|scenario| scenario.as_str()).collect();
+    assert_eq!(labels, wanted);
+    let registry = plans.registry();
+    let usual = EventStream::new(&FleetSpec { wrongs: Wrongs::Usual, ..spec }).registry();
+    assert!(registry.len() < usual.len(), "somebody is not named");
+    let count = |has: fn(&BotRecord) -> bool| registry.iter().filter(|record| has(record)).count();
+    assert!(count(|record| record.status == BotStatus::Disabled) > 0);
+    assert!(count(|record| record.expires_at.is_some()) > 0);
+    assert!(count(|record| record.environment.as_deref() == Some("test")) > 0);
+    assert!(
+        usual.iter().all(|record| record.expires_at.is_none() && record.environment.as_deref() == Some("production"))
+    );
+}
+
+#[test]
+fn what_a_bot_does_is_not_another_thing_for_the_wrongs_that_others_suffer() {
+    let fleet = |wrongs| Fleet::generate(&FleetSpec { wrongs, clean: true, oddities_per_bot: 0.0, ..small(5, 6) });
+    let calls = |wrongs| {
+        let calls = fleet(wrongs).events.into_iter().filter(|event| event.session.is_some());
+        calls.map(|event| (event.ts, event.bot, event.operation)).collect::<BTreeSet<_>>()
+    };
+    assert!(calls(Wrongs::Usual) == calls(Wrongs::Standing));
 }
 
 #[test]

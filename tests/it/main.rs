@@ -20,6 +20,7 @@ mod live;
 mod metrics;
 mod notify;
 mod page;
+mod quiet;
 mod receivers;
 mod registry;
 mod report;

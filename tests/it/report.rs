@@ -7,13 +7,14 @@ use std::sync::LazyLock;
 
 use humdrum::detect::{Engine, Output, Settings};
 use humdrum::event::decode::encode;
-use humdrum::event::{Event, Kind, Outcome};
+use humdrum::event::{Event, Grant, Kind, Outcome};
 use humdrum::registry::{BotRecord, Registry};
-use humdrum::report::privileges::{BotPrivileges, Verdict};
+use humdrum::report::privileges::{BotPrivileges, Verdict, Window};
 use humdrum::report::review::Review;
+use humdrum::report::{self, Estate};
 use humdrum::runtime::store::Store;
 use humdrum::runtime::store::format::Checkpoint;
-use humdrum::simulate::{Fleet, FleetSpec};
+use humdrum::simulate::{Fleet, FleetSpec, Wrongs};
 use serde_json::Value;
 
 use crate::support::files::write;
@@ -111,6 +112,69 @@ fn least_privilege_is_what_the_simulator_gave_and_the_bots_used() {
             assert_eq!(row.last_session.is_some(), row.exercised, "{key:?} {name}");
         }
         assert!(bot.complete, "{key:?}");
+    }
+}
+
+/// What the simulator did with a bot's roles, from its own tape: held at the end by a grant, and the last day of each use.
+#[derive(Default)]
+struct Tape {
+    granted: BTreeMap<String, bool>,
+    used: BTreeMap<String, i64>,
+}
+
+#[test]
+fn unused_roles_are_those_that_were_given_and_not_used_for_every_bot_of_fleets_under_attack() {
+    for seed in [101, 102] {
+        let spec = FleetSpec {
+            seed,
+            bots: 12,
+            days_baseline: 40,
+            days_test: 18,
+            attacks_per_bot: 1.0,
+            oddities_per_bot: 2.0,
+            wrongs: Wrongs::Standing,
+            ..FleetSpec::default()
+        };
+        let Fleet { events, registry, .. } = Fleet::generate(&spec);
+        let known = Registry::from_ndjson(&lines(&registry)).expect("a registry");
+        let mut engine = Engine::new(Settings::default(), known.clone());
+        let mut tapes: ByBot<Tape> = BTreeMap::new();
+        for event in events {
+            let tape = tapes.entry((event.tenant.to_string(), event.bot.to_string())).or_default();
+            if let Kind::Grant(Grant { role: Some(role), change, .. }) = &event.kind {
+                tape.granted.insert(role.to_string(), change.as_deref() != Some("removed"));
+            } else if let Some(role) = event.role.as_ref().filter(|_| event.outcome != Outcome::Denied) {
+                let day = tape.used.entry(role.to_string()).or_default();
+                *day = event.ts.day_utc().max(*day);
+            }
+            engine.observe(event, &mut Output::default());
+        }
+        let facts = engine.facts();
+        let now = engine.watermark().expect("events");
+        let estate = Estate { bots: &facts, registry: &known, now };
+        let told = report::privileges::privileges(&estate, Window::default());
+        assert_eq!(told.len(), tapes.len(), "seed {seed}: every bot");
+        let mut idle = 0;
+        for bot in &told {
+            let (key, none) = ((bot.tenant.clone(), bot.bot.clone()), Vec::new());
+            let tape = &tapes[&key];
+            let registered = known.get(&bot.tenant, &bot.bot).map_or(&none, |record| &record.roles);
+            let held = tape.granted.iter().filter(|(_, held)| **held).map(|(role, _)| role);
+            let given: BTreeSet<&String> = held.chain(registered).collect();
+            let expected: BTreeSet<&String> = given.into_iter().filter(|role| !tape.used.contains_key(*role)).collect();
+            let unused: BTreeSet<&String> =
+                bot.roles.iter().filter(|row| !row.exercised).map(|row| &row.role).collect();
+            assert_eq!(unused, expected, "seed {seed}: {key:?}");
+            for row in bot.roles.iter().filter(|row| row.exercised) {
+                let idle_days = now.day_utc() - tape.used[&row.role];
+                assert_eq!(row.unused_days, idle_days, "seed {seed}: {key:?} {}", row.role);
+            }
+            let dropped: BTreeSet<&String> = bot.droppable().map(|row| &row.role).collect();
+            let needed: BTreeSet<&String> = bot.minimal.iter().collect();
+            assert!(dropped.is_disjoint(&needed), "seed {seed}: {key:?}");
+            idle += unused.len();
+        }
+        assert!(idle > 12, "seed {seed}: {idle} roles that nobody uses");
     }
 }
 

@@ -8,7 +8,7 @@ use humdrum::alert::{Alert, Dimension, Status};
 use crate::support::files::{golden, read, repository};
 
 /// What each case must come to; the golden file holds the words.
-const CASES: [(&str, Option<Dimension>); 10] = [
+const CASES: [(&str, Option<Dimension>); 11] = [
     ("boring", None),
     ("odd-hour", Some(Dimension::Time)),
     ("new-host", Some(Dimension::Source)),
@@ -19,6 +19,7 @@ const CASES: [(&str, Option<Dimension>); 10] = [
     ("logging-disabled", Some(Dimension::Control)),
     ("retired", Some(Dimension::Lifecycle)),
     ("messy-log", None),
+    ("suppressed", Some(Dimension::Source)),
 ];
 
 /// The alerts and the refused events of a case.
@@ -28,6 +29,9 @@ fn replay(case: &Path, folder: &Path) -> (String, String) {
     command.env_clear().arg("replay").arg("--alerts").arg(&alerts).arg("--rejected").arg(&rejected);
     if case.join("registry.ndjson").exists() {
         command.arg("--registry").arg(case.join("registry.ndjson"));
+    }
+    if case.join("config.toml").exists() {
+        command.arg("--config").arg(case.join("config.toml"));
     }
     // Relative paths, since a refused event names its file.
     command.current_dir(repository("fixtures"));

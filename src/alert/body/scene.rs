@@ -113,6 +113,7 @@ fn bare() -> Alert {
         tags: Tags::default(),
         baseline: BaselineNote::default(),
         context: None,
+        suppressed: None,
     }
 }
 

@@ -42,8 +42,9 @@ pub(super) struct Entitlements {
     pub days: u16,
     /// Longest silence between two days at work.
     pub gap_max: u16,
-    /// What was told once for good, by bit.
+    /// What was told once for good, by bit; in the upper half what was hidden on the day of `hidden_day`.
     told: u8,
+    hidden_day: u16,
     /// Systems and roles outside of the registry that were told of.
     pub outside_told: u8,
     /// Roles held at the end of the last weeks, the newest last.
@@ -123,17 +124,30 @@ pub(super) enum Once {
     TestIdentity = 4,
 }
 
+/// Bits from those of what was told to those of what was hidden.
+const HIDDEN_SHIFT: u8 = 4;
+
 impl Entitlements {
     /// Whether something is told for the first time, noting that it is.
     pub(super) fn tell_once(&mut self, what: Once) -> bool {
-        let first = self.told & what as u8 == 0;
+        let first = !self.was_told(what);
         self.told |= what as u8;
         first
     }
 
-    /// Whether something was told.
+    /// Whether something was told, or hidden today.
     pub(super) fn was_told(&self, what: Once) -> bool {
-        self.told & what as u8 != 0
+        let hidden = self.told & ((what as u8) << HIDDEN_SHIFT) != 0 && self.hidden_day == self.last_day;
+        hidden || self.told & what as u8 != 0
+    }
+
+    /// What was told a moment ago was hidden: it is to be told on another day.
+    pub(super) fn untell_once(&mut self, what: Once) {
+        if self.hidden_day != self.last_day {
+            self.hidden_day = self.last_day;
+            self.told &= (1 << HIDDEN_SHIFT) - 1;
+        }
+        self.told = (self.told & !(what as u8)) | ((what as u8) << HIDDEN_SHIFT);
     }
 
     /// Counts a use.
@@ -175,6 +189,13 @@ impl Entitlements {
     /// The last change of a role.
     pub(super) fn grant_of(&self, name: u32) -> Option<&Grant> {
         self.rare.as_ref()?.grants.iter().find(|grant| grant.name == name)
+    }
+
+    /// Notes as told of changes what was told of them before.
+    pub(super) fn tell_grants_as(&mut self, before: &Self) {
+        for grant in self.grants_mut() {
+            grant.told = before.grant_of(grant.name).is_some_and(|was| was.told);
+        }
     }
 
     /// All changes, to note what was told of them.

@@ -78,6 +78,8 @@ pub(in crate::detect) struct Session {
     pub start_nats: Option<(Timestamp, f64)>,
     /// Least expected rate that was reported already; further reports must be ten times rarer.
     pub reported: Option<f64>,
+    /// Until when a suppression hides what was reported of it.
+    pub hidden_until: Option<Timestamp>,
     /// Whether it was judged for the first time.
     pub looked: bool,
     /// Whether one of its events broke a rule.
@@ -139,10 +141,16 @@ impl Session {
             due: event.ts,
             start_nats: None,
             reported: None,
+            hidden_until: None,
             looked: false,
             broke: false,
             limited: 0,
         }
+    }
+
+    /// Whether what was reported of it was hidden by a suppression that is over.
+    pub(in crate::detect) fn is_unveiled(&self) -> bool {
+        self.hidden_until.is_some_and(|until| self.newest >= until)
     }
 
     /// Takes an event in and says what was new about it. `endpoint` is what it called; none if that came to nothing.

@@ -94,8 +94,14 @@ impl Logs {
         (breach, limited)
     }
 
-    /// What is still missing although its time is up.
-    pub(in crate::detect) fn due(&mut self, watermark: Timestamp, profile: &IntegrityProfile) -> Vec<LogBreach> {
+    /// What is still missing although its time is up. `of_tenant` gives the constants of a tenant at a time, where it has
+    /// its own.
+    pub(in crate::detect) fn due(
+        &mut self,
+        watermark: Timestamp,
+        profile: &IntegrityProfile,
+        of_tenant: impl Fn(&str, Timestamp) -> Option<IntegrityProfile>,
+    ) -> Vec<LogBreach> {
         let mut told = Vec::new();
         while self.timers.first().is_some_and(|(due, _)| *due <= watermark) {
             let Some((_, at)) = self.timers.pop_first() else { break };
@@ -107,7 +113,8 @@ impl Logs {
                 self.timers.insert((due, at));
             }
             for gap in over {
-                let breach = log.lose(&gap, profile);
+                let own = of_tenant(&log.tenant, gap.after);
+                let breach = log.lose(&gap, own.as_ref().unwrap_or(profile));
                 told.push(log.about(gap.after, &gap.event, breach));
             }
         }

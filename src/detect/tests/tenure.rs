@@ -104,9 +104,9 @@ fn a_steady_worker_that_wakes_up_after_weeks_pages() {
 
 #[test]
 fn a_test_bot_on_a_system_of_production_is_told() {
-    let bots: Vec<String> = ["p1", "p2", "p3", "t1"]
+    let bots: Vec<String> = ["p1", "p2", "p3", "t1", "t2"]
         .map(|bot| {
-            let environment = if bot == "t1" { "test" } else { "production" };
+            let environment = if bot.starts_with('t') { "test" } else { "production" };
             format!(r#"{{"tenant":"acme","bot":"{bot}","owner":"ann","environment":"{environment}"}}"#)
         })
         .to_vec();
@@ -118,6 +118,11 @@ fn a_test_bot_on_a_system_of_production_is_told() {
     assert_eq!(found(&["p1", "p2", "p3"]), [(LOW, "t1".to_owned())]);
     assert_eq!(found(&["p1", "p2"]), [], "two are few");
     assert_eq!(found(&["p1", "p2", "p3", "unknown"]), [], "others use it, too");
+    assert_eq!(found(&["p1", "p2", "p3", "t2"]), [], "another one has always used it");
+    let second = call("t2", at(21, 60), "ledger", "r");
+    let both = told(registry(&bots.join("\n")), events(&["p1", "p2", "p3"]).into_iter().chain([second]));
+    let both = of("test_identity", &both);
+    assert_eq!(both, [(LOW, "t1".to_owned()), (LOW, "t2".to_owned())], "the first does not excuse the second");
 }
 
 #[test]

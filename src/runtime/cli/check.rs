@@ -14,6 +14,7 @@ use crate::runtime::geo::GeoDatabase;
 use crate::runtime::health::HealthState;
 use crate::runtime::nats::connect::connect_once;
 use crate::runtime::notify::trial;
+use crate::runtime::{clock, present};
 
 /// Read the configuration and say what is wrong with it, connecting to nothing but a receiver that is to be tried out.
 #[derive(Debug, Args)]
@@ -27,6 +28,9 @@ pub(super) struct CheckArgs {
     /// Print every setting with its default and its meaning, and check nothing
     #[arg(long)]
     print_defaults: bool,
+    /// Print every rule with its defaults, and check nothing
+    #[arg(long, conflicts_with = "print_defaults")]
+    rules: bool,
     /// Send a message that says that it is a test to this receiver or webhook, and say what was answered
     #[arg(long, value_name = "RECEIVER", conflicts_with = "print_defaults")]
     send_test: Option<String>,
@@ -37,6 +41,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let mut out = output::stdout();
     if args.print_defaults {
         return print(&mut out, config::DEFAULTS);
+    }
+    if args.rules {
+        return print(&mut out, &present::rules());
     }
     match args.settings.check(Vec::new(), Secrets::Needed)? {
         Ok(config) => {
@@ -94,7 +101,16 @@ fn summary(config: &Config, bots: usize, geo: Option<&GeoDatabase>) -> String {
         ("metrics", or_none(config.metrics_listen.map(|address| format!("http://{address}/metrics")))),
         ("baseline", format!("{} days, mature after {}", config.detection.baseline_days, config.detection.mature_days)),
     ];
-    lines.iter().fold("ok\n".to_owned(), |text, (name, line)| text + &format!("  {name:<9} {line}\n"))
+    let counts = [
+        ("rules", config.detection.rules.overrides().len(), "decisions"),
+        ("hidden", config.detection.suppressions.len(), "suppressions"),
+    ];
+    let counts = counts.into_iter().filter(|(_, count, _)| *count > 0);
+    let counts = counts.map(|(name, count, what)| (name, format!("{count} {what}")));
+    let all = config.detection.suppressions.iter().enumerate();
+    let warnings = all.filter_map(|(number, suppression)| present::warning(number, suppression, clock::wall()));
+    let lines = lines.into_iter().chain(counts).chain(warnings.map(|warning| ("note", warning)));
+    lines.fold("ok\n".to_owned(), |text, (name, line)| text + &format!("  {name:<9} {line}\n"))
 }
 
 fn or_none_of(names: &[String]) -> String {

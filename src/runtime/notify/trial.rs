@@ -101,5 +101,6 @@ fn alert(severity: Severity, now: Timestamp) -> Alert {
         tags: Tags::default(),
         baseline: BaselineNote::default(),
         context: None,
+        suppressed: None,
     }
 }

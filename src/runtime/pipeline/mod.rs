@@ -18,6 +18,7 @@ pub mod alert_log;
 pub mod decode;
 pub mod score;
 pub mod settle;
+mod suppressions;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::decode::{Decoded, Events};
+use super::suppressions::SuppressionWatch;
 use super::{Raised, Scored, State, Work};
 use crate::alert::Whose;
 use crate::detect::{Engine, Output, Stats};
@@ -46,6 +47,7 @@ pub struct Scorer {
     metrics: EngineMetrics,
     told: Stats,
     told_at: Instant,
+    suppressions: SuppressionWatch,
     position: Option<Position>,
     snapshot_at: Instant,
     events: u64,
@@ -58,12 +60,15 @@ impl Scorer {
     pub fn new(engine: Engine, position: Option<Position>, settings: ScorerSettings, metrics: EngineMetrics) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
         metrics.update(&told, &told);
+        let mut suppressions = SuppressionWatch::default();
+        suppressions.look(&engine);
         Self {
             engine,
             settings,
             metrics,
             told,
             told_at: now,
+            suppressions,
             position,
             snapshot_at: now,
             events: 0,
@@ -113,6 +118,7 @@ impl Scorer {
             }
         }
         self.tell(clock::monotonic() + STATS_EVERY);
+        SuppressionWatch::end(&self.engine);
         // Nobody may be there to take it, where the stop ran out of time: then the last snapshot stands.
         drop(work.blocking_send(Work::End(self.state())));
     }
@@ -160,6 +166,7 @@ impl Scorer {
         }
         let stats = self.engine.stats();
         self.metrics.update(&self.told, &stats);
+        self.suppressions.look(&self.engine);
         if let Some(watermark) = self.engine.watermark() {
             self.metrics.event_time.set(watermark.as_micros() as f64 / 1e6);
         }

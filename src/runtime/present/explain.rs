@@ -3,7 +3,7 @@
 //! Probabilities are told as frequencies, which people at 3 a.m. get right more often than exponents. Everything fits the
 //! width that is given, where words allow it; widths are counted in characters, so that wide scripts run over.
 
-use super::{Style, baseline, color_of, headline, local_time, paint, plain};
+use super::{Style, baseline, color_of, headline, local_time, paint, plain, suppressed};
 use crate::alert::{Alert, AlertContext, LogNote, NearestNormal, Reason, Status, weigh};
 
 /// Column at which the texts begin, after their labels.
@@ -40,6 +40,9 @@ pub fn explain(alert: &Alert, style: Style<'_>, columns: usize) -> String {
     page.row("log", &log.map_or_else(|| "not known".to_owned(), |log| completeness(&log)));
     page.row("baseline", &baseline(&alert));
     page.row("evidence", &evidence(&alert));
+    if let Some(note) = &alert.suppressed {
+        page.row("hidden", &suppressed(note));
+    }
     page.row("tags", &tags(&alert));
     let status = if alert.status == Status::Firing { "firing" } else { "resolved" };
     let (id, incident) = (plain(&alert.id), plain(&alert.incident));

@@ -32,6 +32,7 @@ fn example() -> Alert {
         tags: Tags::default(),
         baseline: BaselineNote { days: 27.96, events: 81_234, mature: true },
         context: None,
+        suppressed: None,
     }
 }
 

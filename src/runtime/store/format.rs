@@ -30,8 +30,8 @@ pub const FORMAT: u16 = 5;
 /// The least format that a reader of our files must know.
 const READER_MIN: u16 = 5;
 
-/// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, and
-/// not who had been told of which alert.
+/// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
+/// had been told of which alert, and not what suppressions hid.
 const OLDEST: u16 = 5;
 
 /// Everything that a restart needs.

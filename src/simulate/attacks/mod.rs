@@ -5,6 +5,9 @@ mod conduct;
 mod money;
 mod origin;
 mod presence;
+mod standing;
+
+use serde::{Deserialize, Serialize};
 
 use super::chance::{count, happens, shuffle};
 use super::plan::{BotKind, Plan};
@@ -74,10 +77,91 @@ pub enum Scenario {
     LateralSystem,
     /// Events missing from a producer's log.
     LogGap,
+    /// A bot that nobody registered.
+    UnknownBot,
+    /// A disabled bot that wakes up.
+    DisabledAwake,
+    /// A bot that works on after its expiry.
+    ExpiredAtWork,
+    /// A bot that works again after a long sleep.
+    DormantAwake,
+    /// A system that the bot is not registered for.
+    UnregisteredSystem,
+    /// A role that the bot is neither registered for nor granted.
+    UnregisteredRole,
+    /// A bot for trials at a system of production.
+    TestIdentity,
+    /// A role granted, with a ticket, by somebody who never does.
+    GrantByStranger,
+    /// Roles that become more week after week, each with a ticket.
+    PrivilegeCreep,
+    /// A role that stays and was always taken away again.
+    ElevationKept,
+    /// The bot modified by a stranger.
+    BotModified,
+    /// The bot moved to another host by a stranger.
+    HostMoved,
+    /// One secret of another bot read.
+    ForeignSecret,
+}
+
+/// Which wrongs a fleet's attacks are drawn from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wrongs {
+    /// [`Scenario::ALL`].
+    #[default]
+    Usual,
+    /// [`Scenario::STANDING`], in tenants where a few people give roles day by day.
+    Standing,
+}
+
+impl Wrongs {
+    /// The scenarios, in a fixed order.
+    pub(crate) fn pool(self) -> &'static [Scenario] {
+        match self {
+            Self::Usual => &Scenario::ALL,
+            Self::Standing => &Scenario::STANDING,
+        }
+    }
 }
 
 impl Scenario {
-    /// Every scenario.
+    /// What is wrong with an identity's standing rather than with what it does: who it is, whether it may be at work, what
+    /// it may do, who gave it that, and who touched it, its secrets, its money and its log.
+    pub const STANDING: [Self; 29] = [
+        Self::UnknownBot,
+        Self::RetiredAwake,
+        Self::DisabledAwake,
+        Self::ExpiredAtWork,
+        Self::DormantAwake,
+        Self::UnregisteredSystem,
+        Self::UnregisteredRole,
+        Self::TestIdentity,
+        Self::AdminRole,
+        Self::GrantWithoutTicket,
+        Self::GrantByStranger,
+        Self::PrivilegeCreep,
+        Self::ElevationKept,
+        Self::SecretSweep,
+        Self::ForeignSecret,
+        Self::SecretOffHours,
+        Self::Person,
+        Self::PersonWithToken,
+        Self::CredentialsExported,
+        Self::LoggingDisabled,
+        Self::BotModified,
+        Self::HostMoved,
+        Self::ScheduleChanged,
+        Self::VendorChangePaid,
+        Self::BulkPayees,
+        Self::FewRefunds,
+        Self::ApprovalChain,
+        Self::LateralHost,
+        Self::LogGap,
+    ];
+
+    /// Every scenario that the usual fleets hold.
     pub const ALL: [Self; 29] = [
         Self::OffSchedule,
         Self::VolumeSpike,
@@ -143,6 +227,19 @@ impl Scenario {
             Self::LateralHost => "lateral_host",
             Self::LateralSystem => "lateral_system",
             Self::LogGap => "log_gap",
+            Self::UnknownBot => "unknown_bot",
+            Self::DisabledAwake => "disabled_awake",
+            Self::ExpiredAtWork => "expired_at_work",
+            Self::DormantAwake => "dormant_awake",
+            Self::UnregisteredSystem => "unregistered_system",
+            Self::UnregisteredRole => "unregistered_role",
+            Self::TestIdentity => "test_identity",
+            Self::GrantByStranger => "grant_by_stranger",
+            Self::PrivilegeCreep => "privilege_creep",
+            Self::ElevationKept => "elevation_kept",
+            Self::BotModified => "bot_modified",
+            Self::HostMoved => "host_moved",
+            Self::ForeignSecret => "foreign_secret",
         }
     }
 
@@ -155,20 +252,30 @@ impl Scenario {
             Self::VolumeSpike => &[D::Volume],
             Self::NewEndpoint | Self::NewOrder => &[D::Sequence],
             Self::NewHost | Self::NewSegment => &[D::Source],
-            Self::AdminRole => &[D::Privilege],
+            Self::AdminRole | Self::UnregisteredRole => &[D::Privilege],
+            Self::UnregisteredSystem => &[D::Sequence, D::Privilege],
+            Self::TestIdentity => &[D::Identity],
             Self::VolumeCreep => &[D::Volume, D::Drift],
             Self::SmallPulls | Self::ItemFlood => &[D::Rate, D::Volume],
             Self::ImpossibleTravel | Self::TwoPlaces | Self::LateralHost => &[D::Source, D::Identity],
-            Self::SecretSweep => &[D::Secret],
+            Self::SecretSweep | Self::ForeignSecret => &[D::Secret],
             Self::SecretOffHours => &[D::Secret, D::Time],
-            Self::GrantWithoutTicket => &[D::Entitlement],
-            Self::CredentialsExported | Self::LoggingDisabled | Self::ScheduleChanged => &[D::Control],
+            Self::GrantWithoutTicket | Self::GrantByStranger | Self::PrivilegeCreep | Self::ElevationKept => {
+                &[D::Entitlement]
+            }
+            Self::CredentialsExported
+            | Self::LoggingDisabled
+            | Self::ScheduleChanged
+            | Self::BotModified
+            | Self::HostMoved => &[D::Control],
             Self::VendorChangePaid | Self::BulkPayees | Self::FewRefunds | Self::ApprovalChain => &[D::Fraud],
             Self::Person => &[D::Login, D::Identity],
             // By their pace, and by walking where the bot has its order.
             Self::PersonWithToken => &[D::Identity, D::Sequence],
             Self::Silent => &[D::Absence],
-            Self::RetiredAwake => &[D::Lifecycle],
+            Self::RetiredAwake | Self::UnknownBot | Self::DisabledAwake | Self::ExpiredAtWork | Self::DormantAwake => {
+                &[D::Lifecycle]
+            }
             Self::LateralSystem => &[D::Sequence, D::Privilege, D::Identity],
             Self::LogGap => &[D::Integrity],
         }
@@ -197,7 +304,12 @@ impl Scenario {
             Self::FewRefunds => refunds == Some(true),
             Self::TwoPlaces => fixed && !rare && !plan.premises.autoscaled,
             Self::Silent => !matches!(plan.kind, BotKind::Identity | BotKind::MonthEnd),
-            Self::LateralHost | Self::LateralSystem => plan.index > 0,
+            Self::LateralHost
+            | Self::LateralSystem
+            | Self::UnregisteredSystem
+            | Self::TestIdentity
+            | Self::ForeignSecret => plan.index > 0,
+            Self::UnknownBot | Self::DisabledAwake | Self::ExpiredAtWork | Self::DormantAwake => !rare,
             Self::LogGap => !rare && !matches!(plan.kind, BotKind::Identity | BotKind::Finance),
             _ => true,
         }
@@ -224,7 +336,11 @@ impl Scenario {
             Self::SecretSweep => access::secret_sweep(w),
             Self::SecretOffHours => access::secret_off_hours(w),
             Self::GrantWithoutTicket => access::grant_without_ticket(w),
-            Self::CredentialsExported | Self::LoggingDisabled | Self::ScheduleChanged => access::control(w, self),
+            Self::CredentialsExported
+            | Self::LoggingDisabled
+            | Self::ScheduleChanged
+            | Self::BotModified
+            | Self::HostMoved => access::control(w, self),
             Self::VendorChangePaid => money::vendor_change_paid(w),
             Self::BulkPayees => money::bulk_payees(w),
             Self::FewRefunds => money::few_refunds(w),
@@ -232,7 +348,35 @@ impl Scenario {
             Self::Silent => presence::silent(w),
             Self::RetiredAwake => presence::retired_awake(w),
             Self::LogGap => presence::log_gap(w),
+            Self::UnknownBot => standing::unknown_bot(w),
+            Self::DisabledAwake => standing::disabled_awake(w),
+            Self::ExpiredAtWork => standing::expired_at_work(w),
+            Self::DormantAwake => standing::dormant_awake(w),
+            Self::UnregisteredSystem => standing::unregistered_system(w),
+            Self::UnregisteredRole => standing::unregistered_role(w),
+            Self::TestIdentity => standing::test_identity(w),
+            Self::GrantByStranger => standing::grant_by_stranger(w),
+            Self::PrivilegeCreep => standing::privilege_creep(w),
+            Self::ElevationKept => standing::elevation_kept(w),
+            Self::ForeignSecret => standing::foreign_secret(w),
         }
+    }
+
+    /// Whether nothing else goes with it on one bot: it takes the whole test, or all of the bot's days, or the log of
+    /// several bots.
+    fn is_alone(self) -> bool {
+        use Scenario as S;
+        matches!(
+            self,
+            S::VolumeCreep
+                | S::LogGap
+                | S::UnknownBot
+                | S::DisabledAwake
+                | S::ExpiredAtWork
+                | S::DormantAwake
+                | S::PrivilegeCreep
+                | S::ElevationKept
+        )
     }
 
     /// Opens the scenario's label.
@@ -241,30 +385,28 @@ impl Scenario {
     }
 }
 
-/// How often each scenario has been used so far, so that a fleet holds all of them in about equal numbers.
-pub(crate) type Ledger = [u32; Scenario::ALL.len()];
-
-/// Gives a bot its share of attacks: of the scenarios that suit it, those that the fleet has seen least.
-pub(crate) fn write(w: &mut Writer<'_>, ledger: &mut Ledger) {
+/// Gives a bot its share of attacks: of the scenarios that suit it, those that the fleet has seen least. The ledger holds
+/// how often each of the pool has been used so far.
+pub(crate) fn write(w: &mut Writer<'_>, ledger: &mut [u32]) {
+    let pool = w.spec.wrongs.pool();
     let rate = w.spec.attacks_per_bot.clamp(0.0, 4.0);
     let retired = w.plan.retired_at.is_some();
     let fair = rate.floor() as usize + usize::from(happens(&mut w.rng, rate.fract()));
     let wanted = if retired { usize::from(happens(&mut w.rng, rate)) } else { fair };
-    let mut order: Vec<usize> = (0..Scenario::ALL.len()).collect();
+    let mut order: Vec<usize> = (0..pool.len()).collect();
     shuffle(&mut w.rng, &mut order);
-    order.retain(|&place| Scenario::ALL[place].suits(w.plan));
+    order.retain(|&place| pool[place].suits(w.plan));
     // Few bots handle money: where they are, what only they can suffer comes first.
-    let money = |place: usize| Scenario::ALL[place].dimensions().contains(&Dimension::Fraud);
+    let money = |place: usize| pool[place].dimensions().contains(&Dimension::Fraud);
     order.sort_by_key(|&place| (ledger[place], !money(place)));
     let mut done = 0;
     for place in order {
         let first = done == 0;
-        // Creep takes the whole test, a gap the log of several bots: neither goes with anything else.
-        let alone = matches!(Scenario::ALL[place], Scenario::VolumeCreep | Scenario::LogGap);
+        let alone = pool[place].is_alone();
         if done >= wanted || (alone && !first) {
             continue;
         }
-        if Scenario::ALL[place].write(w).is_some() {
+        if pool[place].write(w).is_some() {
             ledger[place] += 1;
             done = if alone { wanted } else { done + 1 };
         }

@@ -135,7 +135,7 @@ pub(super) fn person_with_token(w: &mut Writer<'_>) -> Option<()> {
 }
 
 /// Another bot, of the same tenant where there is one.
-fn other<'a>(w: &mut Writer<'a>, fits: impl Fn(&Plan) -> bool) -> Option<&'a Plan> {
+pub(super) fn other<'a>(w: &mut Writer<'a>, fits: impl Fn(&Plan) -> bool) -> Option<&'a Plan> {
     let all: Vec<&Plan> = w.others.iter().filter(|plan| fits(plan)).collect();
     let near: Vec<&Plan> = all.iter().copied().filter(|plan| plan.tenant == w.plan.tenant).collect();
     let pool = if near.is_empty() { all } else { near };
@@ -164,7 +164,7 @@ pub(super) fn lateral_system(w: &mut Writer<'_>) -> Option<()> {
 }
 
 /// Whether a step is at a system that is none of mine.
-fn foreign(plan: &Plan, step: &Step, mine: &[usize]) -> bool {
+pub(super) fn foreign(plan: &Plan, step: &Step, mine: &[usize]) -> bool {
     let name = |place: &usize| crate::simulate::vocabulary::SYSTEMS[*place].name;
     !mine.iter().any(|place| name(place) == step.system) && plan.systems.iter().any(|place| name(place) == step.system)
 }

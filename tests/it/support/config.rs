@@ -114,5 +114,6 @@ pub(crate) fn alert(id: &str, revision: u32, severity: Severity) -> Alert {
         tags: Tags::default(),
         baseline: BaselineNote { days: 28.0, events: 1000, mature: true },
         context: None,
+        suppressed: None,
     }
 }

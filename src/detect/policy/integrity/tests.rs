@@ -46,7 +46,7 @@ impl Bench {
 
     fn pass(&mut self, to: Timestamp) {
         self.watermark = self.watermark.later(to);
-        self.told.extend(self.logs.due(self.watermark, &profile()));
+        self.told.extend(self.logs.due(self.watermark, &profile(), |_, _| None));
     }
 
     /// What was told once an hour more has passed.

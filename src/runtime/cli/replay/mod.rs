@@ -103,13 +103,25 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let state = args.state_hash.then(|| format!("state     {}\n", replay.engine.state_hash()));
     let stats = replay.finish()?;
     bar.finish_and_clear();
-    let summary = replay.tally.summary(&stats, began.elapsed()) + &state.unwrap_or_default();
+    let summary = replay.tally.summary(&stats, began.elapsed())
+        + &suppressions(&replay.engine, &stats)
+        + &state.unwrap_or_default();
     // The work is done; whether anybody listens to its summary changes nothing.
     io::stderr().lock().write_all(summary.as_bytes()).ok();
     if replay.tally.is_all_rejected() {
         tracing::warn!("every line was refused; are these files of events, one JSON object a line?");
     }
     Ok(())
+}
+
+/// What was hidden, and by which suppression; nothing where there is none.
+fn suppressions(engine: &Engine, stats: &crate::detect::Stats) -> String {
+    let all = engine.suppressions();
+    if all.is_empty() {
+        return String::new();
+    }
+    let head = format!("hidden    {}\n", present::hidden(&stats.suppressed));
+    all.iter().fold(head, |text, facts| text + &format!("          {}\n", present::suppression(facts)))
 }
 
 /// Refuses what could only be a slip: reading standard input twice, or writing over a file that is read.

@@ -1,0 +1,156 @@
+//! Where suppressions and the rulebook meet the engine: what is hidden, what was, and what must be told again for it.
+//!
+//! A suppression must not use up the word that it hides: what was told under one is news when it comes again behind its
+//! end, as what the page budget held back is. Verdicts and what is learned of them are the same with it and without.
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::Engine;
+use super::policy::Breach;
+use super::rulebook::is_detector;
+use super::stats::{Stats, SuppressionStats};
+use crate::alert::{Alert, Finding, Reason, Severity, Sight, Standing, Status, Suppression, Whom, suppressed};
+use crate::event::Text;
+use crate::stats::fingerprint;
+use crate::time::Timestamp;
+
+/// What one suppression has hidden.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Hits {
+    /// Fingerprint of the suppression, by which it is known again when the settings have changed.
+    print: u64,
+    findings: u64,
+    alerts: u64,
+    last: Option<Timestamp>,
+}
+
+/// What one suppression has hidden so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SuppressionFacts<'a> {
+    /// Its place in the settings.
+    pub number: usize,
+    /// The suppression.
+    pub suppression: &'a Suppression,
+    /// Where it stands at the watermark.
+    pub standing: Standing,
+    /// Findings that it covered.
+    pub findings: u64,
+    /// Alerts that went out at `info` for it.
+    pub alerts: u64,
+    /// Event time of the last of them.
+    pub last: Option<Timestamp>,
+}
+
+/// What became of a rule's finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It was told, or had been.
+    Said,
+    /// A suppression covers it.
+    Hidden,
+    /// The rule is off for this bot.
+    Off,
+}
+
+/// The records of suppressions: those of an earlier state, as far as there still are such suppressions.
+pub(super) fn hits(suppressions: &[Suppression], earlier: &[Hits]) -> Vec<Hits> {
+    let of = |suppression: &Suppression| {
+        let print = fingerprint(&["suppression", &format!("{suppression:?}")]);
+        earlier.iter().find(|hits| hits.print == print).copied().unwrap_or(Hits { print, ..Hits::default() })
+    };
+    suppressions.iter().map(of).collect()
+}
+
+/// A bot as suppressions and decisions name it.
+pub(super) fn whom(engine: &Engine, at: u32) -> Whom<'_> {
+    let bot = &engine.bots[at as usize];
+    let environment = engine.record(at).and_then(|record| record.environment.as_deref());
+    Whom { tenant: &bot.tenant, bot: Some(&bot.bot), environment }
+}
+
+/// When a finding about a bot may be told, where a suppression covers it; to be asked before it is noted as told.
+pub(super) fn until(engine: &Engine, at: u32, reasons: &[Reason], hosts: &[Text], ts: Timestamp) -> Option<Timestamp> {
+    let suppressions = &engine.settings.suppressions;
+    if suppressions.is_empty() {
+        return None;
+    }
+    let hosts = names(hosts);
+    let sight = Sight { whom: whom(engine, at), producer: None, hosts: &hosts, reasons, ts };
+    suppressed(suppressions, sight).map(|number| suppressions[number].until)
+}
+
+/// Names of hosts as findings carry them.
+pub(super) fn names<'a>(hosts: impl IntoIterator<Item = &'a Text>) -> Vec<String> {
+    hosts.into_iter().map(ToString::to_string).collect()
+}
+
+/// Marks a finding as suppressed, if it is; the number of the suppression.
+pub(super) fn hide(engine: &mut Engine, finding: &mut Finding) -> Option<usize> {
+    debug_assert!(
+        finding.reasons.iter().all(|reason| is_detector(&reason.detector)),
+        "a detector that the rulebook does not name: {:?}",
+        finding.reasons
+    );
+    let suppressions = &engine.settings.suppressions;
+    if suppressions.is_empty() {
+        return None;
+    }
+    let at = finding.bot.as_deref().and_then(|bot| engine.number(&finding.tenant, bot));
+    let of_log = Whom { tenant: &finding.tenant, ..Whom::default() };
+    let sight = Sight {
+        whom: at.map_or(of_log, |at| whom(engine, at)),
+        producer: finding.producer.as_deref(),
+        hosts: &finding.hosts,
+        reasons: &finding.reasons,
+        ts: finding.ts,
+    };
+    let number = suppressed(suppressions, sight)?;
+    finding.suppressed = Some(suppressions[number].note(finding.severity));
+    finding.severity = Severity::Info;
+    let hits = &mut engine.hidden[number];
+    hits.findings += 1;
+    hits.last = Some(hits.last.map_or(finding.ts, |last| last.later(finding.ts)));
+    Some(number)
+}
+
+/// Counts what a suppression hid of what the book had to say.
+pub(super) fn count(engine: &mut Engine, number: usize, alerts: &[Alert]) {
+    for alert in alerts.iter().filter(|alert| alert.status == Status::Firing) {
+        if let Some(note) = &alert.suppressed {
+            engine.stats.suppressed[note.severity as usize] += 1;
+            engine.hidden[number].alerts += 1;
+        }
+    }
+}
+
+/// What the operator decided about a broken rule; `None` where it is off for this bot.
+pub(super) fn ruled(engine: &Engine, whom: Whom<'_>, breach: Breach, ts: Timestamp) -> Option<Breach> {
+    let now = (breach.severity, breach.score);
+    let (severity, score) = engine.settings.rules.ruled(&breach.reason.detector, whom, ts, now)?;
+    Some(Breach { severity, score, ..breach })
+}
+
+/// Figures of the suppressions.
+pub(super) fn figures(engine: &Engine, stats: &mut Stats) {
+    let mut figures = SuppressionStats::default();
+    for facts in engine.suppressions() {
+        figures.standing[facts.standing as usize] += 1;
+        let begun = matches!(facts.standing, Standing::Active | Standing::Ending);
+        figures.unmatched += u64::from(begun && facts.findings == 0);
+    }
+    stats.suppressions = figures;
+}
+
+impl Engine {
+    /// What each suppression has hidden so far, in the order of the settings.
+    #[must_use]
+    pub fn suppressions(&self) -> Vec<SuppressionFacts<'_>> {
+        let now = self.watermark().unwrap_or(Timestamp::MIN);
+        let all = self.settings.suppressions.iter().zip(&self.hidden).enumerate();
+        all.map(|(number, (suppression, &Hits { findings, alerts, last, .. }))| {
+            let standing = suppression.standing(now);
+            SuppressionFacts { number, suppression, standing, findings, alerts, last }
+        })
+        .collect()
+    }
+}

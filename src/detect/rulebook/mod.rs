@@ -1,0 +1,177 @@
+//! What the operator decides about the rules: off, at another severity, with another threshold, for some bots, for a
+//! while.
+//!
+//! Later decisions win over earlier ones, setting by setting, so that an exception stands below what it is one from. All
+//! of it is on event time: a decision that has ended is as if it had never been. A decision about severity changes who
+//! is woken and not what is believed: a bot's baseline learns what a rule found as lightly as ever. A threshold changes
+//! what is found.
+//!
+//! Blind spot: what a threshold let pass is not told when the decision ends.
+
+mod catalog;
+
+use std::borrow::Cow;
+
+pub use catalog::{MODELS, RULES, Rule, Threshold, is_detector, rule};
+
+use super::profile::Profile;
+use crate::alert::{Scope, Severity, Whom};
+use crate::time::Timestamp;
+
+/// A decision about one rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleOverride {
+    /// Name of the rule.
+    pub rule: &'static str,
+    /// Whom it holds for.
+    pub scope: Scope,
+    /// Whether the rule is on.
+    pub enabled: Option<bool>,
+    /// The severity that it tells at.
+    pub severity: Option<Severity>,
+    /// The number that it is tuned by.
+    pub threshold: Option<f64>,
+    /// Event time from which it holds no longer.
+    pub until: Option<Timestamp>,
+}
+
+impl RuleOverride {
+    fn holds(&self, whom: Whom<'_>, ts: Timestamp) -> bool {
+        self.until.is_none_or(|until| ts < until) && self.scope.covers(whom)
+    }
+}
+
+/// All decisions, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rulebook {
+    overrides: Vec<RuleOverride>,
+    /// Whether any of them has a threshold, so that those who have none look no further.
+    tunes: bool,
+}
+
+impl Rulebook {
+    /// A rulebook of decisions.
+    #[must_use]
+    pub fn new(overrides: Vec<RuleOverride>) -> Self {
+        let tunes = overrides.iter().any(|decision| decision.threshold.is_some());
+        Self { overrides, tunes }
+    }
+
+    /// The decisions.
+    #[must_use]
+    pub fn overrides(&self) -> &[RuleOverride] {
+        &self.overrides
+    }
+
+    /// Whether anything is decided about a rule.
+    pub(super) fn decides(&self, rule: &str) -> bool {
+        self.overrides.iter().any(|decision| decision.rule == rule)
+    }
+
+    /// Whether there are thresholds at all.
+    pub(super) fn tunes(&self) -> bool {
+        self.tunes
+    }
+
+    /// The severity and score of a broken rule; `None` where the rule is off.
+    pub(super) fn ruled(
+        &self,
+        rule: &str,
+        whom: Whom<'_>,
+        ts: Timestamp,
+        (severity, score): (Severity, f64),
+    ) -> Option<(Severity, f64)> {
+        let mut decided = None;
+        let mut on = true;
+        for decision in self.overrides.iter().filter(|decision| decision.rule == rule && decision.holds(whom, ts)) {
+            on = decision.enabled.unwrap_or(on);
+            decided = decision.severity.or(decided);
+        }
+        let severity_now = decided.unwrap_or(severity);
+        let (least, most) = scores(severity_now);
+        let score = if severity_now == severity { score } else { score.clamp(least, most) };
+        on.then_some((severity_now, score))
+    }
+
+    /// The profile by which a bot's events are held against the rules; `None` where it is the common one.
+    pub(super) fn tuned(&self, profile: &Profile, whom: Whom<'_>, ts: Timestamp) -> Option<Box<Profile>> {
+        let mut own = Cow::Borrowed(profile);
+        for decision in self.overrides.iter().filter(|decision| decision.threshold.is_some()) {
+            if let Some((threshold, value)) =
+                rule(decision.rule).and_then(|rule| rule.threshold).zip(decision.threshold)
+                && decision.holds(whom, ts)
+            {
+                threshold.apply(own.to_mut(), value);
+            }
+        }
+        match own {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(own) => Some(Box::new(own)),
+        }
+    }
+}
+
+/// Scores that rules of a severity have, so that one whose severity was decided stands among its like.
+fn scores(severity: Severity) -> (f64, f64) {
+    match severity {
+        Severity::Info => (0.0, 30.0),
+        Severity::Low => (20.0, 60.0),
+        Severity::Medium => (75.0, 86.0),
+        Severity::High => (86.0, 95.0),
+        Severity::Critical => (97.0, 98.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Pattern;
+    use crate::time::Span;
+
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_micros(0) + Span::from_days(20_000 + day)
+    }
+
+    fn decision(rule: &'static str, bots: &str) -> RuleOverride {
+        let scope = Scope { bots: vec![Pattern::parse(bots).expect(bots)], ..Scope::default() };
+        RuleOverride { rule, scope, enabled: None, severity: None, threshold: None, until: None }
+    }
+
+    fn whom(bot: &str) -> Whom<'_> {
+        Whom { tenant: "t", bot: Some(bot), environment: None }
+    }
+
+    #[test]
+    fn later_decisions_win_setting_by_setting() {
+        let book = Rulebook::new(vec![
+            RuleOverride { severity: Some(Severity::Low), ..decision("host_moved", "*") },
+            RuleOverride { enabled: Some(false), ..decision("host_moved", "lab-*") },
+            RuleOverride { severity: Some(Severity::Critical), ..decision("host_moved", "pay-*") },
+            RuleOverride { enabled: Some(true), ..decision("host_moved", "lab-9") },
+        ]);
+        let ruled = |bot: &str| book.ruled("host_moved", whom(bot), day(0), (Severity::Medium, 75.0));
+        assert_eq!(ruled("etl"), Some((Severity::Low, 60.0)));
+        assert_eq!(ruled("lab-1"), None);
+        assert_eq!(ruled("lab-9"), Some((Severity::Low, 60.0)));
+        assert_eq!(ruled("pay-1"), Some((Severity::Critical, 97.0)));
+        let other = book.ruled("bot_modified", whom("lab-1"), day(0), (Severity::High, 88.0));
+        assert_eq!(other, Some((Severity::High, 88.0)));
+        let log = Whom { bot: None, ..whom("lab-1") };
+        assert_eq!(book.ruled("host_moved", log, day(0), (Severity::Medium, 75.0)), Some((Severity::Medium, 75.0)));
+    }
+
+    #[test]
+    fn a_decision_ends_on_event_time() {
+        let ends = Some(day(3));
+        let book = Rulebook::new(vec![
+            RuleOverride { enabled: Some(false), until: ends, ..decision("secret_sweep", "*") },
+            RuleOverride { threshold: Some(9.0), until: ends, ..decision("secret_sweep", "*") },
+        ]);
+        let before = day(3) - Span::from_micros(1);
+        let on = |ts| book.ruled("secret_sweep", whom("b"), ts, (Severity::High, 95.0)).is_some();
+        assert_eq!((on(before), on(day(3))), (false, true));
+        let high = |ts| book.tuned(&Profile::shipped(), whom("b"), ts).map(|profile| profile.secret.sweep_high);
+        assert_eq!((high(before), high(day(3))), (Some(9), None));
+        assert_eq!(Rulebook::default().tuned(&Profile::shipped(), whom("b"), before), None);
+    }
+}
