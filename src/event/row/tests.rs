@@ -9,7 +9,7 @@ fn clock() -> Clock {
     Clock { format: TimeFormat::Auto, zone: Zone::utc() }
 }
 
-fn row<'a>(cells: &[(&str, Cell<'a>)]) -> Result<Event, Reject> {
+fn row(cells: &[(&str, Cell<'_>)]) -> Result<Event, Reject> {
     let mut row = Row::new();
     for (path, cell) in cells {
         row.set(Field::named(path).expect("a field"), cell.clone(), &clock())?;
@@ -21,7 +21,7 @@ fn text(text: &str) -> Cell<'_> {
     Cell::Text(text.into())
 }
 
-fn least<'a>(more: &[(&'static str, Cell<'a>)]) -> Result<Event, Reject> {
+fn least(more: &[(&'static str, Cell<'_>)]) -> Result<Event, Reject> {
     let least = [("ts", Cell::Time(1_777_896_000_000_000)), ("bot", text("b")), ("type", text("call"))];
     row(&[&least[..], more].concat())
 }
