@@ -107,6 +107,7 @@ const LAYERS: &[Layer] = &[
     layer(
         &[
             "detect::acts",
+            "detect::broken",
             "detect::context",
             "detect::engine",
             "detect::hidden",
@@ -191,7 +192,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::geo"], &["event", "runtime::metrics", "time"]),
     layer(&["runtime::http"], &[]),
     layer(&["runtime::present"], &["alert", "detect", "detect::rulebook", "report", "time"]),
-    layer(&["runtime::store::format"], &["alert::Alert", "time"]),
+    layer(&["runtime::store::format"], &["alert", "time"]),
     layer(&["runtime::store"], &[]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
     layer(&["runtime::nats"], &["config::NatsConfig", "event::subject::decode_token", "runtime::health"]),
