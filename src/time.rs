@@ -37,6 +37,18 @@ impl Timestamp {
         Self(micros)
     }
 
+    /// From microseconds since the Unix epoch that somebody else wrote.
+    ///
+    /// # Errors
+    /// They lie outside 1970 to 2199.
+    pub fn checked(micros: i64) -> Result<Self, TimestampError> {
+        if (0..LIMIT_US).contains(&micros) {
+            Ok(Self(micros))
+        } else {
+            Err(TimestampError::of(&format!("{micros} µs")))
+        }
+    }
+
     /// Microseconds since the Unix epoch.
     #[must_use]
     pub const fn as_micros(self) -> i64 {
@@ -57,6 +69,13 @@ impl Timestamp {
 
     fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl TimestampError {
+    /// What was no time; as much of it as a person needs.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.chars().take(64).collect())
     }
 }
 
@@ -153,7 +172,7 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let refuse = || TimestampError(text.chars().take(64).collect());
+        let refuse = || TimestampError::of(text);
         let micros = text.parse::<jiff::Timestamp>().map_err(|_| refuse())?.as_microsecond();
         if (0..LIMIT_US).contains(&micros) { Ok(Self(micros)) } else { Err(refuse()) }
     }
@@ -215,6 +234,26 @@ impl Zone {
     /// The name is not in the compiled-in database.
     pub fn named(name: &str) -> Result<Self, ZoneError> {
         TimeZone::get(name).map(Self).map_err(|_| ZoneError(name.to_owned()))
+    }
+
+    /// The instant at which the wall clock shows so many microseconds since its own 1970. A time that was skipped when
+    /// the clock went forward is the one after it, of one that came twice it is the first.
+    ///
+    /// # Errors
+    /// It lies outside 1970 to 2199.
+    pub fn instant(&self, local_us: i64) -> Result<Timestamp, TimestampError> {
+        let at = jiff::Timestamp::from_microsecond(local_us);
+        let at = at.map_err(|_| TimestampError::of(&format!("{local_us} µs")))?;
+        self.civil(TimeZone::UTC.to_datetime(at))
+    }
+
+    /// The instant at which the wall clock shows a date and time.
+    ///
+    /// # Errors
+    /// It lies outside 1970 to 2199.
+    pub(crate) fn civil(&self, at: jiff::civil::DateTime) -> Result<Timestamp, TimestampError> {
+        let zoned = self.0.to_timestamp(at).map_err(|_| TimestampError::of(&at.to_string()))?;
+        Timestamp::checked(zoned.as_microsecond())
     }
 
     /// What the wall clock shows at an instant.

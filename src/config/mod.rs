@@ -8,15 +8,18 @@ mod check;
 mod duration;
 mod env;
 mod fault;
+mod history;
 mod layers;
 mod lists;
 pub mod network;
 mod quiet;
 mod raw;
+mod raw_fields;
 mod receivers;
 mod routes;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +28,8 @@ use std::time::Duration;
 use crate::alert::{Routing, Silence};
 use crate::detect::Settings;
 use crate::event::decode::Limits;
+use crate::event::field::Field;
+use crate::event::moment::TimeFormat;
 
 pub use check::ReadSecret;
 pub use fault::{Fault, Faults};
@@ -76,6 +81,23 @@ pub struct Config {
     pub detection: Settings,
     /// Bounds of one event.
     pub limits: Limits,
+    /// How tables of history are read.
+    pub history: HistoryConfig,
+}
+
+/// How tables of history are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// How times are written.
+    pub time_format: TimeFormat,
+    /// Zone of times without an offset, by its IANA name.
+    pub time_zone: String,
+    /// The column of a field, where it is not called as the field is.
+    pub columns: BTreeMap<Field, String>,
+    /// What a field is where its column has nothing, or there is none.
+    pub constants: BTreeMap<Field, String>,
+    /// What values of a field's column stand for: theirs, ours. `*` is any other.
+    pub values: BTreeMap<Field, Vec<(String, String)>>,
 }
 
 /// Where the registry is. Either is read again when it changes.

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SecretText;
+use super::raw_fields::RawFields;
 
 /// A settings file.
 #[derive(Default, Serialize, Deserialize)]
@@ -28,6 +29,7 @@ pub(super) struct Raw {
     pub(super) baseline: RawBaseline,
     pub(super) detection: RawDetection,
     pub(super) limits: RawLimits,
+    pub(super) history: RawHistory,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -226,6 +228,16 @@ pub(super) struct RawLimits {
     pub(super) operations_max: Option<i64>,
 }
 
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawHistory {
+    pub(super) time_format: Option<String>,
+    pub(super) time_zone: Option<String>,
+    pub(super) columns: RawFields,
+    pub(super) constants: RawFields,
+    pub(super) values: RawFields,
+}
+
 /// A decision about a rule.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -361,7 +373,9 @@ mod tests {
         let receiving = [names::<RawReceiver>(), names::<RawRoute>(), names::<RawSilence>()];
         let quiet = [names::<RawRule>(), names::<RawSuppression>()];
         for path in paths().into_iter().chain(receiving.into_iter().chain(quiet).flatten()) {
-            let name = path.rsplit('.').next().expect("a name");
+            // What is mapped stands there once, for columns, constants and values alike.
+            let name = path.strip_prefix("history.").and_then(|path| path.split_once('.')).map(|(_, field)| field);
+            let name = name.unwrap_or_else(|| path.rsplit('.').next().expect("a name"));
             let written = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
             assert!(text.lines().any(written), "{path} is not in default.toml");
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::check::{Check, endpoint};
+use super::history::history;
 use super::lists::Lists;
 use super::raw::{
     Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawLimits, RawNats, RawSpan, RawState, RawWebhook,
@@ -54,6 +55,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
         console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
         detection: detection(check, &raw.baseline, raw.detection, &raw.limits),
         limits: limits(check, &raw.limits),
+        history: history(check, raw.history),
     };
     apart(check, &config);
     config

@@ -7,7 +7,7 @@
 
 use super::change::Suspect;
 use super::engine::Engine;
-use super::operator::{Act, Facet, Reading};
+use super::operator::{Act, Facet, Reading, Second};
 use super::policy::{self, Breach};
 use super::profile::OperatorProfile;
 use crate::alert::{Dimension, Severity};
@@ -45,6 +45,10 @@ pub(super) fn read<'a>(engine: &mut Engine, at: u32, event: &'a Event) -> Option
     let tenant = engine.bots[at as usize].tenant.clone();
     let own = engine.tuned(at, event.ts);
     let mut reading = engine.operators.read(&tenant, &act, own.as_deref().unwrap_or(&engine.profile));
+    if matches!(event.kind, Kind::Grant(_)) {
+        // The contract has no second factor of a grant.
+        reading.second = Second::Unknown;
+    }
     if reading.shows(Facet::Newcomer) {
         let of_bot = engine.operators.of_bot(&tenant, &event.bot);
         if !of_bot.is_empty() {

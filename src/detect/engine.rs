@@ -239,6 +239,13 @@ impl Engine {
         };
         let (lateness, ids_max) = (self.settings.lateness_max, self.profile.bounds.ids_max);
         let watermark = self.frontier.watermark().unwrap_or(event.ts);
+        if event.ts + lateness < watermark {
+            // Before its id is looked at: a stream that is read again from its beginning would push out the ids of the
+            // last hours, which are all that can tell what comes twice.
+            self.stats.late += 1;
+            rules::log(self, event, Arrival::NumberOnly, output);
+            return;
+        }
         let bot = &mut self.bots[at as usize];
         let due = bot.ids_due(lateness);
         if !bot.first_sight(fingerprint(&[&event.id]), watermark, lateness, ids_max) {
@@ -247,11 +254,6 @@ impl Engine {
         }
         if bot.ids_due(lateness) != due {
             self.timers.extend(bot.ids_due(lateness).map(|due| (due, at, TIDY)));
-        }
-        if event.ts + lateness < watermark {
-            self.stats.late += 1;
-            rules::log(self, event, Arrival::NumberOnly, output);
-            return;
         }
         self.stats.accepted += 1;
         let bot = &mut self.bots[at as usize];
@@ -326,6 +328,7 @@ impl Engine {
         {
             alarm |= count_volume(bot, slot, event, name, &self.profile);
         }
+        alarm |= bot.sessions[slot].pace_due() && score::suspected(&bot.baseline, &bot.sessions[slot]);
         alarm |= session_doubled(&bot.sessions[slot]) && bot.baseline.volumes.outgrown(&bot.sessions[slot]);
         if alarm && self.mature(&self.bots[at as usize].baseline) {
             judge::running(self, at, slot, output);

@@ -127,11 +127,41 @@ pub struct FindingFacts {
     pub last_day: i64,
 }
 
+/// One producer's log that numbers its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFacts {
+    /// Whose log.
+    pub tenant: String,
+    /// Who writes it.
+    pub producer: String,
+    /// Records that came.
+    pub records: u64,
+    /// Records that never came.
+    pub lost: u64,
+    /// Records that are missing and may still come.
+    pub waited_for: u64,
+}
+
 impl Engine {
     /// What the registry in use says of a bot.
     #[must_use]
     pub fn record_of(&self, tenant: &str, bot: &str) -> Option<&BotRecord> {
         self.registry.get(tenant, bot)
+    }
+
+    /// The facts of all logs that number their records, in order of tenant and producer.
+    #[must_use]
+    pub fn logs(&self) -> Vec<LogFacts> {
+        let facts = self.logs.each().map(|(tenant, producer, records, lost, waited_for)| LogFacts {
+            tenant: tenant.to_string(),
+            producer: producer.to_string(),
+            records,
+            lost,
+            waited_for,
+        });
+        let mut facts: Vec<LogFacts> = facts.collect();
+        facts.sort_by(|a, b| (&a.tenant, &a.producer).cmp(&(&b.tenant, &b.producer)));
+        facts
     }
 
     /// The facts of all bots, in order of tenant and name.

@@ -38,7 +38,7 @@ mod tags;
 mod tenure;
 
 pub use engine::{Engine, Output, Verdict};
-pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, RoleFacts, SessionFacts, WorkFacts};
+pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use hidden::SuppressionFacts;
 pub use settings::Settings;
 pub use state::RestoreError;

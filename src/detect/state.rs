@@ -88,6 +88,12 @@ impl Engine {
         postcard::to_stdvec(&state).expect("the state has sized sequences only")
     }
 
+    /// Hash of the whole state, in hexadecimal: two engines with the same one give the same verdicts from here on.
+    #[must_use]
+    pub fn state_hash(&self) -> String {
+        blake3::hash(&self.snapshot()).to_hex().to_string()
+    }
+
     /// An engine that goes on where the snapshot was taken.
     ///
     /// # Errors

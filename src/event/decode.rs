@@ -64,7 +64,18 @@ pub fn decode(payload: &[u8], envelope: &Envelope<'_>, limits: &Limits) -> Resul
         Some(id) if !id.is_empty() && id.len() <= limits.id_bytes_max => Text::from(id),
         _ => Text::from(&blake3::hash(payload).to_hex()[..32]),
     };
-    Decoder { limits }.event(&raw, envelope, fallback)
+    decode_raw(&raw, None, envelope, limits, fallback)
+}
+
+/// The event of what stands on the wire, or would. `ts` is its time, where that is known without reading a text.
+pub(super) fn decode_raw(
+    raw: &WireEvent<'_>,
+    ts: Option<Timestamp>,
+    envelope: &Envelope<'_>,
+    limits: &Limits,
+    fallback_id: impl Fn() -> Text,
+) -> Result<Event, Reject> {
+    Decoder { limits }.event(raw, ts, envelope, fallback_id)
 }
 
 /// Encodes an event as one line of JSON, in the contract's order of fields.
@@ -141,14 +152,17 @@ impl Decoder<'_> {
     fn event(
         &self,
         raw: &WireEvent<'_>,
+        ts: Option<Timestamp>,
         envelope: &Envelope<'_>,
         fallback_id: impl Fn() -> Text,
     ) -> Result<Event, Reject> {
         let bot = self.identifier("bot", raw.bot.as_ref())?.ok_or_else(|| missing("bot"))?;
         let tenant = self.identifier("tenant", raw.tenant.as_ref())?;
         let tenant = agree(tenant, &bot, envelope)?;
-        let ts = raw.ts.as_ref().ok_or_else(|| missing("ts"))?;
-        let ts: Timestamp = ts.as_str().parse().map_err(|e| Reject::new(RejectReason::BadTimestamp, e))?;
+        let ts = match ts {
+            Some(ts) => ts,
+            None => timestamp(raw.ts.as_ref())?,
+        };
         let id = match text("id", raw.id.as_ref(), self.limits.id_bytes_max)? {
             Some(id) => id,
             None => fallback_id(),
@@ -320,6 +334,11 @@ fn json_fault(error: &serde_json::Error) -> Reject {
     Reject::new(reason, error)
 }
 
+fn timestamp(raw: Option<&Str<'_>>) -> Result<Timestamp, Reject> {
+    let text = raw.ok_or_else(|| missing("ts"))?.as_str();
+    text.parse().map_err(|e| Reject::new(RejectReason::BadTimestamp, e))
+}
+
 fn ip(raw: Option<&Str<'_>>) -> Result<Option<IpAddr>, Reject> {
     match raw.map(Str::as_str) {
         None | Some("") => Ok(None),
@@ -348,7 +367,7 @@ fn outcome(raw: Option<&Str<'_>>) -> Result<Outcome, Reject> {
     }
 }
 
-fn outcome_name(outcome: Outcome) -> &'static str {
+pub(super) fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "ok",
         Outcome::Error => "error",

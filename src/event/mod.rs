@@ -3,10 +3,15 @@
 //! [`decode`](decode::decode) turns bytes into an [`Event`] or says why not. Identities are compared as they come, by
 //! bytes; nothing is trimmed or folded, since two spellings of one name are two names to the systems behind them.
 
+pub mod cell;
 pub mod decode;
+pub mod field;
+pub mod moment;
 pub mod normalize;
 mod reject;
+pub mod row;
 pub mod subject;
+pub mod values;
 mod wire;
 
 use std::net::IpAddr;

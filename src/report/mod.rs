@@ -3,7 +3,9 @@
 //!
 //! All of it is pure and serializable; how it looks is the shell's. Days are those of UTC, ages count to event time.
 
+pub mod backtest;
 mod cover;
+pub mod history;
 pub mod inventory;
 pub mod privileges;
 pub mod review;

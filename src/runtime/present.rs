@@ -4,8 +4,10 @@
 //! Everything that a bot or its producer chose is escaped before it reaches the terminal: a bot named with an escape
 //! sequence must not be able to hide the alert about itself.
 
+mod backtest;
 mod csv;
 mod explain;
+mod history;
 mod quiet;
 mod report;
 mod table;
@@ -14,7 +16,9 @@ use std::fmt::Write;
 
 use crate::alert::{Alert, Reason, Severity, Status, Suppressed};
 use crate::time::{Timestamp, Zone};
+pub use backtest::{backtest, html as backtest_html};
 pub use explain::explain;
+pub use history::learned;
 pub use quiet::{hidden, rules, suppression, warning};
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
 

@@ -5,6 +5,8 @@
 
 mod alertmanager;
 mod auth;
+#[cfg(feature = "history")]
+mod backfill;
 mod cli;
 mod config;
 mod demo;

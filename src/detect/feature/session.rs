@@ -23,6 +23,8 @@ const EVIDENCE_MAX: usize = 20;
 const GRACE: Span = Span::from_mins(10);
 /// Acts whose times are held. Fewer: the pace is less sure; more: a person who takes over later is seen later.
 const TICKS_MAX: usize = 32;
+/// Acts from which the pace is looked at, and then at each doubling. Fewer: too few gaps to say.
+const PACE_LOOK_MIN: u32 = 8;
 /// Microseconds of a tick.
 const TICK_MICROS: i64 = 10_000;
 /// Length after which an implicit session is cut.
@@ -234,6 +236,11 @@ impl Session {
             self.ticks.iter().map(|tick| f64::from(tick.wrapping_sub(base) as i32) / 100.0).collect();
         times.sort_by(f64::total_cmp);
         Pace::of(&times)
+    }
+
+    /// Whether the number of acts has just reached one at which the pace is looked at while the session runs.
+    pub(in crate::detect) fn pace_due(&self) -> bool {
+        self.acts >= PACE_LOOK_MIN && self.acts.is_power_of_two()
     }
 
     fn tick(&mut self, event: &Event) {

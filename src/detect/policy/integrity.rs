@@ -129,6 +129,11 @@ impl Logs {
         self.all[*at as usize].missing(watermark)
     }
 
+    /// Each log: tenant, producer, records that came, records lost, records that may still come.
+    pub(in crate::detect) fn each(&self) -> impl Iterator<Item = (&Text, &Text, u64, u64, u64)> {
+        self.all.iter().map(|log| (&log.tenant, &log.producer, log.records, log.lost_ever, log.waited_for()))
+    }
+
     /// The same logs with what a snapshot does not carry.
     pub(in crate::detect) fn rebuilt(mut self) -> Self {
         for at in 0..self.all.len() as u32 {

@@ -22,7 +22,7 @@ use crate::stats::combine::weighted_harmonic;
 use crate::stats::log_histogram::Side;
 use crate::time::Local;
 
-pub(super) use person::Person;
+pub(super) use person::{Person, suspected};
 pub(super) use volume::p_call;
 
 /// The dimensions in the order of the calibrators.

@@ -8,6 +8,7 @@
 use super::Context;
 use crate::detect::baseline::Baseline;
 use crate::detect::feature::Session;
+use crate::stats::rhythm::Pace;
 
 /// Seconds between two acts that people take, from reading one screen to reading several.
 const SECONDS: std::ops::RangeInclusive<f64> = 2.0..=300.0;
@@ -35,6 +36,19 @@ pub(in crate::detect) struct Person {
     pub astray: bool,
 }
 
+/// Whether a running session goes at the pace of a person, so that it is worth a look.
+pub(in crate::detect) fn suspected(baseline: &Baseline, session: &Session) -> bool {
+    of_people(baseline, session).is_some_and(|(pace, _)| baseline.rhythm.p_slower(pace) <= ASTRAY_P)
+}
+
+/// The pace of a session with the usual seconds between two acts, where people have such a pace and the bot has not.
+fn of_people(baseline: &Baseline, session: &Session) -> Option<(Pace, f64)> {
+    let usual = baseline.rhythm.usual_seconds()?;
+    let of_them = |pace: &Pace| SECONDS.contains(&pace.seconds()) && pace.uneven >= UNEVEN_MIN;
+    let pace = session.pace().filter(of_them)?;
+    (pace.seconds() >= SLOWER_MIN * usual).then_some((pace, usual))
+}
+
 /// What speaks for a person, where anything does and no announced change explains it.
 pub(super) fn score(
     baseline: &Baseline,
@@ -43,17 +57,10 @@ pub(super) fn score(
     p: &[f64],
     excused: &[bool],
 ) -> Option<Person> {
-    let pace = session.pace().filter(|pace| SECONDS.contains(&pace.seconds()) && pace.uneven >= UNEVEN_MIN)?;
-    let usual_seconds = baseline.rhythm.usual_seconds()?;
+    let (pace, usual_seconds) = of_people(baseline, session)?;
     let sessions = baseline.daily_sessions().map_or(1.0, |(mean, _)| mean.max(1.0));
     let slower = (baseline.rhythm.p_slower(pace) * sessions).min(1.0);
     let explained = context.excuses.wholly(BESIDE[1], session.manual_by.is_some()) || excused[BESIDE[1]];
     let astray = slower <= ASTRAY_P && BESIDE.iter().any(|&at| p[at] <= BESIDE_P);
-    let far = pace.seconds() >= SLOWER_MIN * usual_seconds;
-    (far && slower <= WORD_P && !explained).then_some(Person {
-        p: slower,
-        seconds: pace.seconds(),
-        usual_seconds,
-        astray,
-    })
+    (slower <= WORD_P && !explained).then_some(Person { p: slower, seconds: pace.seconds(), usual_seconds, astray })
 }

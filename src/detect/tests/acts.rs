@@ -153,5 +153,6 @@ fn a_role_given_without_a_ticket_says_by_whom() {
     let alerts = told([event("g", at(30, 200), rest)]);
     let page = alerts.iter().find(|alert| alert.severity.pages()).expect("a page");
     assert_eq!((page.severity, page.reasons[0].dimension), (Severity::High, Dimension::Entitlement));
+    assert!(page.reasons.iter().all(|reason| reason.detector != "no_second_factor"), "a grant names none: {page:#?}");
     assert!(page.title.contains("by `eve` without a ticket; whoever that is never administered"), "{}", page.title);
 }

@@ -4,6 +4,7 @@
 //! the task is done, 1 when it failed, and 2 when the command or the configuration is wrong, so that a script can tell
 //! what it could mend itself.
 
+mod backfill;
 mod check;
 mod demo;
 mod evaluate;
@@ -43,6 +44,7 @@ enum Verb {
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
     Replay(replay::ReplayArgs),
+    Backfill(backfill::BackfillArgs),
     Simulate(simulate::SimulateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Replay(args) => replay::run(args),
+        Verb::Backfill(args) => backfill::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -52,6 +52,16 @@ pub(super) fn flag<T: AsRef<OsStr>>(name: &str, path: &str, value: Option<&T>) -
 }
 
 impl SettingsArgs {
+    /// The settings of a file, and nothing else of the command line.
+    pub(super) fn of_file(path: &Path) -> Self {
+        Self { config: Some(path.to_owned()), set: Vec::new() }
+    }
+
+    /// The settings file that was named.
+    pub(super) fn name(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// Every source read and checked; the outer fault is a settings file that cannot be read.
     pub(super) fn check(&self, flags: Vec<Flag>, secrets: Secrets) -> Result<Result<Config, Faults>, Failure> {
         let file = self.config.as_deref().filter(|path| !path.as_os_str().is_empty());

@@ -11,7 +11,9 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
-use crate::event::decode;
+use crate::event::{Event, decode};
+#[cfg(feature = "history")]
+use crate::runtime::history::parquet::ParquetWriter;
 use crate::runtime::produce::EventPublisher;
 use crate::simulate::{EventStream, FleetSpec, Summary};
 
@@ -51,6 +53,10 @@ pub(super) struct SimulateArgs {
     /// Attacks a bot, on average; 0 for a fleet at peace
     #[arg(long, value_name = "NUMBER", default_value_t = 0.5)]
     attacks: f64,
+    /// Write the events as Parquet too: `events.parquet`
+    #[cfg(feature = "history")]
+    #[arg(long)]
+    parquet: bool,
     /// Odd but fine things a bot, on average
     #[arg(long, value_name = "NUMBER", default_value_t = 0.8)]
     oddities: f64,
@@ -70,10 +76,13 @@ pub(super) fn run(args: &SimulateArgs) -> Result<(), Failure> {
     let meanwhile = progress();
     let path = folder.join("events.ndjson");
     let mut events = File::create(&path)?;
+    let mut columns = Columns::create(args)?;
     for event in meanwhile.wrap_iter(stream.by_ref()) {
         events.line(&decode::encode(&event))?;
+        columns.event(&event)?;
     }
     events.finish()?;
+    columns.finish()?;
     meanwhile.finish_and_clear();
     let Summary { labels, benign, meta } = stream.finish();
     write_lines(&folder.join("labels.ndjson"), labels)?;
@@ -92,6 +101,49 @@ pub(super) fn run(args: &SimulateArgs) -> Result<(), Failure> {
     match &args.nats {
         Some(url) => publish(args, url),
         None => Ok(()),
+    }
+}
+
+/// The events as Parquet, where that is wanted.
+#[cfg(feature = "history")]
+struct Columns(Option<ParquetWriter<Box<dyn Write>>>);
+
+#[cfg(feature = "history")]
+impl Columns {
+    fn create(args: &SimulateArgs) -> anyhow::Result<Self> {
+        let out = args.parquet.then(|| output::file(&args.out.join("events.parquet"))).transpose()?;
+        Ok(Self(out.map(ParquetWriter::new).transpose()?))
+    }
+
+    fn event(&mut self, event: &Event) -> anyhow::Result<()> {
+        Ok(self.0.as_mut().map(|columns| columns.event(event)).transpose().map(drop)?)
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        if let Some(columns) = self.0 {
+            columns.finish()?.flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// Without Parquet there is nothing to write.
+#[cfg(not(feature = "history"))]
+struct Columns;
+
+#[cfg(not(feature = "history"))]
+#[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the same as with Parquet, where it can fail")]
+impl Columns {
+    fn create(_: &SimulateArgs) -> anyhow::Result<Self> {
+        Ok(Self)
+    }
+
+    fn event(&mut self, _: &Event) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        Ok(())
     }
 }
 

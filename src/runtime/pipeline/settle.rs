@@ -164,7 +164,8 @@ impl Settler {
             return Ok(());
         };
         let (Owed { outbox, told }, log) = (self.dispatch.owed(), self.log.place());
-        let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log };
+        // What follows on a history is no history any more: nothing older can be learned into it.
+        let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log, history: None };
         let letters = self.dispatch.letters();
         let started = clock::monotonic();
         let written = tokio::task::spawn_blocking(move || {

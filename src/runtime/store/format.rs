@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Notice;
 use crate::alert::told::Told;
+use crate::event::Event;
 use crate::time::Timestamp;
 
 const MAGIC: [u8; 8] = *b"HUMDRUM\0";
@@ -29,8 +30,8 @@ pub const FORMAT: u16 = 5;
 /// The least format that a reader of our files must know.
 const READER_MIN: u16 = 5;
 
-/// The oldest format that is read: what came before knew no operators, no rhythm of calls, not who had been told of which
-/// alert, and not what suppressions hid.
+/// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
+/// had been told of which alert, and not what suppressions hid.
 const OLDEST: u16 = 5;
 
 /// Everything that a restart needs.
@@ -48,6 +49,32 @@ pub struct Checkpoint {
     pub told: Told,
     /// How far the alert log had come; none where none is kept.
     pub log: Option<LogPlace>,
+    /// How far a history has been learned; none once a stream has followed on it, or without one.
+    pub history: Option<HistoryPlace>,
+}
+
+/// A place in the files of a history.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistoryPlace {
+    /// The files that were begun, in the order in which they were.
+    pub files: Vec<FilePlace>,
+    /// Events that were read and wait for earlier ones, where they are sorted.
+    pub held: Vec<Event>,
+    /// Whether all of it has been learned.
+    pub done: bool,
+}
+
+/// How far a file has been read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePlace {
+    /// Its name, as it was given.
+    pub name: String,
+    /// What it is known again by.
+    pub identity: [u8; 32],
+    /// Rows that were read.
+    pub rows: u64,
+    /// Whether that was all of it.
+    pub done: bool,
 }
 
 /// A place in the alert log.
@@ -172,6 +199,11 @@ mod tests {
             outbox: Vec::new(),
             told: Told::default(),
             log: Some(LogPlace { first: 1, offset: 99, number: 2, hash: [3; 32], awaited: vec![4] }),
+            history: Some(HistoryPlace {
+                files: vec![FilePlace { name: "a".to_owned(), identity: [7; 32], rows: 9, done: true }],
+                held: Vec::new(),
+                done: false,
+            }),
         }
     }
 

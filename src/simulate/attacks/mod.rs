@@ -269,7 +269,9 @@ impl Scenario {
             | Self::HostMoved => &[D::Control],
             Self::VendorChangePaid | Self::BulkPayees | Self::FewRefunds | Self::ApprovalChain => &[D::Fraud],
             Self::Person => &[D::Login, D::Identity],
-            Self::PersonWithToken | Self::TestIdentity => &[D::Identity],
+            Self::TestIdentity => &[D::Identity],
+            // By their pace, and by walking where the bot has its order.
+            Self::PersonWithToken => &[D::Identity, D::Sequence],
             Self::Silent => &[D::Absence],
             Self::RetiredAwake | Self::UnknownBot | Self::DisabledAwake | Self::ExpiredAtWork | Self::DormantAwake => {
                 &[D::Lifecycle]

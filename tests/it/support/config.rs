@@ -50,6 +50,7 @@ pub(crate) fn config(url: String) -> Config {
         console_listen: None,
         detection: humdrum::detect::Settings::default(),
         limits: humdrum::event::decode::Limits::default(),
+        history: humdrum::config::HistoryConfig::default(),
     }
 }
 

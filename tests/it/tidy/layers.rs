@@ -184,7 +184,7 @@ const LAYERS: &[Layer] = &[
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),
-    layer(&["config"], &["alert", "detect::Settings", "detect::rulebook", "event::decode::Limits", "time"]),
+    layer(&["config"], &["alert", "detect::Settings", "detect::rulebook", "event", "time"]),
     // The shell: its seams do not know each other, but for what is kept and what is counted.
     layer(&["runtime::clock"], &["time"]),
     layer(&["runtime::health"], &["runtime::clock"]),
@@ -192,9 +192,14 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::geo"], &["event", "runtime::metrics", "time"]),
     layer(&["runtime::http"], &[]),
     layer(&["runtime::present"], &["alert", "detect", "detect::rulebook", "report", "time"]),
-    layer(&["runtime::store::format"], &["alert", "time"]),
+    layer(&["runtime::lines"], &[]),
+    layer(&["runtime::store::format"], &["alert", "event::Event", "time"]),
     layer(&["runtime::store"], &[]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
+    layer(
+        &["runtime::history"],
+        &["config", "event", "runtime::clock", "runtime::lines", "runtime::store::format", "time"],
+    ),
     layer(&["runtime::nats"], &["config::NatsConfig", "event::subject::decode_token", "runtime::health"]),
     layer(
         &["runtime::source"],
@@ -281,7 +286,9 @@ const LAYERS: &[Layer] = &[
             "runtime::clock",
             "runtime::geo",
             "runtime::health",
+            "runtime::history",
             "runtime::http",
+            "runtime::lines",
             "runtime::metrics",
             "runtime::notify",
             "runtime::nats::connect::connect_once",
@@ -289,6 +296,7 @@ const LAYERS: &[Layer] = &[
             "runtime::produce",
             "runtime::registry",
             "runtime::store",
+            "runtime::store::format",
             "simulate",
             "time",
         ],

@@ -44,6 +44,8 @@ pub(super) struct Log {
     loss_day: i64,
     lost: u64,
     loss_days: u16,
+    /// Records lost in all.
+    pub lost_ever: u64,
 }
 
 /// A range that is missing.
@@ -80,6 +82,7 @@ impl Log {
             loss_day: i64::MIN,
             lost: 0,
             loss_days: 0,
+            lost_ever: 0,
         }
     }
 
@@ -103,8 +106,8 @@ impl Log {
         }
         let grace = Span::from_mins(profile.grace_minutes);
         if seq >= self.next {
-            if self.before.is_some() && ts < self.started {
-                // The end of the count before, come late.
+            if self.before.is_some() && ts.min(event.ts) < self.started {
+                // The end of the count before, come late, or read again.
                 return (None, false);
             }
             if sound && self.before.is_some_and(|before| seq >= before && seq - before < seq - self.next) {
@@ -226,6 +229,7 @@ impl Log {
         }
         let missing = (gap.to - gap.from).saturating_add(1);
         self.lost = self.lost.saturating_add(missing);
+        self.lost_ever = self.lost_ever.saturating_add(missing);
         let span = gap.after - gap.before;
         let minutes = span.as_micros() / Span::MINUTE.as_micros();
         let many = self.lost >= profile.page_records;
@@ -249,10 +253,14 @@ impl Log {
         if self.muddled_until.is_some_and(|until| watermark < until) {
             return None;
         }
-        let of_gap = |gap: &Gap| (gap.to - gap.from).saturating_add(1);
-        let open = self.gaps.iter().map(of_gap).fold(0, u64::saturating_add);
+        let open = self.waited_for();
         let recent = self.loss_day >= watermark.day_utc() - RECENT_DAYS;
         Some(open.saturating_add(if recent { self.lost } else { 0 }))
+    }
+
+    /// Records that have not come and still may.
+    pub(super) fn waited_for(&self) -> u64 {
+        self.gaps.iter().map(|gap| (gap.to - gap.from).saturating_add(1)).fold(0, u64::saturating_add)
     }
 
     pub(super) fn about(&self, ts: Timestamp, event: &Text, breach: Breach) -> LogBreach {

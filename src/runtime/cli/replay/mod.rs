@@ -6,7 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the files of events that the command line names")]
 
-pub(super) mod lines;
+mod against;
 mod rejects;
 mod tally;
 
@@ -26,16 +26,17 @@ use crate::detect::{Engine, Output};
 use crate::event::decode::{self, Envelope, Limits};
 use crate::event::{Reject, RejectReason};
 use crate::runtime::geo::GeoDatabase;
+use crate::runtime::lines::{Line, Lines};
 use crate::runtime::{clock, present};
 use crate::time::Zone;
-use lines::{Line, Lines};
 use tally::Tally;
 
 /// Run the engine over files of events (NDJSON), in order of arrival and on event time.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  humdrum replay events.ndjson > alerts.ndjson\n  \
     humdrum replay --registry bots.ndjson --alerts alerts.ndjson april.ndjson may.ndjson\n  \
-    zcat events.ndjson.gz | humdrum replay --pretty -\n\n\
+    zcat events.ndjson.gz | humdrum replay --pretty -\n  \
+    humdrum replay --config new.toml --against old.toml --html backtest.html events.ndjson\n\n\
     The same input gives the same alerts, byte for byte.")]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
@@ -52,6 +53,18 @@ pub(super) struct ReplayArgs {
     /// Print the alerts on standard output for a person to read
     #[arg(long)]
     pretty: bool,
+    /// Print the hash of the engine's state after the last event, on standard error
+    #[arg(long)]
+    state_hash: bool,
+    /// Say what the settings given would have changed against those of this file, in place of alerts
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["alerts", "rejected", "pretty", "state_hash"])]
+    against: Option<PathBuf>,
+    /// Write the comparison as JSON
+    #[arg(long, requires = "against")]
+    json: bool,
+    /// Write the comparison as a page with charts to this file
+    #[arg(long, value_name = "FILE", requires = "against")]
+    html: Option<PathBuf>,
     /// Files of events, read one after the other; `-` is standard input
     #[arg(value_name = "EVENTS", required = true)]
     events: Vec<PathBuf>,
@@ -63,6 +76,9 @@ const PROGRESS_EVERY_LINES: u64 = 4096;
 /// Does the whole replay.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     sensible(args)?;
+    if let Some(against) = &args.against {
+        return against::run(args, against);
+    }
     let flags = settings::flag("--registry", "registry", args.registry.as_ref()).into_iter().collect();
     let config = args.settings.load(flags, Secrets::NotNeeded)?;
     let registry = settings::registry(&config)?;
@@ -83,9 +99,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     for path in &args.events {
         replay.read(path, &bar)?;
     }
+    // Before the end of the files is taken for silence: a stream would go on.
+    let state = args.state_hash.then(|| format!("state     {}\n", replay.engine.state_hash()));
     let stats = replay.finish()?;
     bar.finish_and_clear();
-    let summary = replay.tally.summary(&stats, began.elapsed()) + &suppressions(&replay.engine, &stats);
+    let summary = replay.tally.summary(&stats, began.elapsed())
+        + &suppressions(&replay.engine, &stats)
+        + &state.unwrap_or_default();
     // The work is done; whether anybody listens to its summary changes nothing.
     io::stderr().lock().write_all(summary.as_bytes()).ok();
     if replay.tally.is_all_rejected() {
@@ -112,7 +132,7 @@ fn sensible(args: &ReplayArgs) -> Result<(), Failure> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let inputs = args.events.iter().chain(&args.registry).map(|path| real(path));
     let mut taken: Vec<PathBuf> = inputs.collect();
-    for path in [&args.alerts, &args.rejected].into_iter().flatten() {
+    for path in [&args.alerts, &args.rejected, &args.html].into_iter().flatten() {
         if taken.contains(&real(path)) {
             return Err(Failure::Usage(anyhow!("{} is used already; name another file to write to", path.display())));
         }
@@ -123,6 +143,15 @@ fn sensible(args: &ReplayArgs) -> Result<(), Failure> {
 
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+/// A file of events, or standard input.
+fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    Ok(if is_stdin(path) {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).with_context(|| format!("{} cannot be read", path.display()))?)
+    })
 }
 
 /// A progress bar over all bytes, where a terminal shows it and the bytes are known; every file is looked at before the
@@ -158,12 +187,7 @@ struct Replay {
 impl Replay {
     fn read(&mut self, path: &Path, bar: &ProgressBar) -> anyhow::Result<()> {
         let name = path.to_string_lossy();
-        let source: Box<dyn Read> = if is_stdin(path) {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(File::open(path).with_context(|| format!("{name} cannot be read"))?)
-        };
-        let mut lines = Lines::new(source, self.limits.payload_bytes_max);
+        let mut lines = Lines::new(open(path)?, self.limits.payload_bytes_max);
         let mut seen = 0;
         loop {
             let number = lines.number();

@@ -11,9 +11,9 @@ use crate::detect::{Engine, Output};
 use crate::event::decode::{Envelope, decode};
 use crate::registry::Registry;
 use crate::runtime::cli::failure::Failure;
-use crate::runtime::cli::replay::lines::Lines;
 use crate::runtime::cli::settings::{self, Secrets};
 use crate::runtime::geo::GeoDatabase;
+use crate::runtime::lines::Lines;
 use crate::runtime::store;
 
 /// The facts that the command line asks for.

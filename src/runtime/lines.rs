@@ -1,5 +1,6 @@
 //! Lines of a file, bounded: however long a line is, no more of it is held than an event may be long.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes that are read at once. Larger brings nothing on a disk, smaller costs system calls.
@@ -9,7 +10,7 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads lines.
-pub(in crate::runtime::cli) struct Lines<R> {
+pub struct Lines<R> {
     reader: BufReader<R>,
     bytes_max: usize,
     line: Vec<u8>,
@@ -19,34 +20,44 @@ pub(in crate::runtime::cli) struct Lines<R> {
 
 /// One line, without its line break.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::runtime::cli) struct Line<'a> {
+pub struct Line<'a> {
     /// Its text; only the beginning where the line is longer than the bound.
-    pub(in crate::runtime::cli) text: &'a [u8],
+    pub text: &'a [u8],
     /// How long the line really is.
-    pub(in crate::runtime::cli) bytes: u64,
+    pub bytes: u64,
     /// Its number, from 1.
-    pub(in crate::runtime::cli) number: u64,
+    pub number: u64,
+}
+
+impl<R> fmt::Debug for Lines<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("number", &self.number).finish_non_exhaustive()
+    }
 }
 
 impl<R: Read> Lines<R> {
     /// Lines of which at most `bytes_max` bytes are held.
-    pub(in crate::runtime::cli) fn new(source: R, bytes_max: usize) -> Self {
+    pub fn new(source: R, bytes_max: usize) -> Self {
         let reader = BufReader::with_capacity(CHUNK_BYTES, source);
         Self { reader, bytes_max, line: Vec::new(), number: 0, bytes: 0 }
     }
 
     /// Bytes read so far.
-    pub(in crate::runtime::cli) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Number of the line that was read last.
-    pub(in crate::runtime::cli) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 
     /// The next line that is not blank; `None` at the end.
-    pub(in crate::runtime::cli) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    #[expect(clippy::should_implement_trait, reason = "a line borrows from the reader, which no iterator's item may")]
+    pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         loop {
             self.line.clear();
             // Two more than the bound, for the line break: a line that fills this has none and is too long.

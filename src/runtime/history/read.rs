@@ -1,0 +1,164 @@
+//! The reader's thread: unpacking, decoding, merging and sorting on one core, while another one learns.
+//!
+//! Places to go on from travel in the same channel as the events, so that a place stands exactly between those that it
+//! covers and those that it does not. Standard input has no such places: nobody could say whether the same comes again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::input::Rules;
+use super::merge::Merge;
+use super::sort::Sorter;
+use super::{HistoryError, Record, Source};
+use crate::event::{Event, Reject};
+use crate::runtime::clock;
+use crate::runtime::store::format::HistoryPlace;
+
+/// Rows handed over at a time. More is memory, fewer wakes threads for little.
+const BATCH_ROWS: usize = 2048;
+
+/// Batches on their way. More only moves waiting into memory.
+const BATCHES_QUEUED: usize = 8;
+
+/// What comes of a history, in order.
+#[derive(Debug)]
+pub enum Feed {
+    /// Rows.
+    Batch(Batch),
+    /// Everything before this has been handed over: from here it can go on.
+    Place(HistoryPlace),
+    /// All of it, or up to where it was stopped.
+    End(HistoryPlace),
+}
+
+/// Rows that go on together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// Rows that are none: number of the file, number of the row, why.
+    pub refused: Vec<(u32, u64, Reject)>,
+    /// Bytes of all files that have been read so far.
+    pub bytes: u64,
+}
+
+/// What is read, and how.
+#[derive(Debug)]
+pub struct Order {
+    /// The files.
+    pub sources: Vec<Source>,
+    /// How rows become events.
+    pub rules: Rules,
+    /// Where an earlier run stopped.
+    pub before: HistoryPlace,
+    /// Events that wait to be sorted.
+    pub sort_rows: usize,
+    /// Time between two places to go on from; none where none is kept.
+    pub place_every: Option<Duration>,
+}
+
+/// A history that is being read.
+#[derive(Debug)]
+pub struct Reader {
+    feed: Receiver<Feed>,
+    thread: Option<JoinHandle<Result<(), HistoryError>>>,
+}
+
+/// Holds the files against those that an earlier run has read.
+///
+/// # Errors
+/// One has changed, or one that was half read is gone.
+pub fn unchanged(sources: &[Source], before: &HistoryPlace) -> Result<(), HistoryError> {
+    for place in &before.files {
+        let (path, rows) = (place.name.clone(), place.rows);
+        match sources.iter().find(|source| source.name == place.name) {
+            Some(source) if source.identity != place.identity => return Err(HistoryError::Changed { path, rows }),
+            None if !place.done && rows > 0 => return Err(HistoryError::Missing { path, rows }),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Reader {
+    /// Begins to read. `stop` ends it at the next batch, with a place to go on from.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn start(order: Order, stop: Arc<AtomicBool>) -> std::io::Result<Self> {
+        let (send, feed) = sync_channel(BATCHES_QUEUED);
+        let thread = std::thread::Builder::new().name("humdrum-history".to_owned());
+        let thread = thread.spawn(move || read(order, &send, &stop))?;
+        Ok(Self { feed, thread: Some(thread) })
+    }
+
+    /// What comes next; none at the end.
+    ///
+    /// # Errors
+    /// The history cannot be read any further.
+    pub fn next(&mut self) -> Result<Option<Feed>, HistoryError> {
+        if let Ok(feed) = self.feed.recv() {
+            return Ok(Some(feed));
+        }
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => ended.map(|()| None),
+            Some(Err(_)) => Err(HistoryError::Lost),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Reads all of it. When nobody takes it any more, that is an end as well.
+fn read(order: Order, feed: &SyncSender<Feed>, stop: &AtomicBool) -> Result<(), HistoryError> {
+    let Order { sources, rules, before, sort_rows, place_every } = order;
+    let bytes = Arc::new(AtomicU64::new(0));
+    let gone = before.files.iter().filter(|place| !sources.iter().any(|source| source.name == place.name)).cloned();
+    let gone: Vec<_> = gone.collect();
+    let mut merge = Merge::new(sources, &before.files, rules, Arc::clone(&bytes))?;
+    let mut sorter = Sorter::new(sort_rows, before.held);
+    let place = |merge: &Merge, sorter: &Sorter, done: bool| HistoryPlace {
+        files: gone.iter().chain(merge.places()).cloned().collect(),
+        held: sorter.held(),
+        done,
+    };
+    let mut placed = clock::monotonic();
+    let mut batch = Batch::default();
+    loop {
+        let record = if stop.load(Ordering::Relaxed) { None } else { merge.next()? };
+        let Some(Record { file, row, event }) = record else { break };
+        match event {
+            Ok(event) => batch.events.extend(sorter.push(event)),
+            Err(reject) => batch.refused.push((file, row, reject)),
+        }
+        if batch.events.len() + batch.refused.len() < BATCH_ROWS {
+            continue;
+        }
+        batch.bytes = bytes.load(Ordering::Relaxed);
+        if feed.send(Feed::Batch(std::mem::take(&mut batch))).is_err() {
+            return Ok(());
+        }
+        if place_every.is_some_and(|every| clock::monotonic() - placed >= every) {
+            placed = clock::monotonic();
+            if feed.send(Feed::Place(place(&merge, &sorter, false))).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    let stopped = stop.load(Ordering::Relaxed);
+    if !stopped {
+        while let Some(event) = sorter.pop() {
+            batch.events.push(event);
+        }
+    }
+    batch.bytes = bytes.load(Ordering::Relaxed);
+    if feed.send(Feed::Batch(batch)).is_ok() {
+        feed.send(Feed::End(place(&merge, &sorter, !stopped))).ok();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
