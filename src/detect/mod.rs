@@ -7,6 +7,7 @@
 mod acts;
 mod baseline;
 mod bot;
+mod broken;
 mod budget;
 mod change;
 mod cluster;

@@ -5,7 +5,7 @@
 use super::engine::{Engine, Output};
 use super::hidden::Word;
 use super::policy::{self, Arrival, Breach, Read, Signing};
-use super::{acts, judge, tenure};
+use super::{acts, broken, tenure};
 use crate::alert::Whom;
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
@@ -24,7 +24,7 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     let found =
         if matches!(event.kind, Kind::Login(_)) { sign_in(engine, at, event) } else { secret(engine, at, event) };
     for breach in breaches.into_iter().chain(found) {
-        broke |= judge::rule(engine, at, event, breach, output) != Word::Off;
+        broke |= broken::rule(engine, at, event, breach, output) != Word::Off;
     }
     match suspicion {
         Some(what) => acts::suspect(engine, at, event, &what),
@@ -34,7 +34,7 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
         tenure::grant(engine, at, event, output);
     }
     if let Kind::Transaction(transaction) = &event.kind {
-        broke |= judge::transaction(engine, at, event, transaction, output);
+        broke |= broken::transaction(engine, at, event, transaction, output);
     }
     broke
 }
@@ -88,7 +88,7 @@ pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: 
     let (found, limited) = engine.logs.note(event, arrival, watermark, &engine.profile.integrity);
     engine.stats.limited += u64::from(limited);
     if let Some(found) = found {
-        judge::log(engine, found, output);
+        broken::log(engine, found, output);
     }
 }
 
@@ -100,6 +100,6 @@ pub(super) fn logs_due(engine: &mut Engine, watermark: Timestamp, output: &mut O
         own.map(|own| own.integrity)
     };
     for found in engine.logs.due(watermark, &profile.integrity, of_tenant) {
-        judge::log(engine, found, output);
+        broken::log(engine, found, output);
     }
 }

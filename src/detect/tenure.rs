@@ -1,9 +1,9 @@
 //! Where the ledger of what a bot may do, and what the registry says of it, meet the engine.
 
+use super::broken;
 use super::engine::{Engine, Output};
 use super::entitlement::{Entitlements, Grant, Once, Use};
 use super::hidden::Word;
-use super::judge;
 use super::policy::lifecycle::{self, Environment, Waking};
 use super::policy::{Breach, standing};
 use super::profile::LifecycleProfile;
@@ -78,7 +78,7 @@ pub(super) fn exercise(
     breaches.sort_by(|a, b| b.score.total_cmp(&a.score));
     for breach in breaches {
         let rule = breach.reason.detector.clone();
-        if judge::rule(engine, at, event, breach, output) != Word::Said {
+        if broken::rule(engine, at, event, breach, output) != Word::Said {
             untell(&mut engine.bots[at as usize].entitlements, &rule, before.as_deref());
         }
     }
@@ -211,6 +211,6 @@ pub(super) fn grant(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     let profile = &own.as_deref().unwrap_or(&engine.profile).entitlement;
     let circle = engine.granters.note(&event.tenant, by, day(event.ts), profile);
     if let Some(circle) = circle {
-        judge::rule(engine, at, event, standing::stranger(event, by, circle), output);
+        broken::rule(engine, at, event, standing::stranger(event, by, circle), output);
     }
 }

@@ -1,4 +1,4 @@
-//! What a rule found, as [`judge::rule`](crate::detect) tells it.
+//! What a rule found, as [`broken::rule`](crate::detect) tells it.
 
 use crate::alert::{Reason, Severity};
 use crate::event::Text;

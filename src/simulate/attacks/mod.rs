@@ -254,7 +254,6 @@ impl Scenario {
             Self::NewHost | Self::NewSegment => &[D::Source],
             Self::AdminRole | Self::UnregisteredRole => &[D::Privilege],
             Self::UnregisteredSystem => &[D::Sequence, D::Privilege],
-            Self::TestIdentity => &[D::Identity],
             Self::VolumeCreep => &[D::Volume, D::Drift],
             Self::SmallPulls | Self::ItemFlood => &[D::Rate, D::Volume],
             Self::ImpossibleTravel | Self::TwoPlaces | Self::LateralHost => &[D::Source, D::Identity],
@@ -270,6 +269,7 @@ impl Scenario {
             | Self::HostMoved => &[D::Control],
             Self::VendorChangePaid | Self::BulkPayees | Self::FewRefunds | Self::ApprovalChain => &[D::Fraud],
             Self::Person => &[D::Login, D::Identity],
+            Self::TestIdentity => &[D::Identity],
             // By their pace, and by walking where the bot has its order.
             Self::PersonWithToken => &[D::Identity, D::Sequence],
             Self::Silent => &[D::Absence],

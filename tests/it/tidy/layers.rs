@@ -107,6 +107,7 @@ const LAYERS: &[Layer] = &[
     layer(
         &[
             "detect::acts",
+            "detect::broken",
             "detect::context",
             "detect::engine",
             "detect::hidden",

@@ -1,0 +1,118 @@
+//! Broken rules as findings: what the operator decided about them, and whether they were told before.
+
+use super::context;
+use super::engine::{Engine, Output};
+use super::hidden::{self, Word};
+use super::judge::{after, note, raise};
+use super::policy::{Breach, LogBreach, fraud};
+use crate::alert::{BaselineNote, Finding, Severity, Whom};
+use crate::event::{Event, Transaction};
+
+/// Tells of a broken rule, as far as the operator wants to hear of it.
+pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, output: &mut Output) -> Word {
+    let at = breach.about.unwrap_or(at);
+    let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
+    let by_default = breach.severity;
+    let Some(breach) = hidden::ruled(engine, hidden::whom(engine, at), breach, ts) else { return Word::Off };
+    let today = engine.bots[at as usize].baseline.today;
+    let after = after(engine, at, ts);
+    let pages = breach.severity.pages();
+    let mut reasons = vec![breach.reason];
+    reasons.extend(breach.also);
+    let mut title = format!("Bot `{}` {}", engine.bots[at as usize].bot, breach.phrase);
+    let suspected = after.is_some();
+    if let Some((reason, phrase)) = after {
+        title += &phrase;
+        reasons.push(reason);
+    }
+    let hides = hidden::until(engine, at, &reasons, event.host.as_slice(), ts).is_some();
+    let bot = &mut engine.bots[at as usize];
+    let news = !pages || bot.tell(&[breach.key], today, u16::MAX, hides).1;
+    // What would page at each event is said once a day where it may not.
+    if by_default.pages() && !pages && !hides && !bot.say(breach.key, today) {
+        return Word::Said;
+    }
+    let severity = if news { breach.severity } else { Severity::Low };
+    // After a suspicious act a page is a step worse.
+    let severity = if severity.pages() && suspected { severity.worse() } else { severity };
+    let bot = &engine.bots[at as usize];
+    let events: Vec<_> = std::iter::once(&event.id).chain(&breach.evidence).map(ToString::to_string).collect();
+    let finding = Finding {
+        tenant: bot.tenant.to_string(),
+        bot: Some(bot.bot.to_string()),
+        session: event.session.as_ref().map(ToString::to_string),
+        producer: None,
+        ts,
+        severity,
+        score: breach.score,
+        p_value: None,
+        title,
+        tags: engine.tags.of(&reasons),
+        reasons,
+        event_count: events.len() as u64,
+        events,
+        baseline: note(engine, at),
+        context: context::of_event(engine, at, event),
+        hosts: hidden::names(&event.host),
+        suppressed: None,
+        incident: None,
+    };
+    raise(engine, finding, ts, output);
+    if hides { Word::Hidden } else { Word::Said }
+}
+
+/// Holds a transaction against the rules on money, and learns it; whether it broke one.
+pub(super) fn transaction(
+    engine: &mut Engine,
+    at: u32,
+    event: &Event,
+    transaction: &Transaction,
+    output: &mut Output,
+) -> bool {
+    let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let own = engine.tuned(at, event.ts);
+    let bot = &mut engine.bots[at as usize];
+    let case = fraud::Case {
+        event,
+        transaction,
+        bot: at,
+        day: bot.baseline.today,
+        first_day: bot.baseline.first_day.unwrap_or(bot.baseline.today),
+        mature,
+        mature_days: engine.settings.mature_days,
+        window_days: engine.settings.baseline_days,
+        profile: &own.as_deref().unwrap_or(&engine.profile).fraud,
+    };
+    let audit = fraud::check(&case, &mut bot.money, engine.ledgers.of(&event.tenant));
+    engine.stats.limited += audit.limited;
+    let words = audit.breaches.into_iter().map(|breach| rule(engine, at, event, breach, output));
+    words.filter(|word| *word != Word::Off).count() > 0
+}
+
+/// Tells of a log that is not whole.
+pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
+    let of_log = Whom { tenant: &found.tenant, ..Whom::default() };
+    let Some(breach) = hidden::ruled(engine, of_log, found.breach, found.ts) else { return };
+    let reasons = vec![breach.reason];
+    let finding = Finding {
+        tenant: found.tenant.to_string(),
+        bot: None,
+        session: None,
+        title: format!("Log `{}` {}", found.producer, breach.phrase),
+        producer: Some(found.producer.to_string()),
+        ts: found.ts,
+        severity: breach.severity,
+        score: breach.score,
+        p_value: None,
+        tags: engine.tags.of(&reasons),
+        reasons,
+        events: vec![found.event.to_string()],
+        event_count: 1,
+        baseline: BaselineNote { days: found.days, events: found.records, mature: found.days >= 1.0 },
+        context: None,
+        hosts: Vec::new(),
+        suppressed: None,
+        incident: None,
+    };
+    raise(engine, finding, found.ts, output);
+}
