@@ -28,7 +28,7 @@ fn least(more: &[(&'static str, Cell<'_>)]) -> Result<Event, Reject> {
 
 #[test]
 fn an_event_is_its_values() {
-    let spec = crate::simulate::FleetSpec { bots: 12, days_baseline: 2, days_test: 3, ..Default::default() };
+    let spec = crate::simulate::FleetSpec { bots: 24, days_baseline: 4, days_test: 7, ..Default::default() };
     let fleet = crate::simulate::Fleet::generate(&spec);
     let mut kinds = std::collections::BTreeSet::new();
     for event in &fleet.events {
