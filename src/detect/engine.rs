@@ -134,6 +134,7 @@ impl Engine {
     }
 
     /// Takes one event in: scores it, then learns from it.
+    #[expect(clippy::needless_pass_by_value, reason = "most callers are done with the event")]
     pub fn observe(&mut self, event: Event, output: &mut Output) {
         self.observe_ref(&event, output);
     }
