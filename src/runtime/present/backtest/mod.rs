@@ -1,4 +1,4 @@
-//! What another configuration would have changed, for a person at a terminal; as a page it is in [`html`].
+//! What another configuration would have changed, for a person at a terminal; as a page it is in [`mod@html`].
 
 mod chart;
 mod html;
