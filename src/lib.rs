@@ -33,7 +33,7 @@
 //! | [`registry`] | what the organization says of its bots |
 //! | [`alert`] | the alert on the wire, its life: one page a story, and who is told of it: routes, silences, escalation, bodies |
 //! | [`detect`] | the engine: frontier, sessions, baselines, scorers, rules, verdicts, words, state |
-//! | [`report`] | reports from the engine's facts and the registry: inventory, least privilege, risk, review |
+//! | [`report`] | reports from the engine's facts and the registry: inventory, least privilege, risk, review; what a history taught; what another configuration would change |
 //! | [`simulate`] | a fleet that never was, with labels; written against the contract, not against the detector |
 //! | [`evaluate`] | the measure: recall, right reason, false alerts, time to detect |
 //! | [`config`] | raw settings to valid ones, every fault at once |

@@ -217,12 +217,6 @@ impl Engine {
         self.bots[at as usize].record.and_then(|number| self.registry.record(number))
     }
 
-    /// The constants by which a bot's events are held against the rules, where they are its own.
-    pub(super) fn tuned(&self, at: u32, ts: Timestamp) -> Option<Box<Profile>> {
-        let rules = &self.settings.rules;
-        if rules.tunes() { rules.tuned(&self.profile, hidden::whom(self, at), ts) } else { None }
-    }
-
     fn take_held(&mut self, events: Vec<Event>, output: &mut Output) {
         for event in events {
             self.frontier.advance(event.ts);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::policy::Breach;
+use super::profile::Profile;
 use super::rulebook::is_detector;
 use super::stats::{Stats, SuppressionStats};
 use crate::alert::{Alert, Finding, Reason, Severity, Sight, Standing, Status, Suppression, Whom, suppressed};
@@ -50,6 +51,14 @@ pub(super) enum Word {
     Hidden,
     /// The rule is off for this bot.
     Off,
+}
+
+impl Engine {
+    /// The constants by which a bot's events are held against the rules, where they are its own.
+    pub(super) fn tuned(&self, at: u32, ts: Timestamp) -> Option<Box<Profile>> {
+        let rules = &self.settings.rules;
+        if rules.tunes() { rules.tuned(&self.profile, whom(self, at), ts) } else { None }
+    }
 }
 
 /// The records of suppressions: those of an earlier state, as far as there still are such suppressions.

@@ -179,6 +179,22 @@ fn a_duplicate_changes_nothing_and_a_late_event_is_counted() {
 }
 
 #[test]
+fn a_stream_that_is_read_again_from_its_beginning_changes_nothing() {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let mut output = Output::default();
+    let minutes = |range: std::ops::Range<i64>| {
+        range.map(|minute| event(&format!("e{minute}"), at(20, minute), r#""type":"call","operation":"GET /""#))
+    };
+    // More of one bot than ids are kept of it.
+    minutes(0..12_000).for_each(|event| engine.observe(event, &mut output));
+    let (facts, accepted) = (engine.facts(), engine.stats().accepted);
+    minutes(0..12_000).for_each(|event| engine.observe(event, &mut output));
+    let stats = engine.stats();
+    assert_eq!((accepted, stats.accepted, stats.duplicate + stats.late), (12_000, 12_000, 12_000));
+    assert_eq!(engine.facts(), facts);
+}
+
+#[test]
 fn one_bot_cannot_hide_anothers_event() {
     let mut engine = Engine::new(Settings::default(), Registry::default());
     let mut output = Output::default();

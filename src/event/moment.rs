@@ -2,8 +2,6 @@
 //!
 //! Blind spot: a number without a unit is told by its size, which is wrong for milliseconds before March 1973.
 
-use std::borrow::Cow;
-
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
 
@@ -129,10 +127,10 @@ impl TimeFormat {
         Timestamp::checked(unit.micros_f64(count))
     }
 
-    fn text(&self, text: &Cow<'_, str>, zone: &Zone) -> Result<Timestamp, TimestampError> {
+    fn text(&self, text: &str, zone: &Zone) -> Result<Timestamp, TimestampError> {
         let refuse = || TimestampError::of(text);
         if let Self::Pattern(pattern) = self {
-            let parts = BrokenDownTime::parse(pattern, text.as_ref()).map_err(|_| refuse())?;
+            let parts = BrokenDownTime::parse(pattern, text).map_err(|_| refuse())?;
             if parts.offset().is_some() {
                 return parts
                     .to_timestamp()
@@ -159,9 +157,9 @@ impl TimeFormat {
 mod tests {
     use super::*;
 
-    fn read(format: &str, cell: Cell<'_>, zone: &str) -> String {
+    fn read(format: &str, cell: &Cell<'_>, zone: &str) -> String {
         let format = TimeFormat::named(format).expect("a format");
-        match format.read(&cell, &Zone::named(zone).expect("a zone")) {
+        match format.read(cell, &Zone::named(zone).expect("a zone")) {
             Ok(Some(at)) => at.to_string(),
             Ok(None) => "none".to_owned(),
             Err(reject) => reject.reason.to_string(),
@@ -184,18 +182,18 @@ mod tests {
             ("%d.%m.%Y %H:%M", "04.05.2026 12:00"),
             ("%Y%m%dT%H%M%S%z", "20260504T140000+0200"),
         ] {
-            assert_eq!(read(format, Cell::Text(text.into()), "UTC"), noon, "{format} {text}");
+            assert_eq!(read(format, &Cell::Text(text.into()), "UTC"), noon, "{format} {text}");
         }
-        assert_eq!(read("s", Cell::Signed(1_777_896_000), "UTC"), noon);
-        assert_eq!(read("s", Cell::Number(1_777_896_000.25), "UTC"), "2026-05-04T12:00:00.25Z");
-        assert_eq!(read("auto", Cell::Time(1_777_896_000_000_000), "UTC"), noon);
+        assert_eq!(read("s", &Cell::Signed(1_777_896_000), "UTC"), noon);
+        assert_eq!(read("s", &Cell::Number(1_777_896_000.25), "UTC"), "2026-05-04T12:00:00.25Z");
+        assert_eq!(read("auto", &Cell::Time(1_777_896_000_000_000), "UTC"), noon);
     }
 
     #[test]
     fn times_without_an_offset_are_those_of_the_zone() {
-        assert_eq!(read("auto", Cell::Text("2026-05-04 14:00:00".into()), "Europe/Berlin"), "2026-05-04T12:00:00Z");
-        assert_eq!(read("auto", Cell::LocalTime(1_777_903_200_000_000), "Europe/Berlin"), "2026-05-04T12:00:00Z");
-        assert_eq!(read("%Y-%m-%d", Cell::Text("2026-05-04".into()), "UTC"), "2026-05-04T00:00:00Z");
+        assert_eq!(read("auto", &Cell::Text("2026-05-04 14:00:00".into()), "Europe/Berlin"), "2026-05-04T12:00:00Z");
+        assert_eq!(read("auto", &Cell::LocalTime(1_777_903_200_000_000), "Europe/Berlin"), "2026-05-04T12:00:00Z");
+        assert_eq!(read("%Y-%m-%d", &Cell::Text("2026-05-04".into()), "UTC"), "2026-05-04T00:00:00Z");
     }
 
     #[test]
@@ -208,11 +206,11 @@ mod tests {
             ("auto", Cell::Number(f64::NAN)),
             ("auto", Cell::Time(i64::MAX)),
         ] {
-            assert_eq!(read(format, cell.clone(), "UTC"), "bad_timestamp", "{format} {cell:?}");
+            assert_eq!(read(format, &cell, "UTC"), "bad_timestamp", "{format} {cell:?}");
         }
-        assert_eq!(read("auto", Cell::Truth(true), "UTC"), "wrong_type");
-        assert_eq!(read("auto", Cell::None, "UTC"), "none");
-        assert_eq!(read("auto", Cell::Text("".into()), "UTC"), "none");
+        assert_eq!(read("auto", &Cell::Truth(true), "UTC"), "wrong_type");
+        assert_eq!(read("auto", &Cell::None, "UTC"), "none");
+        assert_eq!(read("auto", &Cell::Text("".into()), "UTC"), "none");
         assert!(TimeFormat::named("seconds").is_err());
     }
 }

@@ -177,7 +177,7 @@ impl Backtest {
     pub fn new(before: Said, after: Said) -> Self {
         let totals = (totals(&before), totals(&after));
         let days = days(&before, &after);
-        let Pairs { pairs, lost, gained } = Pairs::new(before, after);
+        let Pairs { both: pairs, lost, gained } = Pairs::new(before, after);
         let (mut dimensions, mut bots) = (Groups::default(), Groups::default());
         let mut moved = Vec::new();
         for (old, new) in &pairs {
@@ -278,7 +278,7 @@ fn days(before: &Said, after: &Said) -> Vec<Day> {
 
 /// Alerts of both, of the first only and of the second only.
 struct Pairs {
-    pairs: Vec<(Told, Told)>,
+    both: Vec<(Told, Told)>,
     lost: Vec<Told>,
     gained: Vec<Told>,
 }
@@ -317,7 +317,7 @@ impl Pairs {
             at += 1;
             !taken.contains(&(at - 1))
         });
-        Self { pairs, lost, gained: rest }
+        Self { both: pairs, lost, gained: rest }
     }
 }
 

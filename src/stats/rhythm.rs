@@ -54,8 +54,9 @@ impl Pace {
         if gaps.len() < GAPS_MIN {
             return None;
         }
-        gaps.sort_by(f64::total_cmp);
-        let level = gaps[gaps.len() / 2];
+        let middle = gaps.len() / 2;
+        let (_, level, _) = gaps.select_nth_unstable_by(middle, f64::total_cmp);
+        let level = *level;
         let distance: f64 = gaps.iter().map(|gap| (gap - level).abs()).sum();
         Some(Self { level, uneven: NORMAL * distance / gaps.len() as f64 })
     }
@@ -81,6 +82,12 @@ impl Rhythm {
         }
         let product = (level * uneven).max(f64::MIN_POSITIVE);
         (product * (1.0 - product.ln())).min(1.0)
+    }
+
+    /// Whether as many sessions were counted as it stands for, so that it can do with a part of those to come.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.sessions >= SESSIONS_MAX
     }
 
     /// Usual middle gap in seconds; `None` where too little is known.

@@ -57,7 +57,9 @@ static STORY: LazyLock<Story> = LazyLock::new(|| {
 fn engine(events: &[Event]) -> Engine {
     let mut engine = Engine::new(Settings::default(), Registry::from_ndjson(&STORY.bots).expect("a registry"));
     let mut output = Output::default();
-    events.iter().for_each(|event| engine.observe(event.clone(), &mut output));
+    for event in events {
+        engine.observe(event.clone(), &mut output);
+    }
     engine
 }
 
@@ -67,7 +69,9 @@ fn lines(events: &[Event]) -> Vec<u8> {
 
 fn parquet(events: &[Event]) -> Vec<u8> {
     let mut writer = ParquetWriter::new(Vec::new()).expect("a file");
-    events.iter().for_each(|event| writer.event(event).expect("is taken"));
+    for event in events {
+        writer.event(event).expect("is taken");
+    }
     writer.finish().expect("an end")
 }
 
@@ -174,7 +178,8 @@ fn files_side_by_side_and_one_after_the_other_are_one_history() {
     let hash = |args: &[&str]| learned(folder.path(), args)["state_hash"].as_str().map(ToOwned::to_owned);
     assert_eq!(hash(&["--dry-run", "a.ndjson", "b.csv"]), Some(expected));
     let merged = learned(folder.path(), &["--dry-run", "part-*.parquet"]);
-    assert_eq!((merged["late"].as_u64(), merged["accepted"].as_u64()), (Some(0), Some(ordered.len() as u64)));
+    let count = |name: &str| merged[name].as_u64().expect("a count");
+    assert_eq!((count("late"), count("accepted") + count("duplicate")), (0, ordered.len() as u64));
     // Unsorted rows are brought into order within the window.
     let mut muddled = ordered.clone();
     muddled.chunks_mut(500).for_each(<[Event]>::reverse);

@@ -118,6 +118,9 @@ const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8,
 const TURN_DAYS_MIN: f32 = 3.0;
 const TURN_SHARE_LEVEL: f64 = 0.6;
 
+/// One session in so many is asked for its pace once that is known. More: a new pace is learned later.
+const PACE_ONE_IN: u64 = 4;
+
 /// Levels that are followed for drift.
 pub(super) const LEVELS: usize = 3;
 
@@ -330,7 +333,9 @@ impl Baseline {
         }
         limited += self.graph.learn(session, day, trust, profile);
         self.volumes.learn(session, trust.volume);
-        if let Some(pace) = session.pace().filter(|_| trust.sequence >= 0.5) {
+        // A busy bot's pace is known by a part of its sessions, as their ids have it.
+        let counts = trust.sequence >= 0.5 && (!self.rhythm.is_full() || session.key.is_multiple_of(PACE_ONE_IN));
+        if let Some(pace) = counts.then(|| session.pace()).flatten() {
             self.rhythm.learn(pace);
         }
         if trust.volume >= 0.5 && session.calls > 0 {

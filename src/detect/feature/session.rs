@@ -238,6 +238,15 @@ impl Session {
         Pace::of(&times)
     }
 
+    /// Whether its last acts took so long that half of the gaps between them can be that many seconds.
+    pub(in crate::detect) fn is_slow(&self, secs: f64) -> bool {
+        let base = self.newest.as_micros().div_euclid(TICK_MICROS) as u32;
+        let since = |tick: &u32| tick.wrapping_sub(base) as i32;
+        let (first, last) = (self.ticks.iter().map(since).min(), self.ticks.iter().map(since).max());
+        let span = first.zip(last).map_or(0.0, |(first, last)| f64::from(last - first) / 100.0);
+        span >= secs * (self.ticks.len().saturating_sub(1) / 2) as f64
+    }
+
     /// Whether the number of acts has just reached one at which the pace is looked at while the session runs.
     pub(in crate::detect) fn pace_due(&self) -> bool {
         self.acts >= PACE_LOOK_MIN && self.acts.is_power_of_two()

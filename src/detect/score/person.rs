@@ -45,7 +45,8 @@ pub(in crate::detect) fn suspected(baseline: &Baseline, session: &Session) -> bo
 fn of_people(baseline: &Baseline, session: &Session) -> Option<(Pace, f64)> {
     let usual = baseline.rhythm.usual_seconds()?;
     let of_them = |pace: &Pace| SECONDS.contains(&pace.seconds()) && pace.uneven >= UNEVEN_MIN;
-    let pace = session.pace().filter(of_them)?;
+    // Most sessions are ruled out by how long they took.
+    let pace = if session.is_slow(*SECONDS.start()) { session.pace().filter(of_them)? } else { return None };
     (pace.seconds() >= SLOWER_MIN * usual).then_some((pace, usual))
 }
 

@@ -9,7 +9,7 @@ fn clock() -> Clock {
     Clock { format: TimeFormat::Auto, zone: Zone::utc() }
 }
 
-fn row<'a>(cells: &[(&str, Cell<'a>)]) -> Result<Event, Reject> {
+fn row(cells: &[(&str, Cell<'_>)]) -> Result<Event, Reject> {
     let mut row = Row::new();
     for (path, cell) in cells {
         row.set(Field::named(path).expect("a field"), cell.clone(), &clock())?;
@@ -21,14 +21,14 @@ fn text(text: &str) -> Cell<'_> {
     Cell::Text(text.into())
 }
 
-fn least<'a>(more: &[(&'static str, Cell<'a>)]) -> Result<Event, Reject> {
+fn least(more: &[(&'static str, Cell<'_>)]) -> Result<Event, Reject> {
     let least = [("ts", Cell::Time(1_777_896_000_000_000)), ("bot", text("b")), ("type", text("call"))];
     row(&[&least[..], more].concat())
 }
 
 #[test]
 fn an_event_is_its_values() {
-    let spec = crate::simulate::FleetSpec { bots: 12, days_baseline: 2, days_test: 3, ..Default::default() };
+    let spec = crate::simulate::FleetSpec { bots: 24, days_baseline: 4, days_test: 7, ..Default::default() };
     let fleet = crate::simulate::Fleet::generate(&spec);
     let mut kinds = std::collections::BTreeSet::new();
     for event in &fleet.events {

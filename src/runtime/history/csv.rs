@@ -72,7 +72,7 @@ impl CsvRows {
         if text.fill_buf().map_err(at(name))?.starts_with(b"\xef\xbb\xbf") {
             text.consume(3);
         }
-        let count = |separator: &u8| head.iter().filter(|byte| *byte == separator).count();
+        let count = |separator: &u8| head.split(|byte| byte == separator).count();
         let separator = SEPARATORS.into_iter().rev().max_by_key(count).unwrap_or(b',');
         let mut core = ReaderBuilder::new().delimiter(separator).build();
         let bytes = vec![0; rules.limits.payload_bytes_max];
@@ -85,7 +85,7 @@ impl CsvRows {
     }
 
     /// The next row; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, HistoryError> {
+    pub(super) fn read(&mut self) -> Result<Option<Record>, HistoryError> {
         loop {
             if !next(&mut self.text, &mut self.core, &mut self.record).map_err(at(&self.name))? {
                 return Ok(None);
@@ -165,7 +165,7 @@ mod tests {
     fn read(text: &str) -> Vec<(u64, String)> {
         let mut rows = open(text).expect("a table");
         let mut found = Vec::new();
-        while let Some(record) = rows.next().expect("memory can be read") {
+        while let Some(record) = rows.read().expect("memory can be read") {
             found.push((
                 record.row,
                 record.event.map_or_else(|reject| reject.to_string(), |event| event.bot.to_string()),
@@ -207,8 +207,8 @@ mod tests {
     fn rows_are_passed_over_by_their_number() {
         let mut rows = open("ts,bot,type\n1777896000,a,call\n1777896000,b,call\n1777896000,c,call\n").expect("a table");
         rows.skip(2).expect("skips");
-        assert_eq!(rows.next().expect("reads").map(|record| record.row), Some(3));
+        assert_eq!(rows.read().expect("reads").map(|record| record.row), Some(3));
         rows.skip(9).expect("skips");
-        assert!(rows.next().expect("reads").is_none());
+        assert!(rows.read().expect("reads").is_none());
     }
 }

@@ -33,7 +33,7 @@ pub struct Rules {
 #[derive(Debug)]
 pub enum Rows {
     /// Lines of JSON.
-    Json(JsonRows),
+    Json(Box<JsonRows>),
     /// Lines of text with separators.
     Csv(Box<CsvRows>),
     /// Columns.
@@ -60,7 +60,7 @@ impl Rows {
         let head = first(&mut text).map_err(at(name))?;
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         match head.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{') => JsonRows::open(text, name, number, rules).map(Self::Json),
+            Some(b'{') => JsonRows::open(text, name, number, rules).map(|rows| Self::Json(Box::new(rows))),
             _ => CsvRows::open(text, name, number, rules).map(|rows| Self::Csv(Box::new(rows))),
         }
     }
@@ -69,12 +69,12 @@ impl Rows {
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
-    pub fn next(&mut self) -> Result<Option<Record>, HistoryError> {
+    pub fn read(&mut self) -> Result<Option<Record>, HistoryError> {
         match self {
-            Self::Json(rows) => rows.next(),
-            Self::Csv(rows) => rows.next(),
+            Self::Json(rows) => rows.read(),
+            Self::Csv(rows) => rows.read(),
             #[cfg(feature = "history")]
-            Self::Parquet(rows) => rows.next(),
+            Self::Parquet(rows) => rows.read(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Rows {
         }
         let mut earliest = None::<Timestamp>;
         for _ in 0..rows {
-            let Some(record) = self.next()? else { break };
+            let Some(record) = self.read()? else { break };
             if let Ok(event) = record.event {
                 earliest = Some(earliest.map_or(event.ts, |earliest| earliest.min(event.ts)));
             }
@@ -148,6 +148,7 @@ fn unpacked(mut raw: BufReader<Counted>, name: &str) -> Result<Box<dyn Read + Se
 }
 
 #[cfg(feature = "history")]
+#[expect(clippy::unnecessary_wraps, reason = "the same as without it, where it fails")]
 fn gunzip(raw: BufReader<Counted>, _: &str) -> Result<Box<dyn Read + Send>, HistoryError> {
     // Logs that were packed in pieces are several members in one file.
     Ok(Box::new(flate2::bufread::MultiGzDecoder::new(raw)))

@@ -50,7 +50,7 @@ impl JsonRows {
     }
 
     /// The next row; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, HistoryError> {
+    pub(super) fn read(&mut self) -> Result<Option<Record>, HistoryError> {
         let Some(line) = self.lines.next().map_err(at(&self.name))? else { return Ok(None) };
         let event = event(&line, &self.limits, self.plan.as_ref());
         Ok(Some(Record { file: self.file, row: line.number, event }))

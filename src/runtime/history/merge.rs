@@ -84,7 +84,7 @@ impl Merge {
     ///
     /// # Errors
     /// A file cannot be read, or is damaged.
-    pub fn next(&mut self) -> Result<Option<Record>, HistoryError> {
+    pub fn read(&mut self) -> Result<Option<Record>, HistoryError> {
         self.open_due()?;
         let Some(Reverse((_, number, slot))) = self.heap.pop() else { return Ok(None) };
         let open = &mut self.open[slot];
@@ -121,7 +121,7 @@ impl Merge {
     /// Reads the next row of an open file, and puts the file where it stands now.
     fn advance(&mut self, number: u32, slot: usize) -> Result<(), HistoryError> {
         let open = &mut self.open[slot];
-        open.next = open.rows.as_mut().map(Rows::next).transpose()?.flatten();
+        open.next = open.rows.as_mut().map(Rows::read).transpose()?.flatten();
         match &open.next {
             None => {
                 open.rows = None;

@@ -99,7 +99,7 @@ impl Reader {
     ///
     /// # Errors
     /// The history cannot be read any further.
-    pub fn next(&mut self) -> Result<Option<Feed>, HistoryError> {
+    pub fn receive(&mut self) -> Result<Option<Feed>, HistoryError> {
         if let Ok(feed) = self.feed.recv() {
             return Ok(Some(feed));
         }
@@ -127,7 +127,7 @@ fn read(order: Order, feed: &SyncSender<Feed>, stop: &AtomicBool) -> Result<(), 
     let mut placed = clock::monotonic();
     let mut batch = Batch::default();
     loop {
-        let record = if stop.load(Ordering::Relaxed) { None } else { merge.next()? };
+        let record = if stop.load(Ordering::Relaxed) { None } else { merge.read()? };
         let Some(Record { file, row, event }) = record else { break };
         match event {
             Ok(event) => batch.events.extend(sorter.push(event)),

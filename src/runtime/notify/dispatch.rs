@@ -236,14 +236,14 @@ impl Desk {
     /// Takes up what an earlier run owed.
     fn begin(&self, outbox: Vec<Undelivered>) {
         for Undelivered { receiver, notice, since, attempts } in outbox {
-            match self.outboxes.get(&receiver) {
-                Some(outbox) => {
-                    self.drop_if_any(&receiver, outbox.push(Waiting { notice: Arc::new(notice), since, attempts }));
-                }
-                None => {
-                    self.letters.write(&Letter::new(DeadReason::Gone, &receiver, &notice, self.clock.now(), attempts));
-                }
-            }
+            let Some(outbox) = self.outboxes.get(&receiver) else {
+                self.letters.write(&Letter::new(DeadReason::Gone, &receiver, &notice, self.clock.now(), attempts));
+                continue;
+            };
+            // A webhook's alerts have all their attempts again.
+            let aged = self.plan.receivers.get(&receiver).is_some_and(|terms| terms.routed);
+            let attempts = if aged { attempts } else { 0 };
+            self.drop_if_any(&receiver, outbox.push(Waiting { notice: Arc::new(notice), since, attempts }));
         }
         self.metrics.told.set(self.told().len() as i64);
     }

@@ -35,11 +35,15 @@ impl Bench {
     }
 
     fn record(&mut self, seq: u64, secs: i64) {
+        self.pass(at(secs));
+        self.note(seq, secs, Arrival::Sound);
+    }
+
+    fn note(&mut self, seq: u64, secs: i64, arrival: Arrival) {
         let json =
             format!(r#"{{"id":"e{seq}","ts":"{}","bot":"b","type":"call","producer":"p","seq":{seq}}}"#, at(secs));
         let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
-        self.pass(at(secs));
-        let (told, limited) = self.logs.note(&event, Arrival::Sound, self.watermark, &profile());
+        let (told, limited) = self.logs.note(&event, arrival, self.watermark, &profile());
         self.told.extend(told);
         self.limited += usize::from(limited);
     }
@@ -145,6 +149,19 @@ fn a_restart_is_no_gap_of_billions() {
     assert_eq!(told(&[(1, 60), (2880, 0), (2, 120), (2, 120)]), restart, "the old count's last record is late");
     assert_eq!(told(&[(0, 0), (1, 60), (0, 7200), (1, 7260)]), restart, "the second one is no news");
     assert_eq!(told(&[(0, 0), (20, 60)]), [restart[0], ("gap", Severity::Medium)], "a new count may have gaps");
+}
+
+#[test]
+fn a_log_that_is_read_again_from_before_its_restart_has_no_gaps() {
+    let mut bench = Bench::settled();
+    for (nth, secs) in (1..=30).zip((60 * 2880..).step_by(600)) {
+        bench.record(nth, secs);
+    }
+    for seq in 2592..2880 {
+        bench.note(seq, 60 * 2879 - 600 * (2879 - seq as i64), Arrival::NumberOnly);
+    }
+    bench.record(31, 60 * 2880 + 600 * 30);
+    assert_eq!(bench.after_an_hour(), [("restart", Severity::Info)]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Learner {
         bar: &ProgressBar,
     ) -> anyhow::Result<bool> {
         let mut done = false;
-        while let Some(feed) = reader.next()? {
+        while let Some(feed) = reader.receive()? {
             match feed {
                 Feed::Batch(batch) => self.batch(batch, bar)?,
                 Feed::Place(place) => self.keep(place, store.as_deref_mut())?,

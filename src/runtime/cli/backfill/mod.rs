@@ -106,7 +106,10 @@ pub(super) fn run(args: &BackfillArgs) -> Result<(), Failure> {
     let mut learner = Learner::new(engine, names, alerts);
     let ended = learner.learn(reader, store.as_mut(), &bar);
     bar.finish_and_clear();
-    let done = ended.map_err(Failure::from)?;
+    let done = ended.map_err(|error| match error.downcast::<HistoryError>() {
+        Ok(error) => told(error),
+        Err(error) => Failure::Failed(error),
+    })?;
     if !done {
         let kept = if every.is_some() { "the same command goes on from there" } else { "nothing was kept" };
         return Err(Failure::Failed(anyhow!("interrupted after {} rows; {kept}", learner.counts.rows())));

@@ -122,7 +122,7 @@ impl ParquetRows {
     }
 
     /// The next row; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, HistoryError> {
+    pub(super) fn read(&mut self) -> Result<Option<Record>, HistoryError> {
         while self.at >= self.rows {
             if !self.window()? {
                 return Ok(None);
@@ -157,7 +157,7 @@ impl ParquetRows {
         let column = &self.columns[column];
         let view = guarded(&self.name, || {
             let chunks = column.load(&mut self.file, group, GROUP_BYTES_MAX)?;
-            View::new(&column.decode(&chunks, group, 0..rows)?)
+            View::new(column.decode(&chunks, group, 0..rows)?.as_ref())
         })?;
         let clock = self.plan.clock();
         let times = (0..rows).filter_map(|row| clock.format.read(&view.cell(row).ok()?, &clock.zone).ok().flatten());
@@ -184,7 +184,7 @@ impl ParquetRows {
                 *held = Some(loaded);
             }
             let chunks = columns.iter().zip(held.iter().flatten());
-            chunks.map(|(column, chunks)| View::new(&column.decode(chunks, group, window.clone())?)).collect()
+            chunks.map(|(column, chunks)| View::new(column.decode(chunks, group, window.clone())?.as_ref())).collect()
         })?;
         self.rows = end - self.start;
         self.start = end;

@@ -1,5 +1,7 @@
 //! Files written here and read back: every kind of column, structs, several windows, damage.
 
+#![expect(clippy::disallowed_methods, reason = "tests write their own files")]
+
 use polars_arrow::array::Array;
 use polars_arrow::array::{BinaryViewArray, BooleanArray, ListArray, PrimitiveArray, StructArray, Utf8ViewArray};
 use polars_arrow::datatypes::{ArrowDataType, Field as ArrowField, TimeUnit};
@@ -54,7 +56,7 @@ impl Table {
     fn read(&self) -> Vec<Result<Event, String>> {
         let mut rows = self.open().expect("opens");
         let mut events = Vec::new();
-        while let Some(record) = rows.next().expect("reads") {
+        while let Some(record) = rows.read().expect("reads") {
             events.push(record.event.map_err(|reject| reject.to_string()));
         }
         events
@@ -93,12 +95,12 @@ fn what_was_written_is_read_over_windows_and_from_any_row() {
     for from in [1, WINDOW_ROWS, events.len() - 1] {
         let mut rows = table.open().expect("opens");
         rows.skip(from as u64);
-        let record = rows.next().expect("reads").expect("a row");
+        let record = rows.read().expect("reads").expect("a row");
         assert_eq!((record.row, record.event.as_ref()), (from as u64 + 1, Ok(&events[from])), "{from}");
     }
     let mut rows = table.open().expect("opens");
     rows.skip(events.len() as u64);
-    assert!(rows.next().expect("reads").is_none());
+    assert!(rows.read().expect("reads").is_none());
     let earliest = events[..50].iter().map(|event| event.ts).min();
     assert_eq!(table.open().expect("opens").begins(50).expect("reads"), earliest);
 }
@@ -236,7 +238,7 @@ fn damage_is_an_error_wherever_it_is() {
         let table = Table::new(&bytes);
         let read = || -> Result<(), HistoryError> {
             let mut rows = table.open()?;
-            while rows.next()?.is_some() {}
+            while rows.read()?.is_some() {}
             Ok(())
         };
         faults += usize::from(read().is_err());

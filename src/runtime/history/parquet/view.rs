@@ -44,7 +44,7 @@ impl<T: Copy> Values<T> {
 
 impl View {
     /// A view of an array, whose type some field takes.
-    pub(super) fn new(array: &Box<dyn Array>) -> Result<Self, String> {
+    pub(super) fn new(array: &dyn Array) -> Result<Self, String> {
         use ArrowDataType as T;
         Ok(match array.dtype() {
             T::Null => Self::Nothing,
@@ -106,11 +106,11 @@ impl View {
     }
 }
 
-fn down<A: 'static>(array: &Box<dyn Array>) -> Result<&A, String> {
+fn down<A: 'static>(array: &dyn Array) -> Result<&A, String> {
     array.as_any().downcast_ref().ok_or_else(|| format!("values of type {:?} in another array", array.dtype()))
 }
 
-fn values<T: NativeType, U>(array: &Box<dyn Array>, to: impl Fn(T) -> U) -> Result<Values<U>, String> {
+fn values<T: NativeType, U>(array: &dyn Array, to: impl Fn(T) -> U) -> Result<Values<U>, String> {
     let array = down::<PrimitiveArray<T>>(array)?;
     let there = array.validity().filter(|there| there.unset_bits() > 0).cloned();
     Ok(Values { values: array.values().iter().map(|&value| to(value)).collect(), there })
@@ -123,7 +123,7 @@ fn texts(lists: impl Iterator<Item = Option<Box<dyn Array>>>) -> Result<Vec<Opti
         if let Some(texts) = list.as_any().downcast_ref::<Utf8ViewArray>() {
             return Ok(Some(texts.iter().flatten().map(ToOwned::to_owned).collect()));
         }
-        let bytes = down::<BinaryViewArray>(&list)?;
+        let bytes = down::<BinaryViewArray>(list.as_ref())?;
         let texts = bytes.iter().flatten().map(String::from_utf8_lossy).map(Cow::into_owned);
         Ok(Some(texts.collect()))
     };

@@ -58,7 +58,7 @@ impl<W: Write> ParquetWriter<W> {
             column.push(value(event, field));
         }
         self.rows += 1;
-        if self.rows % GROUP_ROWS == 0 { self.group() } else { Ok(()) }
+        if self.rows.is_multiple_of(GROUP_ROWS) { self.group() } else { Ok(()) }
     }
 
     /// Writes what is left, and the table of contents.
@@ -66,7 +66,7 @@ impl<W: Write> ParquetWriter<W> {
     /// # Errors
     /// Nothing can be written.
     pub fn finish(mut self) -> Result<W, WriteError> {
-        if self.rows % GROUP_ROWS > 0 {
+        if !self.rows.is_multiple_of(GROUP_ROWS) {
             self.group()?;
         }
         self.sheet.finish()

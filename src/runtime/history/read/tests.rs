@@ -1,5 +1,7 @@
 //! Places to go on from: wherever a reading is cut, what comes after is what would have come.
 
+#![expect(clippy::disallowed_methods, reason = "tests write their own files")]
+
 use std::path::PathBuf;
 
 use super::super::find::find;
@@ -35,7 +37,7 @@ fn order(files: &[PathBuf], before: HistoryPlace) -> Order {
 fn read_all(order: Order) -> (Vec<String>, Vec<(usize, HistoryPlace)>) {
     let mut reader = Reader::start(order, Arc::default()).expect("starts");
     let (mut seen, mut places) = (Vec::new(), Vec::new());
-    while let Some(feed) = reader.next().expect("reads") {
+    while let Some(feed) = reader.receive().expect("reads") {
         match feed {
             Feed::Batch(batch) => {
                 let refused = batch.refused.iter().map(|(file, row, _)| format!("refused {file} {row}"));
@@ -78,7 +80,7 @@ fn a_stop_leaves_a_place_to_go_on_from() {
     let stop = Arc::new(AtomicBool::new(false));
     let mut reader = Reader::start(order(&files, HistoryPlace::default()), Arc::clone(&stop)).expect("starts");
     let (mut seen, mut left) = (Vec::new(), None);
-    while let Some(feed) = reader.next().expect("reads") {
+    while let Some(feed) = reader.receive().expect("reads") {
         stop.store(true, Ordering::Relaxed);
         match feed {
             Feed::Batch(batch) => seen.extend(batch.events.iter().map(|event| format!("{}/{}", event.bot, event.id))),

@@ -7,9 +7,13 @@ const BARS_MAX: usize = 120;
 /// Width of a chart, and height of the halves of the one by days, in its own units.
 const WIDTH: usize = 960;
 const HALF: usize = 110;
+/// Room for the scale of the chart by days.
+const LEFT: usize = 44;
 /// Height of a row of the chart by groups, and width of its names.
 const ROW: usize = 26;
 const NAMES: usize = 220;
+/// Room for a count behind its bar: seven digits.
+const COUNT: usize = 72;
 
 /// Pages over time: those of the first configuration upward, those of the second downward.
 pub(super) fn days(days: &[Day]) -> String {
@@ -22,7 +26,7 @@ pub(super) fn days(days: &[Day]) -> String {
         })
         .collect();
     let most = bins.iter().map(|(_, before, after)| *before.max(after)).max().unwrap_or(0).max(1);
-    let (left, width) = (44, WIDTH - 44);
+    let (left, width) = (LEFT, WIDTH - LEFT);
     let pitch = width as f64 / bins.len().max(1) as f64;
     let mut svg = open(WIDTH, 2 * HALF + 46, "Pages over time, before above the line and after below it");
     for (part, y) in [(most, 16), (0, 16 + HALF), (most, 16 + 2 * HALF)] {
@@ -60,7 +64,7 @@ fn marks(bars: usize) -> impl Iterator<Item = usize> {
 pub(super) fn groups(groups: &[Group], escape: impl Fn(&str) -> String) -> String {
     let most = groups.iter().map(|group| group.gained.max(group.lost)).max().unwrap_or(0).max(1);
     let middle = NAMES + (WIDTH - NAMES) / 2;
-    let half = ((WIDTH - NAMES) / 2 - 48) as f64;
+    let half = ((WIDTH - NAMES) / 2 - COUNT) as f64;
     let mut svg = open(WIDTH, groups.len() * ROW + 8, "Alerts lost to the left, gained to the right");
     for (nth, group) in groups.iter().enumerate() {
         let y = nth * ROW + 4;

@@ -69,7 +69,7 @@ fn matrix(test: &Backtest) -> String {
     let steps: Vec<Option<Severity>> = std::iter::once(None).chain(Severity::ALL.into_iter().map(Some)).collect();
     let name = |step: &Option<Severity>| step.map_or("none", Severity::as_str);
     let most = steps.iter().flat_map(|from| steps.iter().map(|to| test.went(*from, *to))).max().unwrap_or(0).max(1);
-    let head: String = steps.iter().map(|to| format!("<th>{}</th>", name(to))).collect();
+    let head = steps.iter().map(|to| format!("<th>{}</th>", name(to))).collect::<Vec<_>>().concat();
     let row = |from: &Option<Severity>| {
         let cell = |to: &Option<Severity>| {
             let count = test.went(*from, *to);
@@ -108,7 +108,7 @@ fn groups(title: &str, groups: &[Group], most: usize) -> String {
         format!("<tr><td>{}</td>{}</tr>", escape(&group.name), counts.map(cell).concat())
     };
     let rows: String = groups.iter().take(most).map(row).collect();
-    let heads = ["", "before", "pages", "after", "pages", "gained", "lost", "worse", "milder"];
+    let heads = ["", "#before", "#pages", "#after", "#pages", "#gained", "#lost", "#worse", "#milder"];
     section(title, &heads, &rows, groups.len().saturating_sub(most))
 }
 
@@ -150,8 +150,13 @@ fn badge(severity: Severity) -> String {
     format!("<span class=\"sev {severity}\">{severity}</span>")
 }
 
+/// A table under its heads; those of numbers begin with `#`.
 fn section(title: &str, heads: &[&str], rows: &str, more: usize) -> String {
-    let heads: String = heads.iter().map(|head| format!("<th>{head}</th>")).collect();
+    let head = |head: &&str| match head.strip_prefix('#') {
+        Some(number) => format!("<th class=\"num\">{number}</th>"),
+        None => format!("<th>{head}</th>"),
+    };
+    let heads: String = heads.iter().map(head).collect();
     let more = if more > 0 { format!("<p class=\"sub\">and {more} more</p>") } else { String::new() };
     format!(
         "<section><h2>{title}</h2><div class=\"wide\"><table><thead><tr>{heads}</tr></thead>\

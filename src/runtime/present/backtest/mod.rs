@@ -85,7 +85,7 @@ fn list(what: &str, alerts: &[Told]) -> String {
 /// The worst first, then in order of time.
 fn worst(alerts: &[Told]) -> Vec<&Told> {
     let mut alerts: Vec<&Told> = alerts.iter().collect();
-    alerts.sort_by(|a, b| b.severity.cmp(&a.severity));
+    alerts.sort_by_key(|told| std::cmp::Reverse(told.severity));
     alerts
 }
 
