@@ -13,7 +13,6 @@ use smallvec::SmallVec;
 use super::place::{self, Travel};
 use crate::detect::profile::BoundsProfile;
 use crate::event::{Event, Geo, Kind, Phase, Text, normalize};
-use crate::stats::make_room;
 use crate::stats::rhythm::Pace;
 use crate::time::{Span, Timestamp};
 
@@ -262,7 +261,11 @@ impl Session {
         if let Some(oldest) = self.ticks.get_mut(at) {
             *oldest = tick;
         } else {
-            make_room(&mut self.ticks);
+            if self.ticks.len() == self.ticks.capacity() {
+                // Short sessions are many, and growing bit by bit would move the long ones' a dozen times.
+                let room = if self.ticks.is_empty() { PACE_LOOK_MIN as usize } else { TICKS_MAX - self.ticks.len() };
+                self.ticks.reserve_exact(room);
+            }
             self.ticks.push(tick);
         }
     }
