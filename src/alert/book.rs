@@ -56,18 +56,22 @@ pub struct Finding {
     pub incident: Option<String>,
 }
 
-/// The open incidents.
+/// The open alerts.
+///
+/// A bot has one that pages nobody, or one a matter that pages: those of one story share their incident. A further
+/// matter begins with a dimension that none of the others names, so that there are never more of them than dimensions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AlertBook {
-    open: BTreeMap<Subject, Incident>,
+    open: BTreeMap<Subject, Vec<Matter>>,
     deadlines: BTreeSet<(Timestamp, Subject)>,
 }
 
 /// Whom a story is about: tenant, bot, producer.
 type Subject = (String, Option<String>, Option<String>);
 
+/// What one open alert is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Incident {
+struct Matter {
     alert: Alert,
     deadline: Timestamp,
     /// Events of the session that was counted last, since it may be reported again as it grows.
@@ -92,45 +96,43 @@ impl AlertBook {
     ///
     /// What pages nobody is no story that could take a page in, or somebody could hide behind a small oddity: a page
     /// gets an alert of its own, and so does each session of the archive. So does a page about something else, which
-    /// would hide behind one that somebody is dealing with. They share the incident. What is suppressed is one such story
-    /// as long as it lasts, and evidence in a story that is not.
+    /// would hide behind one that somebody is dealing with; that one goes on. They share the incident. What is suppressed
+    /// is one such story as long as it lasts, and evidence in a story that is not.
     pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Vec<Alert> {
         let subject = (finding.tenant.clone(), finding.bot.clone(), finding.producer.clone());
         let deadline = watermark.later(finding.ts) + quiet;
         self.deadlines.insert((deadline, subject.clone()));
-        let Some(incident) = self.open.get_mut(&subject) else {
-            let incident = Incident::open(finding, deadline);
-            let alert = incident.alert.clone();
-            self.open.insert(subject, incident);
-            return vec![alert];
+        let story = self.open.entry(subject).or_default();
+        let Some(matter) = of_which(story, &finding) else {
+            let incident = story.first().map(|matter| matter.alert.incident.clone());
+            story.push(Matter::open(Finding { incident: incident.or(finding.incident), ..finding }, deadline));
+            return story.last().map(|matter| matter.alert.clone()).into_iter().collect();
         };
-        incident.deadline = incident.deadline.later(deadline);
-        let same = finding.session.is_some() && finding.session == incident.last_session;
-        let another = incident.is_another_matter(&finding);
-        let hidden = incident.alert.suppressed.is_some();
+        matter.deadline = matter.deadline.later(deadline);
+        let same = finding.session.is_some() && finding.session == matter.last_session;
+        let hidden = matter.alert.suppressed.is_some();
         let grows = match finding.suppressed {
             Some(_) => hidden || same,
             None => same && !hidden && !finding.severity.pages(),
         };
-        if (incident.alert.severity.pages() && !another) || grows {
-            return if incident.grow(finding) { vec![incident.alert.clone()] } else { Vec::new() };
+        if matter.alert.severity.pages() || grows {
+            return if matter.grow(finding) { vec![matter.alert.clone()] } else { Vec::new() };
         }
-        let next = incident.next(finding);
-        vec![std::mem::replace(incident, next).resolved(), incident.alert.clone()]
+        let next = matter.next(finding);
+        vec![std::mem::replace(matter, next).resolved(), matter.alert.clone()]
     }
 
     /// The open story of a bot.
     #[must_use]
     pub fn incident(&self, tenant: &str, bot: &str) -> Option<&str> {
         let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
-        self.open.get(&subject).map(|incident| incident.alert.incident.as_str())
+        self.open.get(&subject)?.first().map(|matter| matter.alert.incident.as_str())
     }
 
-    /// Resolves the story of a bot, if it is of nothing but one dimension and that is over.
-    pub fn end(&mut self, tenant: &str, bot: &str, dimension: Dimension) -> Option<Alert> {
+    /// Resolves what a bot's story says of one dimension and of nothing else, since that is over.
+    pub fn end(&mut self, tenant: &str, bot: &str, dimension: Dimension) -> Vec<Alert> {
         let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
-        let alone = |incident: &Incident| incident.alert.reasons.iter().all(|reason| reason.dimension == dimension);
-        self.open.get(&subject).is_some_and(alone).then(|| self.open.remove(&subject))?.map(Incident::resolved)
+        self.resolve(&subject, |matter| matter.alert.reasons.iter().all(|reason| reason.dimension == dimension))
     }
 
     /// Resolves what has been quiet until the watermark.
@@ -138,17 +140,35 @@ impl AlertBook {
         let mut resolved = Vec::new();
         while self.deadlines.first().is_some_and(|(deadline, _)| *deadline <= watermark) {
             let Some((_, subject)) = self.deadlines.pop_first() else { break };
-            if self.open.get(&subject).is_some_and(|incident| incident.deadline <= watermark)
-                && let Some(incident) = self.open.remove(&subject)
-            {
-                resolved.push(incident.resolved());
-            }
+            resolved.extend(self.resolve(&subject, |matter| matter.deadline <= watermark));
+        }
+        resolved
+    }
+
+    fn resolve(&mut self, subject: &Subject, over: impl Fn(&Matter) -> bool) -> Vec<Alert> {
+        let Some(story) = self.open.get_mut(subject) else { return Vec::new() };
+        let resolved = story.extract_if(.., |matter| over(matter)).map(Matter::resolved).collect();
+        if story.is_empty() {
+            self.open.remove(subject);
         }
         resolved
     }
 }
 
-impl Incident {
+/// The matter that a finding belongs to: the one that names its first reason's dimension, or is about its session. Of
+/// what belongs to none, a session's page is one of its own, unless all that is open pages nobody; the rest is evidence
+/// in the newest.
+fn of_which<'a>(story: &'a mut [Matter], finding: &Finding) -> Option<&'a mut Matter> {
+    let first = finding.reasons.first().map(|reason| reason.dimension);
+    let names = |matter: &Matter| matter.alert.reasons.iter().any(|reason| Some(reason.dimension) == first);
+    let same = |matter: &Matter| finding.session.is_some() && matter.last_session == finding.session;
+    let known = story.iter().position(names).or_else(|| story.iter().position(same));
+    let own = finding.severity.pages() && finding.session.is_some();
+    let newest = story.len().checked_sub(1).filter(|&newest| !own || !story[newest].alert.severity.pages());
+    story.get_mut(known.or(newest)?)
+}
+
+impl Matter {
     fn open(finding: Finding, deadline: Timestamp) -> Self {
         let id = identity(&finding);
         let (last_session, last_count) = (finding.session.clone(), finding.event_count);
@@ -178,14 +198,6 @@ impl Incident {
         alert.reasons.truncate(REASONS_MAX);
         weigh(&mut alert.reasons);
         Self { alert, deadline, last_session, last_count }
-    }
-
-    /// Whether a page is about something that the story has not been about so far: of another session, and first of all
-    /// for a reason of a dimension that was not named. It would else hide behind a page that somebody is dealing with.
-    fn is_another_matter(&self, finding: &Finding) -> bool {
-        let known = |reason: &Reason| self.alert.reasons.iter().any(|known| known.dimension == reason.dimension);
-        let elsewhere = finding.session.is_some() && finding.session != self.last_session;
-        finding.severity.pages() && elsewhere && !finding.reasons.first().is_some_and(known)
     }
 
     /// The alert that comes after this one in the same story.
@@ -387,20 +399,27 @@ mod tests {
         let first = book.raise(session(0, "a", "s1", Dimension::Source), at(0), QUIET).remove(0);
         assert_eq!(book.raise(session(5, "b", "s1", Dimension::Volume), at(5), QUIET), [], "the same session");
         assert_eq!(book.raise(session(9, "c", "s2", Dimension::Volume), at(9), QUIET), [], "volume was named");
-        let other = book.raise(session(60, "d", "s3", Dimension::Privilege), at(60), QUIET);
-        let [over, page] = other.as_slice() else { panic!("{other:?}") };
-        assert_eq!((&over.id, over.status, over.event_count), (&first.id, Status::Resolved, 2));
-        assert_eq!((page.revision, &page.incident), (1, &first.incident));
+        let page = book.raise(session(60, "d", "s3", Dimension::Privilege), at(60), QUIET);
+        let [page] = page.as_slice() else { panic!("{page:?}") };
+        assert_eq!((page.revision, page.status, &page.incident), (1, Status::Firing, &first.incident));
         assert_ne!(page.id, first.id);
+        assert_eq!(book.raise(session(70, "a", "s1", Dimension::Source), at(70), QUIET), [], "the first is told again");
+        assert_eq!(book.raise(session(80, "d", "s3", Dimension::Privilege), at(80), QUIET), [], "so is the second");
+        assert_eq!(book.len(), 1, "they are one incident");
+        let over = book.advance(at(70 + 360));
+        assert_eq!((over.len(), &over[0].id, over[0].event_count), (1, &first.id, 3));
+        let over = book.advance(at(80 + 360));
+        assert_eq!((over.len(), &over[0].id, over[0].event_count), (1, &page.id, 1));
+        assert!(book.is_empty());
     }
 
     #[test]
     fn what_is_over_ends_its_story_and_no_other() {
         let mut book = AlertBook::default();
         let first = book.raise(finding(0, Severity::Medium, "a"), at(0), QUIET).remove(0);
-        assert_eq!(book.end("t", "b", Dimension::Absence), None, "it is of something else");
-        assert_eq!(book.end("t", "c", Dimension::Source), None);
-        let ended = book.end("t", "b", Dimension::Source).expect("is open");
+        assert_eq!(book.end("t", "b", Dimension::Absence), [], "it is of something else");
+        assert_eq!(book.end("t", "c", Dimension::Source), []);
+        let ended = book.end("t", "b", Dimension::Source).remove(0);
         assert_eq!((&ended.id, ended.status, ended.revision), (&first.id, Status::Resolved, 2));
         let next = book.raise(finding(5, Severity::Medium, "a"), at(5), QUIET).remove(0);
         assert_ne!(next.id, first.id);
