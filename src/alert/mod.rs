@@ -21,7 +21,7 @@ pub use notice::{Cause, Notice};
 pub use pattern::{Pattern, PatternError, any_matches};
 pub use route::{Escalation, Route, RoutedBy, Routing, Way};
 pub use share::weigh;
-pub use suppress::{Scope, Sight, Standing, Suppressed, Suppression, Whom, named, suppressed};
+pub use suppress::{Scope, Sight, Standing, Suppressed, Suppression, Whom, suppressed};
 pub use wire::{
     Alert, AlertContext, AlertId, BaselineNote, Dimension, LogNote, NearestNormal, Reason, Severity, Status, Tags,
 };

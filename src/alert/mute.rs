@@ -1,5 +1,8 @@
 //! Silences: alerts that are known and shall page nobody until some day. They are still published and logged; only
-//! receivers do not hear of them. A silence has an owner, a reason and an end, so that none is forgotten.
+//! receivers do not hear of them. A silence has an owner, a reason and an end, which are told with what it hides.
+//!
+//! A silence is asked when an alert is published. Blind spot: evidence of another dimension that joins a silenced alert
+//! of the same session without making it worse is not published, so that a silence of dimensions hides it, too.
 
 use super::matcher::{Matcher, Whose};
 use super::wire::Alert;
@@ -28,6 +31,7 @@ pub fn silenced<'a>(silences: &'a [Silence], alert: &Alert, whose: &Whose, now: 
 
 #[cfg(test)]
 mod tests {
+    use super::super::pattern::Pattern;
     use super::super::wire::Severity;
     use super::super::wire::tests::about_bot as alert;
     use super::*;
@@ -40,7 +44,7 @@ mod tests {
             owner: "alice".to_owned(),
             reason: "migration".to_owned(),
             until,
-            matcher: Matcher { tenants: vec![tenant.to_owned()], ..Matcher::default() },
+            matcher: Matcher { tenants: vec![Pattern::parse(tenant).expect("a pattern")], ..Matcher::default() },
         };
         let silences = [silence("other", "x"), silence("first", "t"), silence("second", "*")];
         let page = alert("a1", Severity::High);

@@ -98,7 +98,19 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// Whether a name matches one of several patterns; none of them takes every name in.
+/// Whether patterns name something in particular.
+#[must_use]
+pub(super) fn are_particular(patterns: &[Pattern]) -> bool {
+    !patterns.is_empty() && !patterns.iter().any(Pattern::is_open)
+}
+
+/// Whether patterns take in what may have no name; without patterns everything, with some nothing that has none.
+#[must_use]
+pub(super) fn take_in(patterns: &[Pattern], name: Option<&str>) -> bool {
+    patterns.is_empty() || name.is_some_and(|name| any_matches(patterns, name))
+}
+
+/// Whether a name matches one of several patterns; an empty list takes every name in.
 #[must_use]
 pub fn any_matches(patterns: &[Pattern], name: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))

@@ -1,4 +1,5 @@
-//! Who is told of an alert: routes, of which the first that fits decides, unless it says to continue.
+//! Who is told of an alert: routes, of which the first that fits decides; one that says to continue tells as well, and
+//! decides nothing. Where none decides, the default does.
 //!
 //! A pure function of the alert, of who answers for the bot, and of the instant by the wall clock, which business hours
 //! are held against. Where nothing is routed, everybody is told.
@@ -39,7 +40,7 @@ pub struct Escalation {
 pub struct Routing {
     /// In their order.
     pub routes: Vec<Route>,
-    /// Who is told where no route fits; none is everybody.
+    /// Who is told where no route decides; none is everybody, or nobody else where a route continued.
     pub default: Option<Vec<String>>,
     /// What happens then if nobody acknowledges.
     pub default_escalation: Option<Escalation>,
@@ -50,7 +51,7 @@ pub struct Routing {
 pub enum RoutedBy {
     /// The route of this number, from 0.
     Route(usize),
-    /// No route fits.
+    /// No route decides.
     Default,
     /// Nothing is routed.
     Everyone,
@@ -83,17 +84,15 @@ impl Routing {
             if open && route.matcher.touches(alert, whose) {
                 way.add(RoutedBy::Route(number), &route.receivers, route.escalation.as_ref());
                 if !route.continues {
-                    break;
+                    return way;
                 }
             }
         }
-        if way.by.is_empty() {
-            if let Some(receivers) = &self.default {
-                way.add(RoutedBy::Default, receivers, self.default_escalation.as_ref());
-            } else {
-                way.add(RoutedBy::Everyone, &[], self.default_escalation.as_ref());
-                way.receivers = None;
-            }
+        if let Some(receivers) = &self.default {
+            way.add(RoutedBy::Default, receivers, self.default_escalation.as_ref());
+        } else if way.by.is_empty() {
+            way.add(RoutedBy::Everyone, &[], self.default_escalation.as_ref());
+            way.receivers = None;
         }
         way
     }
@@ -109,6 +108,7 @@ impl<'a> Way<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pattern::Pattern;
     use super::super::wire::Severity;
     use super::super::wire::tests::about_bot as alert;
     use super::*;
@@ -134,7 +134,7 @@ mod tests {
         day.hours = Some(Hours::parse("mon-fri 08:00-18:00", "UTC").expect("hours"));
         let mut copy = route("archive", severe());
         copy.continues = true;
-        let payroll = Matcher { teams: vec!["payroll".to_owned()], ..Matcher::default() };
+        let payroll = Matcher { teams: vec![Pattern::parse("payroll").expect("a pattern")], ..Matcher::default() };
         let routes = vec![copy, day, route("pager", severe()), route("chat", payroll)];
         let routing = Routing { routes, default: Some(vec!["mail".to_owned()]), default_escalation: None };
         let (noon, night) = ("2026-05-04T12:00:00Z", "2026-05-04T23:00:00Z");
@@ -147,6 +147,23 @@ mod tests {
             let expected = (receivers.iter().map(ToString::to_string).collect(), by);
             assert_eq!(told(&routing, severity, team, at), expected, "{severity} {team:?} {at}");
         }
+    }
+
+    #[test]
+    fn a_copy_decides_nothing() {
+        let mut copy = route("archive", Matcher::default());
+        copy.continues = true;
+        let default = Some(vec!["pager".to_owned()]);
+        let routing = Routing { routes: vec![copy, route("desk", severe())], default, default_escalation: None };
+        let at_night = "2026-05-04T03:00:00Z";
+        let names = |list: [&str; 2]| list.map(ToOwned::to_owned).to_vec();
+        let by = vec![RoutedBy::Route(0), RoutedBy::Default];
+        assert_eq!(told(&routing, Severity::Medium, None, at_night), (names(["archive", "pager"]), by));
+        let by = vec![RoutedBy::Route(0), RoutedBy::Route(1)];
+        assert_eq!(told(&routing, Severity::Critical, None, at_night), (names(["archive", "desk"]), by));
+        let copies = Routing { default: None, ..routing };
+        let by = vec![RoutedBy::Route(0)];
+        assert_eq!(told(&copies, Severity::Medium, None, at_night), (vec!["archive".to_owned()], by));
     }
 
     #[test]

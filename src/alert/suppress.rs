@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pattern::{Pattern, any_matches};
+use super::pattern::{Pattern, any_matches, are_particular, take_in};
 use super::wire::{Dimension, Reason, Severity};
 use crate::time::{Span, Timestamp};
 
@@ -41,25 +41,16 @@ impl Scope {
     /// Whether it takes somebody in. What names bots or environments takes in nothing that has none.
     #[must_use]
     pub fn covers(&self, whom: Whom<'_>) -> bool {
-        let has = |patterns: &[Pattern], name: Option<&str>| {
-            patterns.is_empty() || name.is_some_and(|name| any_matches(patterns, name))
-        };
         any_matches(&self.tenants, whom.tenant)
-            && has(&self.bots, whom.bot)
-            && has(&self.environments, whom.environment)
+            && take_in(&self.bots, whom.bot)
+            && take_in(&self.environments, whom.environment)
     }
 
     /// Whether it names particular bots.
     #[must_use]
     pub fn names_bots(&self) -> bool {
-        named(&self.bots)
+        are_particular(&self.bots)
     }
-}
-
-/// Whether patterns name something in particular.
-#[must_use]
-pub fn named(patterns: &[Pattern]) -> bool {
-    !patterns.is_empty() && !patterns.iter().any(Pattern::is_open)
 }
 
 /// What is hidden for a while, for whom, and on whose word.
@@ -147,7 +138,6 @@ impl Suppression {
     #[must_use]
     pub fn covers(&self, sight: Sight<'_>) -> bool {
         let host = |name: &String| any_matches(&self.hosts, name);
-        let log = |name: &str| any_matches(&self.producers, name);
         let hosts = self.hosts.is_empty() || (!sight.hosts.is_empty() && sight.hosts.iter().all(host));
         let of = |reason: &Reason| {
             (self.dimensions.is_empty() || self.dimensions.contains(&reason.dimension))
@@ -157,7 +147,7 @@ impl Suppression {
             && sight.ts < self.until
             && self.scope.covers(sight.whom)
             && hosts
-            && (self.producers.is_empty() || sight.producer.is_some_and(log))
+            && take_in(&self.producers, sight.producer)
             && !sight.reasons.is_empty()
             && sight.reasons.iter().all(of)
     }
@@ -165,7 +155,10 @@ impl Suppression {
     /// Whether it names bots, hosts, logs or detectors, and does not just hide whatever comes.
     #[must_use]
     pub fn is_particular(&self) -> bool {
-        self.scope.names_bots() || named(&self.hosts) || named(&self.producers) || !self.detectors.is_empty()
+        self.scope.names_bots()
+            || are_particular(&self.hosts)
+            || are_particular(&self.producers)
+            || !self.detectors.is_empty()
     }
 
     /// Where it stands at an event time.

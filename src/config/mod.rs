@@ -18,6 +18,7 @@ mod raw_fields;
 mod receivers;
 mod routes;
 mod validate;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -3,15 +3,14 @@
 use super::check::Check;
 use super::fault::nearest;
 use super::raw::{RawNames, RawRule, RawSuppression};
-use crate::alert::{Dimension, Pattern, Scope, Severity, Suppression};
+use super::words::{dimensions, instant, patterns, said, severity, words};
+use crate::alert::{Scope, Suppression};
 use crate::detect::Settings;
 use crate::detect::rulebook::{self, RuleOverride, Rulebook};
 use crate::time::{Span, Timestamp};
 
 /// Longest time for which a suppression holds. What is expected for longer is a decision about a rule, or normal.
 const SUPPRESSION_DAYS_MAX: i64 = 366;
-/// Bytes of an owner or a reason, which each alert carries.
-const WORDS_BYTES_MAX: usize = 1024;
 
 /// Checks both lists, and puts them into the settings.
 pub(super) fn settings(
@@ -31,7 +30,7 @@ pub(super) fn settings(
 /// One decision for each rule that an entry names.
 fn decisions(check: &mut Check<'_>, at: &str, raw: RawRule) -> Vec<RuleOverride> {
     let path = |name: &str| format!("{at}.{name}");
-    let names = raw.rule.map_or_else(Vec::new, |names| names.0);
+    let names = words(raw.rule);
     if names.is_empty() {
         check.fault(&path("rule"), "missing; `humdrum check --rules` lists the rules");
     }
@@ -90,8 +89,7 @@ fn suppression(check: &mut Check<'_>, at: &str, raw: RawSuppression) -> Suppress
             check.fault(&path("until"), message);
         }
     }
-    let dimensions = words(raw.dimensions).into_iter().filter_map(|name| dimension(check, &path("dimensions"), &name));
-    let dimensions = dimensions.collect();
+    let dimensions = dimensions(check, &path("dimensions"), raw.dimensions);
     let detectors = words(raw.rules);
     for name in &detectors {
         if !rulebook::is_detector(name) {
@@ -130,72 +128,9 @@ fn scope(check: &mut Check<'_>, at: &str, [tenant, bot, environment]: [Option<Ra
     }
 }
 
-fn words(raw: Option<RawNames>) -> Vec<String> {
-    raw.map_or_else(Vec::new, |words| words.0)
-}
-
-fn patterns(check: &mut Check<'_>, path: &str, raw: Option<RawNames>) -> Vec<Pattern> {
-    if raw.as_ref().is_some_and(|words| words.0.is_empty()) {
-        check.fault(path, "an empty list; leave the setting out to take all in");
-    }
-    let parse = |text: &String| match Pattern::parse(text) {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            check.fault(path, error.to_string());
-            None
-        }
-    };
-    words(raw).iter().filter_map(parse).collect()
-}
-
-/// A text that must be there.
-fn said(check: &mut Check<'_>, path: &str, raw: Option<String>, what: &str) -> String {
-    let text = raw.unwrap_or_default();
-    if text.trim().is_empty() {
-        check.fault(path, format!("missing; {what}"));
-    } else if text.len() > WORDS_BYTES_MAX {
-        check.fault(path, format!("{} bytes, at most {WORDS_BYTES_MAX}", text.len()));
-    }
-    text
-}
-
-fn severity(check: &mut Check<'_>, path: &str, text: &str) -> Option<Severity> {
-    let severity = Severity::ALL.into_iter().find(|severity| severity.as_str() == text);
-    if severity.is_none() {
-        let message = format!("`{text}` is no severity; write `info`, `low`, `medium`, `high` or `critical`");
-        check.fault(path, message);
-    }
-    severity
-}
-
-fn dimension(check: &mut Check<'_>, path: &str, text: &str) -> Option<Dimension> {
-    let dimension = Dimension::ALL.into_iter().find(|dimension| dimension.as_str() == text);
-    if dimension.is_none() {
-        let known: Vec<&str> = Dimension::ALL.into_iter().map(Dimension::as_str).collect();
-        check.fault(path, format!("`{text}` is no dimension; they are {}", known.join(", ")));
-    }
-    dimension
-}
-
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     match nearest(name, known) {
         Some(other) => format!("`{name}` is no rule; did you mean `{other}`?"),
         None => format!("`{name}` is no rule; `humdrum check --rules` lists them"),
     }
-}
-
-/// A day of UTC, of which the beginning counts and `length` is added, or an instant.
-fn instant(check: &mut Check<'_>, path: &str, text: &str, length: Span) -> Option<Timestamp> {
-    let day = (text.len() == "2026-12-31".len()).then(|| format!("{text}T00:00:00Z"));
-    let instant = match day {
-        Some(day) => day.parse::<Timestamp>().ok().map(|start| start + length),
-        None => text.parse().ok(),
-    };
-    if instant.is_none() {
-        check.fault(
-            path,
-            format!("`{text}` is no day; write `2026-12-31`, or an instant such as `2026-12-31T18:00:00Z`"),
-        );
-    }
-    instant
 }

@@ -7,7 +7,9 @@ use super::ReceiverConfig;
 use super::check::Check;
 use super::raw::{RawNames, RawRoute, RawRouting, RawSilence, RawSpan};
 use super::validate::{DAY, MINUTE, span};
-use crate::alert::{Dimension, Escalation, Hours, Matcher, Route, Routing, Severity, Silence};
+use super::words::{dimensions, instant, patterns, said, severities};
+use crate::alert::{Escalation, Hours, Matcher, Route, Routing, Silence};
+use crate::time::{Span, Timestamp};
 
 /// All routes. Receivers that they name exist, and each one is named where anything is routed.
 pub(super) fn routing(
@@ -63,12 +65,12 @@ impl Names<'_> {
 fn route(check: &mut Check<'_>, at: &str, raw: RawRoute, default_zone: &str, names: &mut Names<'_>) -> Route {
     let path = |name: &str| format!("{at}.{name}");
     let matcher = Matcher {
-        tenants: texts(raw.tenants),
-        bots: texts(raw.bots),
+        tenants: patterns(check, &path("tenants"), raw.tenants),
+        bots: patterns(check, &path("bots"), raw.bots),
         severities: severities(check, &path("severities"), raw.severities),
         dimensions: dimensions(check, &path("dimensions"), raw.dimensions),
-        teams: texts(raw.teams),
-        owners: texts(raw.owners),
+        teams: patterns(check, &path("teams"), raw.teams),
+        owners: patterns(check, &path("owners"), raw.owners),
     };
     if raw.zone.is_some() && raw.hours.is_none() {
         check.fault(&path("zone"), "needs `hours`");
@@ -131,59 +133,22 @@ pub(super) fn silences(check: &mut Check<'_>, list: Vec<RawSilence>) -> Vec<Sile
 fn silence(check: &mut Check<'_>, at: &str, raw: RawSilence, index: usize) -> Silence {
     let path = |name: &str| format!("{at}.{name}");
     let matcher = Matcher {
-        tenants: texts(raw.tenants),
-        bots: texts(raw.bots),
+        tenants: patterns(check, &path("tenants"), raw.tenants),
+        bots: patterns(check, &path("bots"), raw.bots),
         severities: severities(check, &path("severities"), raw.severities),
         dimensions: dimensions(check, &path("dimensions"), raw.dimensions),
         ..Matcher::default()
     };
-    let unread = check.is_faulty(&path("severities")) || check.is_faulty(&path("dimensions"));
-    if matcher.is_empty() && !unread {
-        check.fault(at, "silences everything; write `tenants`, `bots`, `severities` or `dimensions`");
+    let unread = ["tenants", "bots", "severities", "dimensions"].iter().any(|name| check.is_faulty(&path(name)));
+    if !matcher.is_particular() && !unread {
+        check.fault(at, "silences everything; write `tenants`, `bots`, `severities` or `dimensions`, and not just `*`");
     }
-    let mut text = |name: &str, value: Option<String>| {
-        let text = value.unwrap_or_default();
-        if text.trim().is_empty() {
-            check.fault(&path(name), "missing");
-        }
-        text
-    };
-    let (owner, reason, until) = (text("owner", raw.owner), text("reason", raw.reason), text("until", raw.until));
-    let until = until.parse().unwrap_or_else(|_| {
-        check.fault(&path("until"), format!("`{until}` is no time; write `2026-05-04T18:00:00+02:00`"));
-        crate::time::Timestamp::MIN
-    });
+    let owner = said(check, &path("owner"), raw.owner, "who answers for it");
+    let reason = said(check, &path("reason"), raw.reason, "why, such as a ticket");
+    if raw.until.is_none() {
+        check.fault(&path("until"), "missing; the last day of it, such as \"2026-11-30\": a silence must end");
+    }
+    let until = raw.until.and_then(|text| instant(check, &path("until"), &text, Span::DAY)).unwrap_or(Timestamp::MIN);
     let name = check.name(&path("name"), raw.name.or_else(|| Some(format!("silence-{}", index + 1))));
     Silence { name, owner, reason, until, matcher }
-}
-
-fn texts(raw: Option<RawNames>) -> Vec<String> {
-    raw.map(|names| names.0).unwrap_or_default()
-}
-
-fn severities(check: &mut Check<'_>, path: &str, raw: Option<RawNames>) -> Vec<Severity> {
-    let found = |name: &String| Severity::ALL.into_iter().find(|severity| severity.as_str() == name);
-    named(check, path, raw, found, "severity; write `info`, `low`, `medium`, `high` or `critical`")
-}
-
-fn dimensions(check: &mut Check<'_>, path: &str, raw: Option<RawNames>) -> Vec<Dimension> {
-    let found = |name: &String| Dimension::ALL.into_iter().find(|dimension| dimension.as_str() == name);
-    named(check, path, raw, found, "dimension of an alert, such as `volume` or `source`")
-}
-
-fn named<T>(
-    check: &mut Check<'_>,
-    path: &str,
-    raw: Option<RawNames>,
-    found: impl Fn(&String) -> Option<T>,
-    what: &str,
-) -> Vec<T> {
-    let mut list = Vec::new();
-    for name in texts(raw) {
-        match found(&name) {
-            Some(item) => list.push(item),
-            None => check.fault(path, format!("`{name}` is no {what}")),
-        }
-    }
-    list
 }

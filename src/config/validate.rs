@@ -12,7 +12,7 @@ use super::raw::{
 };
 use super::{
     AlertsConfig, Config, EventsConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
-    duration, receivers, routes,
+    duration, receivers, routes, words,
 };
 use crate::alert::Severity;
 use crate::detect::Settings;
@@ -270,14 +270,9 @@ pub(super) fn signing_secret(check: &mut Check<'_>, path: &str, secret: Option<&
     }
 }
 
-/// The name of a severity.
+/// The name of a severity that must be there.
 pub(super) fn severity(check: &mut Check<'_>, path: &str, name: Option<&str>) -> Severity {
-    let name = name.unwrap_or_default();
-    Severity::ALL.into_iter().find(|s| s.as_str() == name).unwrap_or_else(|| {
-        let message = format!("`{name}` is no severity; write `info`, `low`, `medium`, `high` or `critical`");
-        check.fault(path, message);
-        Severity::Medium
-    })
+    words::severity(check, path, name.unwrap_or_default()).unwrap_or(Severity::Medium)
 }
 
 /// First and longest pause between attempts.

@@ -19,7 +19,7 @@ use crate::time::{Timestamp, Zone};
 pub use backtest::{backtest, html as backtest_html};
 pub use explain::explain;
 pub use history::learned;
-pub use quiet::{hidden, rules, suppression, warning};
+pub use quiet::{hidden, rules, silence, suppression, warning};
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
 
 /// Evidence ids that are shown; the alert itself holds more.

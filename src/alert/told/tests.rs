@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::route::{Escalation, Route};
 use super::super::wire::tests::about_bot as alert;
-use super::super::{Cause, Hours, Matcher};
+use super::super::{Cause, Hours, Matcher, Pattern};
 use super::*;
 
 const TERMS: Terms = Terms { min_severity: Severity::Medium, routed: true, repeat_every: None, acknowledgments: false };
@@ -135,7 +135,7 @@ fn what_goes_on_is_repeated_as_it_was_told() {
 }
 
 fn silence(until: Timestamp) -> Silence {
-    let matcher = Matcher { bots: vec!["b".to_owned()], ..Matcher::default() };
+    let matcher = Matcher { bots: vec![Pattern::parse("b").expect("a pattern")], ..Matcher::default() };
     let (name, owner, reason) = ("quiet".to_owned(), "alice".to_owned(), "migration".to_owned());
     Silence { name, owner, reason, until, matcher }
 }

@@ -109,7 +109,9 @@ fn summary(config: &Config, bots: usize, geo: Option<&GeoDatabase>) -> String {
     let counts = counts.map(|(name, count, what)| (name, format!("{count} {what}")));
     let all = config.detection.suppressions.iter().enumerate();
     let warnings = all.filter_map(|(number, suppression)| present::warning(number, suppression, clock::wall()));
-    let lines = lines.into_iter().chain(counts).chain(warnings.map(|warning| ("note", warning)));
+    let silences = config.silences.iter().map(|silence| ("silence", present::silence(silence, clock::wall())));
+    let notes = warnings.map(|warning| ("note", warning));
+    let lines = lines.into_iter().chain(counts).chain(silences).chain(notes);
     lines.fold("ok\n".to_owned(), |text, (name, line)| text + &format!("  {name:<9} {line}\n"))
 }
 

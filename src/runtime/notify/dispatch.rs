@@ -258,7 +258,10 @@ impl Desk {
                 if let Some(counter) = self.silenced.get(name) {
                     counter.inc();
                 }
-                tracing::info!(alert = alert.id, silence = name, "an alert is silenced");
+                if let Some(Silence { owner, reason, until, .. }) = self.plan.silences.iter().find(|s| s.name == *name)
+                {
+                    tracing::info!(alert = alert.id, silence = name, owner, reason, %until, "an alert is silenced");
+                }
             }
             Outcome::Unrouted => {
                 self.metrics.unrouted.inc();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::plain;
-use crate::alert::{Severity, Standing, Suppression};
+use crate::alert::{Severity, Silence, Standing, Suppression};
 use crate::detect::SuppressionFacts;
 use crate::detect::rulebook::RULES;
 use crate::time::{Span, Timestamp};
@@ -70,6 +70,14 @@ pub fn warning(number: usize, suppression: &Suppression, now: Timestamp) -> Opti
     }
 }
 
+/// A silence as it stands at a time: whose it is, why, and until when.
+#[must_use]
+pub fn silence(silence: &Silence, now: Timestamp) -> String {
+    let Silence { name, owner, reason, until, .. } = silence;
+    let over = if *until <= now { "; it is over and can go" } else { "" };
+    format!("{} of {} until {}: {}{over}", plain(name), plain(owner), end(*until), plain(reason))
+}
+
 /// Alerts that were hidden, worst first.
 #[must_use]
 pub fn hidden(suppressed: &[u64; 5]) -> String {
@@ -93,7 +101,7 @@ fn end(until: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Scope;
+    use crate::alert::{Matcher, Scope};
 
     #[test]
     fn a_suppression_says_whose_it_is_what_it_hid_and_whether_it_can_go() {
@@ -133,6 +141,16 @@ mod tests {
             at("2026-12-01T00:00:00Z").as_deref(),
             Some("suppressions[2] of ann\\u{1b} until 2026-11-30 is over and can go")
         );
+        let quiet = Silence {
+            name: "move".to_owned(),
+            owner: "ann".to_owned(),
+            reason: "CHG-1\u{7}".to_owned(),
+            until: suppression.until,
+            matcher: Matcher::default(),
+        };
+        let at = |text: &str| silence(&quiet, text.parse().expect("a time"));
+        assert_eq!(at("2026-11-30T23:59:59Z"), "move of ann until 2026-11-30: CHG-1\\u{7}");
+        assert_eq!(at("2026-12-01T00:00:00Z"), "move of ann until 2026-11-30: CHG-1\\u{7}; it is over and can go");
         assert_eq!(hidden(&[0, 3, 0, 2, 1]), "6: 1 critical, 2 high, 3 low");
     }
 }
