@@ -67,12 +67,12 @@ pub struct NoveltyProfile {
     pub prior_unmet_far: f64,
     /// Values kept.
     pub values_max: usize,
-    /// Nats for another bot's host.
-    pub foreign_host_nats: f64,
     /// Nats for a public network of a bot in private ones.
     pub public_network_nats: f64,
     /// Nats for a way that nothing travels.
     pub travel_nats: f64,
+    /// Most nats for what is new for everybody.
+    pub strange_nats_max: f64,
 }
 
 /// See `[time]`.
