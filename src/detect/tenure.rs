@@ -2,7 +2,7 @@
 
 use super::broken;
 use super::engine::{Engine, Output};
-use super::entitlement::{Entitlements, Grant, Once, Use};
+use super::entitlement::{Entitlements, Grant, Once, Owed, Use};
 use super::hidden::Word;
 use super::policy::lifecycle::{self, Environment, Waking};
 use super::policy::{Breach, standing};
@@ -28,16 +28,17 @@ pub(super) fn exercise(
     let bot = &mut engine.bots[at as usize];
     let before = (bot.entitlements.days, bot.entitlements.last_day, bot.entitlements.first_day);
     let week_over = bot.entitlements.roll(day(event.ts), &engine.profile.entitlement);
-    let mut news = (None, None);
+    let mut news = News::default();
     let mut breaches = Vec::new();
     if event.outcome == Outcome::Denied {
         // What was refused was not done; it says all the more where the bot wanted to go.
         let system = event.system.as_deref();
         let known =
             |name: &str| engine.names.systems.find(name).is_some_and(|number| bot.entitlements.knows_system(number));
-        news.0 = system.filter(|name| !known(name));
+        news.system = system.filter(|name| !known(name));
+        news.trial = news.system;
         let held = |name: &str| engine.names.roles.find(name).is_some_and(|number| bot.entitlements.knows_role(number));
-        news.1 = event.role.as_deref().filter(|name| !held(name));
+        news.role = event.role.as_deref().filter(|name| !held(name));
     } else {
         let role = event.role.as_deref();
         let session = bot.sessions.iter().find(|session| session.key == key);
@@ -53,11 +54,23 @@ pub(super) fn exercise(
         };
         let noted = bot.entitlements.exercise(&used, &mut engine.names, &engine.profile.entitlement);
         engine.stats.limited += noted.limited;
-        news = (event.system.as_deref().filter(|_| noted.system), role.filter(|_| noted.role));
+        let system = event.system.as_deref();
+        let fresh = system.filter(|_| noted.system);
+        news = News { system: fresh, role: role.filter(|_| noted.role), trial: fresh };
+        if bot.entitlements.owes() {
+            // What nobody heard of is news once more on a later day.
+            let system_number = system.and_then(|name| engine.names.systems.find(name));
+            let role_number = role.and_then(|name| engine.names.roles.find(name));
+            let ledger = &mut bot.entitlements;
+            news.system = news.system.or(system.filter(|_| ledger.pay(system_number.map(Owed::System))));
+            news.role = news.role.or(role.filter(|_| ledger.pay(role_number.map(Owed::Role))));
+            news.trial = news.trial.or(system.filter(|_| ledger.pay(system_number.map(Owed::Trial))));
+        }
         if let Some((silent_days, gap_max)) = noted.silence {
             let (days, last_day, first_day) = before;
             let waking = Waking { silent_days, gap_max, days, span_days: last_day - first_day + 1 };
-            let (record, own) = (engine.record(at), engine.tuned(at, event.ts));
+            let own = engine.tuned(at, event.ts);
+            let record = engine.record(at);
             let profile = &own.as_deref().unwrap_or(&engine.profile).lifecycle;
             breaches.extend(record.and_then(|record| lifecycle::dormant(record, waking, profile)));
         }
@@ -79,18 +92,30 @@ pub(super) fn exercise(
     for breach in breaches {
         let rule = breach.reason.detector.clone();
         if broken::rule(engine, at, event, breach, output) != Word::Said {
-            untell(&mut engine.bots[at as usize].entitlements, &rule, before.as_deref());
+            untell(engine, at, event, &rule, before.as_deref());
         }
     }
 }
 
 /// A rule that speaks once spoke where nobody hears it: it is to speak again. `before` is the ledger before this week.
-fn untell(ledger: &mut Entitlements, rule: &str, before: Option<&Entitlements>) {
+fn untell(engine: &mut Engine, at: u32, event: &Event, rule: &str, before: Option<&Entitlements>) {
+    let (ledger, names) = (&mut engine.bots[at as usize].entitlements, &engine.names);
+    let system = event.system.as_deref().and_then(|name| names.systems.find(name));
     match (rule, before) {
         ("unregistered_bot", _) => ledger.untell_once(Once::Unregistered),
         ("no_owner", _) => ledger.untell_once(Once::NoOwner),
-        ("test_identity", _) => ledger.untell_once(Once::TestIdentity),
-        ("unregistered_system" | "unregistered_role", _) => ledger.outside_told = ledger.outside_told.saturating_sub(1),
+        ("test_identity", _) => {
+            ledger.untell_once(Once::TestIdentity);
+            ledger.owe(system.map(Owed::Trial));
+        }
+        ("unregistered_system", _) => {
+            ledger.outside_told = ledger.outside_told.saturating_sub(1);
+            ledger.owe(system.map(Owed::System));
+        }
+        ("unregistered_role", _) => {
+            ledger.outside_told = ledger.outside_told.saturating_sub(1);
+            ledger.owe(event.role.as_deref().and_then(|name| names.roles.find(name)).map(Owed::Role));
+        }
         ("privilege_creep", Some(before)) => ledger.weeks = before.weeks,
         ("elevation_kept", Some(before)) => ledger.tell_grants_as(before),
         ("standing_privilege", Some(before)) => {
@@ -98,15 +123,23 @@ fn untell(ledger: &mut Entitlements, rule: &str, before: Option<&Entitlements>) 
                 held.idle_told = was.idle_told;
             }
         }
+        // It speaks of each waking.
         _ => {}
     }
 }
 
-/// A system and a role that the bot shows for the first time.
-type News<'a> = (Option<&'a str>, Option<&'a str>);
+/// What the bot shows for the first time, or for the first time that somebody may hear of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct News<'a> {
+    system: Option<&'a str>,
+    role: Option<&'a str>,
+    /// The system as one that a bot for trials may have no business with.
+    trial: Option<&'a str>,
+}
 
 /// What the registry has against an event.
-fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<'_>) -> Vec<Breach> {
+fn registered(engine: &mut Engine, at: u32, event: &Event, news: News<'_>) -> Vec<Breach> {
+    let own = engine.tuned(at, event.ts);
     let bot = &engine.bots[at as usize];
     let Some(record) = bot.record.and_then(|number| engine.registry.record(number)) else {
         let tenant =
@@ -116,11 +149,11 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
         return vec![lifecycle::unregistered(event, tenant)];
     };
     let unowned = !record.has_owner() && !bot.entitlements.was_told(Once::NoOwner);
-    let news = system.is_some() || role.is_some();
+    let News { system, role, trial } = news;
+    let news = system.or(role).or(trial).is_some();
     if !unowned && !news {
         return Vec::new();
     }
-    let own = engine.tuned(at, event.ts);
     let profile = &own.as_deref().unwrap_or(&engine.profile).lifecycle;
     let mut breaches = Vec::new();
     if unowned && let Some(tenant) = engine.registry.tenant(&bot.tenant) {
@@ -130,7 +163,7 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
     if !news {
         return breaches;
     }
-    let test = system.and_then(|system| in_production(engine, at, record, system, profile));
+    let test = trial.and_then(|system| in_production(engine, at, record, system, profile));
     let ledger = &engine.bots[at as usize].entitlements;
     let roles = &engine.names.roles;
     let granted = |name: &str| roles.find(name).is_some_and(|number| ledger.is_granted(number));

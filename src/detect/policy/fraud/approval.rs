@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 
 use super::ledger::{ChainChange, Ledger};
 use super::paid::Paid;
-use super::words::{Words, lag, money, names, who};
+use super::words::{Words, money, names, who};
 use super::{Breach, Case, mark};
 use crate::alert::Severity;
 use crate::detect::profile::FraudProfile;
@@ -107,7 +107,8 @@ impl Approvals {
             known.last_day = known.last_day.max(day);
         }
         while self.people.len() > PEOPLE_MAX
-            && let Some(oldest) = self.people.iter().min_by_key(|(_, known)| known.last_day).map(|(mark, _)| *mark)
+            && let Some(oldest) =
+                self.people.iter().min_by_key(|(_, known)| (known.known(), known.last_day)).map(|(mark, _)| *mark)
         {
             self.people.remove(&oldest);
         }
@@ -226,7 +227,7 @@ fn paid_after(chain: &ChainChange, paid: &Paid, profile: &FraudProfile) -> Optio
         (true, ..) if !paid.seasoned => Severity::High,
         _ => return None,
     };
-    let (approved, lag) = (names(paid.approvers.iter().map(Text::as_str)), lag(chain.at, paid.at));
+    let (approved, lag) = (names(paid.approvers.iter().map(Text::as_str)), (paid.at - chain.at).in_words());
     let (amount, by) = (money(paid.amount, paid.currency.as_deref()), who(chain.by.as_deref()));
     let name = who(paid.counterparty.as_deref());
     let words = Words {

@@ -37,6 +37,7 @@ impl Books {
         let Kind::Transaction(transaction) = &event.kind else { panic!("{json}") };
         let day = 20_000 + minute.div_euclid(DAY) as i32;
         let case = Case {
+            off: &[],
             event: &event,
             transaction,
             bot: 0,
