@@ -6,7 +6,7 @@
 //! most as dense (highest-density region, Hyndman, *The American Statistician* 50, 1996). An hour counts once a day,
 //! since ten acts of one evening prove one evening.
 //!
-//! 104 bytes. Blind spots: holidays; shifts that change from week to week look like somebody who acts at any hour.
+//! 108 bytes. Blind spots: holidays; shifts that change from week to week look like somebody who acts at any hour.
 
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +112,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<HourDensity>(), 108);
+    }
 
     fn at(day: i32, hour: u16) -> Local {
         Local { day, weekday: day.rem_euclid(7) as u8, minute: hour * 60 + 20 }

@@ -369,4 +369,22 @@ mod tests {
         (0..5).for_each(|day| young.quiet(day * DAY, &pay("A-1111")));
         young.quiet(6 * DAY, &pay("B-9"));
     }
+
+    #[test]
+    fn a_flood_of_probes_pushes_out_no_account_and_no_vendor() {
+        let pay = |party: &str, account: &str, amount: f64| {
+            format!(r#""kind":"payment","amount":{amount},"counterparty":"{party}","account":"{account}""#)
+        };
+        let mut books = Books::default();
+        books.profile.parties_max = 20;
+        books.weeks(|_| pay("Acme", "A-1111", 900.0));
+        let found = Some(("unknown_account", Severity::Medium));
+        for nth in 0..3 * ACCOUNTS_MAX as i64 {
+            books.feed(31 * DAY + nth, &pay("Acme", &format!("P-{nth}"), 0.01));
+        }
+        for nth in 0..100 {
+            books.quiet(31 * DAY + 100 + nth, &pay(&format!("temp-{nth}"), &format!("T-{nth}"), 5.0));
+        }
+        assert_eq!(books.worst(31 * DAY + 300, &pay("Acme", "B-9", 900.0)).map(|(name, _)| name), found.map(|(name, _)| name));
+    }
 }

@@ -302,4 +302,30 @@ mod tests {
         straight.weeks(|_| own.clone());
         straight.quiet(30 * DAY, &own);
     }
+
+    #[test]
+    fn a_rule_that_is_off_hides_no_other_and_doubts_as_ever() {
+        let chain = r#""kind":"approval_chain_change","object":"chain","by":"pay-bot","approvers":["pay-bot"]"#;
+        let own = pay(9_500.0, r#""approvers":["pay-bot"]"#);
+        let names = |off: Vec<&'static str>| {
+            let mut books = limited();
+            books.off = off;
+            books.quiet(30 * DAY, chain);
+            let case = books.all(30 * DAY + 60, &own);
+            (case, books.history().approvals.people.len())
+        };
+        assert_eq!(names(vec![]), (vec!["approval_chain_changed"], 3));
+        assert_eq!(names(vec!["approval_chain_changed"]), (vec!["approval_chain_changed", "own_approval"], 3));
+    }
+
+    #[test]
+    fn doubted_approvers_push_out_no_known_one() {
+        let mut books = limited();
+        books.quiet(30 * DAY, r#""kind":"approval_chain_change","object":"chain","by":"eve","approvers":["eve"]"#);
+        for nth in 0..2 * PEOPLE_MAX as i64 {
+            books.feed(30 * DAY + 1 + nth / 16, &pay(9_500.0, &format!(r#""approvers":["eve","temp-{nth}"]"#)));
+        }
+        let people = &books.history().approvals.people;
+        assert!(people.len() <= PEOPLE_MAX && ["ann", "bob"].iter().all(|name| people.contains_key(&mark(&[name]))));
+    }
 }
