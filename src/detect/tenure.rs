@@ -2,7 +2,7 @@
 
 use super::broken;
 use super::engine::{Engine, Output};
-use super::entitlement::{Entitlements, Grant, Once, Owed, Use};
+use super::entitlement::{Entitlements, Grant, Once, Owed, Use, Vocabulary};
 use super::hidden::Word;
 use super::policy::lifecycle::{self, Environment, Waking};
 use super::policy::{Breach, standing};
@@ -31,14 +31,7 @@ pub(super) fn exercise(
     let mut news = News::default();
     let mut breaches = Vec::new();
     if event.outcome == Outcome::Denied {
-        // What was refused was not done; it says all the more where the bot wanted to go.
-        let system = event.system.as_deref();
-        let known =
-            |name: &str| engine.names.systems.find(name).is_some_and(|number| bot.entitlements.knows_system(number));
-        news.system = system.filter(|name| !known(name));
-        news.trial = news.system;
-        let held = |name: &str| engine.names.roles.find(name).is_some_and(|number| bot.entitlements.knows_role(number));
-        news.role = event.role.as_deref().filter(|name| !held(name));
+        news = wanted(&bot.entitlements, &engine.names, event);
     } else {
         let role = event.role.as_deref();
         let session = bot.sessions.iter().find(|session| session.key == key);
@@ -54,17 +47,10 @@ pub(super) fn exercise(
         };
         let noted = bot.entitlements.exercise(&used, &mut engine.names, &engine.profile.entitlement);
         engine.stats.limited += noted.limited;
-        let system = event.system.as_deref();
-        let fresh = system.filter(|_| noted.system);
-        news = News { system: fresh, role: role.filter(|_| noted.role), trial: fresh };
+        let system = event.system.as_deref().filter(|_| noted.system);
+        news = News { system, role: role.filter(|_| noted.role), trial: system };
         if bot.entitlements.owes() {
-            // What nobody heard of is news once more on a later day.
-            let system_number = system.and_then(|name| engine.names.systems.find(name));
-            let role_number = role.and_then(|name| engine.names.roles.find(name));
-            let ledger = &mut bot.entitlements;
-            news.system = news.system.or(system.filter(|_| ledger.pay(system_number.map(Owed::System))));
-            news.role = news.role.or(role.filter(|_| ledger.pay(role_number.map(Owed::Role))));
-            news.trial = news.trial.or(system.filter(|_| ledger.pay(system_number.map(Owed::Trial))));
+            news = owed(&mut bot.entitlements, &engine.names, event, news);
         }
         if let Some((silent_days, gap_max)) = noted.silence {
             let (days, last_day, first_day) = before;
@@ -135,6 +121,26 @@ struct News<'a> {
     role: Option<&'a str>,
     /// The system as one that a bot for trials may have no business with.
     trial: Option<&'a str>,
+}
+
+/// What was refused was not done; it says all the more where the bot wanted to go.
+fn wanted<'a>(ledger: &Entitlements, names: &Vocabulary, event: &'a Event) -> News<'a> {
+    let known = |name: &str| names.systems.find(name).is_some_and(|number| ledger.knows_system(number));
+    let held = |name: &str| names.roles.find(name).is_some_and(|number| ledger.knows_role(number));
+    let system = event.system.as_deref().filter(|name| !known(name));
+    News { system, role: event.role.as_deref().filter(|name| !held(name)), trial: system }
+}
+
+/// What nobody heard of is news once more on a later day.
+fn owed<'a>(ledger: &mut Entitlements, names: &Vocabulary, event: &'a Event, news: News<'a>) -> News<'a> {
+    let (system, role) = (event.system.as_deref(), event.role.as_deref());
+    let at = system.and_then(|name| names.systems.find(name));
+    let held = role.and_then(|name| names.roles.find(name));
+    News {
+        system: news.system.or(system.filter(|_| ledger.pay(at.map(Owed::System)))),
+        role: news.role.or(role.filter(|_| ledger.pay(held.map(Owed::Role)))),
+        trial: news.trial.or(system.filter(|_| ledger.pay(at.map(Owed::Trial)))),
+    }
 }
 
 /// What the registry has against an event.

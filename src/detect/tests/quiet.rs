@@ -338,7 +338,7 @@ fn a_burst_takes_in_what_nobody_decided_about() {
     assert_eq!(bursts(&low)[0].0, Severity::Low);
     let hides = |rule: &str| {
         let scope = Scope { bots: patterns(&["bot-*"]), ..Scope::default() };
-        let hidden = Suppression { scope, detectors: vec![rule.to_owned()], ..hide(at(0, 0), at(60, 0)) };
+        let hidden = Suppression { scope, detectors: vec![rule.to_owned(), "unusual_operator".to_owned()], ..hide(at(0, 0), at(60, 0)) };
         spree(hiding(&[hidden]))
     };
     assert_eq!(bursts(&hides("operator_burst"))[0].0, Severity::Info, "the act does not tell of the burst");

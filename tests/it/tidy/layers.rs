@@ -172,7 +172,6 @@ const LAYERS: &[Layer] = &[
             "detect::bot",
             "detect::engine",
             "detect::entitlement",
-            "detect::policy",
             "event::Text",
             "registry",
             "time",
