@@ -4,7 +4,8 @@
 //! Later decisions win over earlier ones, setting by setting, so that an exception stands below what it is one from. All
 //! of it is on event time: a decision that has ended is as if it had never been. A decision about severity changes who
 //! is woken and not what is believed: a bot's baseline learns what a rule found as lightly as ever. A threshold changes
-//! what is found.
+//! what is found. A rule that is off says nothing, casts no suspicion and makes no other rule stand back; what it
+//! remembers goes on, or its end would be a month without it.
 //!
 //! Blind spot: what a threshold let pass is not told when the decision ends.
 
