@@ -28,7 +28,7 @@ pub(super) fn exercise(
     let bot = &mut engine.bots[at as usize];
     let before = (bot.entitlements.days, bot.entitlements.last_day, bot.entitlements.first_day);
     let week_over = bot.entitlements.roll(day(event.ts), &engine.profile.entitlement);
-    let mut news = News::default();
+    let mut news;
     let mut breaches = Vec::new();
     if event.outcome == Outcome::Denied {
         news = wanted(&bot.entitlements, &engine.names, event);
@@ -115,7 +115,7 @@ fn untell(engine: &mut Engine, at: u32, event: &Event, rule: &str, before: Optio
 }
 
 /// What the bot shows for the first time, or for the first time that somebody may hear of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct News<'a> {
     system: Option<&'a str>,
     role: Option<&'a str>,

@@ -90,11 +90,10 @@ impl Circle {
     pub(super) fn learn(&mut self, act: &Act<'_>, trust: f64, profile: &Profile) -> u64 {
         let (day, print) = (act.local.day, fingerprint(&[act.by]));
         let mut limited = 0;
-        if !self.people.contains_key(&print) && self.people.len() >= profile.operator.people_max {
-            if let Some(least) = self.least_known(f64::from(profile.operator.memory_days)) {
-                self.people.remove(&least);
-                limited += 1;
-            }
+        let full = !self.people.contains_key(&print) && self.people.len() >= profile.operator.people_max;
+        if full && let Some(least) = self.least_known(f64::from(profile.operator.memory_days)) {
+            self.people.remove(&least);
+            limited += 1;
         }
         let person = self.people.entry(print).or_insert_with(|| Person::new(act.by));
         limited += person.learn(act, trust, profile);

@@ -67,20 +67,15 @@ pub(super) fn control(
     let phrase = format!("{deed}{}", how(reading));
     let also = reasons(control.mfa, reading, profile, off);
     let without = grave.filter(|_| event.ticket().is_none() && !off.contains(&action));
-    let mut found = match without {
-        Some((severity, score, _, excusable)) => {
-            let (severity, score) = moved((severity, score), excusable, reading, profile);
-            breach(severity, score, Dimension::Control, action, action, "an approved change", phrase)
-        }
-        None => {
-            let found = aside(reading?, profile, phrase, also, action, off)?;
-            return Some(Breach { deed: Some(Text::from(deed)), ..found });
-        }
+    let deed = Some(Text::from(deed));
+    let Some((severity, score, _, excusable)) = without else {
+        let found = aside(reading?, profile, phrase, also, action, off)?;
+        return Some(Breach { deed, ..found });
     };
-    found.also = also;
-    found.deed = Some(Text::from(deed));
-    found.key = identity(action, control.by.as_deref(), reading, profile);
-    Some(found)
+    let (severity, score) = moved((severity, score), excusable, reading, profile);
+    let key = identity(action, control.by.as_deref(), reading, profile);
+    let found = breach(severity, score, Dimension::Control, action, action, "an approved change", phrase);
+    Some(Breach { also, deed, key, ..found })
 }
 
 /// A role given that no ticket approves.

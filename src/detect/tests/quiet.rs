@@ -338,7 +338,11 @@ fn a_burst_takes_in_what_nobody_decided_about() {
     assert_eq!(bursts(&low)[0].0, Severity::Low);
     let hides = |rule: &str| {
         let scope = Scope { bots: patterns(&["bot-*"]), ..Scope::default() };
-        let hidden = Suppression { scope, detectors: vec![rule.to_owned(), "unusual_operator".to_owned()], ..hide(at(0, 0), at(60, 0)) };
+        let hidden = Suppression {
+            scope,
+            detectors: vec![rule.to_owned(), "unusual_operator".to_owned()],
+            ..hide(at(0, 0), at(60, 0))
+        };
         spree(hiding(&[hidden]))
     };
     assert_eq!(bursts(&hides("operator_burst"))[0].0, Severity::Info, "the act does not tell of the burst");
@@ -357,15 +361,23 @@ fn a_suppression_that_is_gone_hides_nothing_behind_a_restart() {
     events.sort_by_key(|event| event.ts);
     let (before, after): (Vec<Event>, Vec<Event>) = events.into_iter().partition(|event| event.ts < at(32, 0));
     let hidden = hide(at(0, 0), at(60, 0));
-    let (mut engine, mut output) = (Engine::new(hiding(std::slice::from_ref(&hidden)), Registry::default()), Output::default());
-    before.into_iter().for_each(|event| engine.observe(event, &mut output));
+    let (mut engine, mut output) =
+        (Engine::new(hiding(std::slice::from_ref(&hidden)), Registry::default()), Output::default());
+    for event in before {
+        engine.observe(event, &mut output);
+    }
     assert_eq!(told(&output).iter().filter(|(detector, ..)| *detector == "silence").count(), 1);
     assert!(pages_in(&output).is_empty());
     let told_by = |settings: Settings| {
         let mut engine = Engine::restore(&engine.snapshot(), settings, Registry::default()).expect("its own state");
         let mut output = Output::default();
-        after.iter().for_each(|event| engine.observe(event.clone(), &mut output));
-        told(&output).iter().map(|(detector, severity, _)| ((*detector).to_owned(), severity.pages())).collect::<Vec<_>>()
+        for event in &after {
+            engine.observe_ref(event, &mut output);
+        }
+        told(&output)
+            .iter()
+            .map(|(detector, severity, _)| ((*detector).to_owned(), severity.pages()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(told_by(hiding(&[hidden])), []);
     assert_eq!(told_by(Settings::default()), [("silence".to_owned(), true)]);

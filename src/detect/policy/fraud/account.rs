@@ -385,6 +385,9 @@ mod tests {
         for nth in 0..100 {
             books.quiet(31 * DAY + 100 + nth, &pay(&format!("temp-{nth}"), &format!("T-{nth}"), 5.0));
         }
-        assert_eq!(books.worst(31 * DAY + 300, &pay("Acme", "B-9", 900.0)).map(|(name, _)| name), found.map(|(name, _)| name));
+        assert_eq!(
+            books.worst(31 * DAY + 300, &pay("Acme", "B-9", 900.0)).map(|(name, _)| name),
+            found.map(|(name, _)| name)
+        );
     }
 }
