@@ -75,7 +75,7 @@ pub(super) fn control(
     let (severity, score) = moved((severity, score), excusable, reading, profile);
     let key = identity(action, control.by.as_deref(), reading, profile);
     let found = breach(severity, score, Dimension::Control, action, action, "an approved change", phrase);
-    Some(Breach { also, deed, key, ..found })
+    Some(Breach { deed, also, key, ..found })
 }
 
 /// A role given that no ticket approves.
