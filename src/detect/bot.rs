@@ -243,7 +243,7 @@ impl BotState {
         for session in self.sessions.iter_mut().filter(|session| session.hidden_until.is_some()) {
             session.hidden_until = Some(session.newest);
         }
-        if self.watch.odd.is_some_and(|odd| odd.hidden) {
+        if self.watch.odd.as_ref().is_some_and(|odd| odd.hidden) {
             self.watch.due = self.watch.due.map(|due| due.min(now));
         }
     }
