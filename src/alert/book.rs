@@ -244,6 +244,7 @@ impl Matter {
             alert.score = finding.score;
             alert.p_value = finding.p_value;
         }
+        alert.score = alert.severity.max(finding.severity).keep(alert.score);
         if finding.severity <= alert.severity && !worse_hidden {
             return false;
         }

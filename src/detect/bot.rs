@@ -238,6 +238,16 @@ impl BotState {
         (least, news || least == Known::New)
     }
 
+    /// What hid the bot's sessions and its silence is gone: they are looked at again from now on.
+    pub(super) fn unveil(&mut self, now: Timestamp) {
+        for session in self.sessions.iter_mut().filter(|session| session.hidden_until.is_some()) {
+            session.hidden_until = Some(session.newest);
+        }
+        if self.watch.odd.as_ref().is_some_and(|odd| odd.hidden) {
+            self.watch.due = self.watch.due.map(|due| due.min(now));
+        }
+    }
+
     /// Whether one of the novelties was told within the last days, and only where a suppression hid it.
     pub(super) fn was_hidden(&self, keys: &[u64], today: i32) -> bool {
         let owed = |told: &Told| told.hidden && today - told.last_day <= TOLD_DAYS && keys.contains(&told.key);

@@ -1,4 +1,5 @@
-//! The verdict on a session, a running one or a closed one, and on a broken rule: what is told, and what is learned.
+//! The verdict on a session, a running one or a closed one, on a day's levels and on a silence: what is told, and what is
+//! learned. Every finding goes into the alert book by here; broken rules come from [`broken`](super::broken).
 
 use super::baseline::{ClosedDay, Trust, totals};
 use super::bot::{BotState, Known};
@@ -323,6 +324,7 @@ pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, ou
     finding.incident = act.map(|act| act.incident.to_string()).filter(|story| !story.is_empty());
     let watermark = engine.frontier.watermark().unwrap_or(ts);
     let suppression = hidden::hide(engine, &mut finding);
+    finding.score = finding.severity.keep(finding.score);
     let alerts = engine.book.raise(finding, watermark, engine.settings.incident_quiet);
     if let Some(number) = suppression {
         hidden::count(engine, number, &alerts);

@@ -173,16 +173,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         &["detect::facts"],
-        &[
-            "alert",
-            "detect::bot",
-            "detect::engine",
-            "detect::entitlement",
-            "detect::policy",
-            "event::Text",
-            "registry",
-            "time",
-        ],
+        &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
     layer(&["detect"], &[]),
     // Reports are made from facts, and judge nothing.
