@@ -19,6 +19,7 @@ mod explain;
 mod facts;
 mod familiar;
 mod feature;
+mod figures;
 mod fleet;
 mod frontier;
 mod hidden;
