@@ -75,6 +75,12 @@ impl App {
         let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
         let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
         let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
+        if checkpoint.as_ref().and_then(|checkpoint| checkpoint.history.as_ref()).is_some_and(|place| !place.done) {
+            bail!(
+                "the state directory holds a history of which only a part was learned; repeat the `humdrum backfill` \
+                that was interrupted, or begin it anew with `--fresh`"
+            );
+        }
         let known = bots.clone();
         let engine = match &checkpoint {
             Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
