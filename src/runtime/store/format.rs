@@ -44,7 +44,7 @@ pub struct Checkpoint {
     /// The engine's own state.
     pub engine: Vec<u8>,
     /// What receivers have not taken yet.
-    pub outbox: Vec<Undelivered>,
+    pub outbox: Vec<OwedNotice>,
     /// Who has been told of which open alert.
     pub told: Told,
     /// How far the alert log had come; none where none is kept.
@@ -105,9 +105,9 @@ pub struct Position {
     pub sequence: u64,
 }
 
-/// An alert on its way to a receiver.
+/// What a receiver is still to be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Undelivered {
+pub struct OwedNotice {
     /// The receiver's name.
     pub receiver: String,
     /// What it is to be told.
