@@ -286,7 +286,7 @@ mod tests {
     fn an_alert_counts_once_and_at_its_worst() {
         let mut counts = Counts::default();
         let mut say = |id: &str, severity, revision, status| {
-            counts.alert(&Alert { revision, status, ..crate::alert::fixtures::alert(id, severity) });
+            counts.alert(&Alert { status, revision, ..crate::alert::fixtures::alert(id, severity) });
         };
         say("a", Severity::Low, 1, Status::Firing);
         say("b", Severity::High, 1, Status::Firing);

@@ -75,7 +75,9 @@ impl<'a> Tree<'a> {
     pub(super) fn paths(&self) -> Vec<String> {
         let mut names = Vec::new();
         if let Self::Object(map) = self {
-            map.iter().for_each(|(name, value)| value.paths_below(name.clone().into_owned(), &mut names));
+            for (name, value) in map {
+                value.paths_below(name.clone().into_owned(), &mut names);
+            }
         }
         names
     }
@@ -83,7 +85,9 @@ impl<'a> Tree<'a> {
     fn paths_below(&self, path: String, names: &mut Vec<String>) {
         match self {
             Self::Object(map) => {
-                map.iter().for_each(|(name, value)| value.paths_below(format!("{path}.{name}"), names));
+                for (name, value) in map {
+                    value.paths_below(format!("{path}.{name}"), names);
+                }
             }
             _ => names.push(path),
         }

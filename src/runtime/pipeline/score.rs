@@ -198,7 +198,9 @@ mod tests {
         let settings = ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None };
         let scorer = Scorer::new(Engine::new(Settings::default(), Registry::default()), None, settings, metrics);
         let (feed, decoded) = mpsc::channel(9);
-        items.into_iter().for_each(|item| feed.try_send(item).expect("has room"));
+        for item in items {
+            feed.try_send(item).expect("has room");
+        }
         drop(feed);
         let ((spent, _back), (work, mut done)) = (mpsc::channel(9), mpsc::channel(9));
         scorer.run(decoded, &spent, &work);
