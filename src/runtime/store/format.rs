@@ -30,8 +30,8 @@ pub const FORMAT: u16 = 6;
 /// The least format that a reader of our files must know.
 const READER_MIN: u16 = 6;
 
-/// The oldest format that is read: what came before knew no operators, no rhythm of calls, not where the files of a
-/// history stand in time, not who had been told of which alert, and not what suppressions hid.
+/// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
+/// had been told of which alert and of which nobody, and not what suppressions hid.
 const OLDEST: u16 = 6;
 
 /// Everything that a restart needs.
@@ -73,8 +73,6 @@ pub struct FilePlace {
     pub identity: [u8; 32],
     /// Rows that were read.
     pub rows: u64,
-    /// The latest time among them, by which it goes on beside the other files.
-    pub stands: Timestamp,
     /// Whether that was all of it.
     pub done: bool,
 }
@@ -202,13 +200,7 @@ mod tests {
             told: Told::default(),
             log: Some(LogPlace { first: 1, offset: 99, number: 2, hash: [3; 32], awaited: vec![4] }),
             history: Some(HistoryPlace {
-                files: vec![FilePlace {
-                    name: "a".to_owned(),
-                    identity: [7; 32],
-                    rows: 9,
-                    stands: Timestamp::MIN,
-                    done: true,
-                }],
+                files: vec![FilePlace { name: "a".to_owned(), identity: [7; 32], rows: 9, done: true }],
                 held: Vec::new(),
                 done: false,
             }),

@@ -10,7 +10,6 @@ use crate::config::HistoryConfig;
 use crate::event::decode::{Limits, encode};
 use crate::runtime::store::format::FilePlace;
 use crate::simulate::{Fleet, FleetSpec};
-use crate::time::Timestamp;
 
 /// Two files that overlap in time, with unsorted rows and one that is none.
 fn files(dir: &std::path::Path) -> Vec<PathBuf> {
@@ -116,7 +115,7 @@ fn files_that_are_others_now_are_noticed() {
 #[test]
 fn standard_input_is_never_what_it_was() {
     let before = HistoryPlace {
-        files: vec![FilePlace { name: "-".to_owned(), identity: [0; 32], rows: 7, stands: Timestamp::MIN, done: true }],
+        files: vec![FilePlace { name: "-".to_owned(), identity: [0; 32], rows: 7, done: true }],
         ..HistoryPlace::default()
     };
     let sources = find(&[PathBuf::from("-")]).expect("is always there");
