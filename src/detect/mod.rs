@@ -17,6 +17,7 @@ mod engine;
 mod entitlement;
 mod explain;
 mod facts;
+mod familiar;
 mod feature;
 mod fleet;
 mod frontier;
