@@ -26,6 +26,7 @@ mod normal;
 mod operator;
 mod peers;
 mod policy;
+mod portrait;
 pub mod profile;
 pub mod rulebook;
 mod rules;
@@ -40,6 +41,9 @@ mod tenure;
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use hidden::SuppressionFacts;
+pub use portrait::{
+    CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts,
+};
 pub use settings::Settings;
 pub use state::RestoreError;
 pub use stats::{Stats, SuppressionStats};

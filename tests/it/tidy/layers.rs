@@ -178,6 +178,10 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(
+        &["detect::portrait"],
+        &["alert::Alert", "detect::baseline", "detect::bot", "detect::engine", "stats", "time"],
+    ),
     layer(&["detect"], &[]),
     // Reports are made from facts, and judge nothing.
     layer(&["report"], &["alert", "detect", "registry", "time"]),

@@ -1,0 +1,92 @@
+//! The console: pages for whoever was just paged, and for whoever leads the bots' team on Monday.
+//!
+//! Pages are made on the server and complete without a script; a small one keeps them fresh ([`live`]). They are made of
+//! three things: what the engine knows (asked over [`Inquiry`]), the alerts of the last while ([`Archive`]), and events
+//! read back ([`Evidence`]). Nothing here changes anything: every route only reads, signing in and out excepted.
+//!
+//! Whatever a bot wrote is text: templates escape it, drawings hold it in text nodes only, and the policy of each answer
+//! lets no script and no style run but the two files that are served here ([`guard`]). A listener beyond loopback needs TLS
+//! and users ([`access`]), and answers to the names that it is known by and to no others.
+
+mod desk;
+mod draw;
+mod guard;
+mod live;
+mod pages;
+mod roster;
+mod routes;
+mod say;
+mod story;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::archive::Archive;
+use super::evidence::Evidence;
+use super::health::HealthState;
+use super::http::{BindError, HttpParams, HttpServer};
+use super::inquiry::Inquiry;
+use crate::config::ConsoleConfig;
+use desk::Desk;
+use guard::Hosts;
+
+/// Time that a connection is kept: pages on it stay live for as long, then the browser makes another one.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(120);
+/// Connections at a time. A browser opens up to six.
+const CONNECTIONS_MAX: usize = 256;
+
+/// What the console shows.
+#[derive(Clone, Debug)]
+pub struct ConsoleParts {
+    /// The engine.
+    pub inquiry: Inquiry,
+    /// The alerts.
+    pub archive: Archive,
+    /// The events.
+    pub evidence: Evidence,
+    /// The process; none where there is no stream to fall behind of.
+    pub health: Option<HealthState>,
+}
+
+/// A running console.
+#[derive(Debug)]
+pub struct Console {
+    server: HttpServer,
+    stopping: CancellationToken,
+}
+
+impl Console {
+    /// Opens the listener and serves.
+    ///
+    /// # Errors
+    /// The address is taken, or not ours to listen on.
+    pub async fn start(config: &ConsoleConfig, parts: ConsoleParts) -> Result<Self, BindError> {
+        let stopping = CancellationToken::new();
+        let desk = Arc::new(Desk::new(parts, stopping.clone()));
+        tokio::spawn(roster::keep(Arc::clone(&desk), stopping.clone()));
+        let router = routes::router(desk, Hosts::new(config.hosts.clone()));
+        let http = HttpParams {
+            deadline: CONNECTION_AGE_MAX,
+            keep_alive: true,
+            connections_max: CONNECTIONS_MAX,
+            ..HttpParams::default()
+        };
+        let server = HttpServer::serve("console", config.listen, http, router, None).await?;
+        Ok(Self { server, stopping })
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Ends what is live, and waits for what is being answered.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        self.server.stop().await;
+    }
+}
