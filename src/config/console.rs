@@ -18,10 +18,8 @@ pub(super) fn console(check: &mut Check<'_>, raw: RawConsole) -> Option<ConsoleC
         }
     }
     let users_file = check.file("console.users_file", raw.users_file);
-    let (cert, key) = (
-        check.file("console.tls_cert_file", raw.tls_cert_file),
-        check.file("console.tls_key_file", raw.tls_key_file),
-    );
+    let (cert, key) =
+        (check.file("console.tls_cert_file", raw.tls_cert_file), check.file("console.tls_key_file", raw.tls_key_file));
     match (&cert, &key) {
         (Some(_), None) => check.fault("console.tls_cert_file", "needs `console.tls_key_file`"),
         (None, Some(_)) => check.fault("console.tls_key_file", "needs `console.tls_cert_file`"),

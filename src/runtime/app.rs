@@ -122,7 +122,9 @@ impl App {
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
         let console = match (&config.console, archive.clone()) {
-            (Some(console), Some(archive)) => Some(served::open(console, &config, &client, inquiry, archive, &health).await?),
+            (Some(console), Some(archive)) => {
+                Some(served::open(console, &config, &client, inquiry, archive, &health).await?)
+            }
             _ => None,
         };
         let parts = Parts {

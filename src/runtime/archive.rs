@@ -147,8 +147,7 @@ fn began(kept: &Kept) -> Timestamp {
 
 impl Shelf {
     fn put(&mut self, alert: Arc<Alert>) {
-        let step =
-            Step { revision: alert.revision, ts: alert.ts, severity: alert.severity, status: alert.status };
+        let step = Step { revision: alert.revision, ts: alert.ts, severity: alert.severity, status: alert.status };
         if let Some(kept) = self.kept.get_mut(&alert.id) {
             if kept.steps.iter().any(|known| known.revision == step.revision) {
                 return;

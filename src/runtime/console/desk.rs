@@ -10,6 +10,7 @@ use minijinja::{Environment, context};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::access::Access;
 use super::roster::Roster;
 use super::{ConsoleParts, say};
 use crate::runtime::archive::Archive;
@@ -19,7 +20,7 @@ use crate::runtime::inquiry::{Inquiry, NoAnswer};
 use crate::time::Timestamp;
 
 /// The templates.
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("base.html", include_str!("assets/base.html")),
     ("parts.html", include_str!("assets/parts.html")),
     ("overview.html", include_str!("assets/overview.html")),
@@ -31,6 +32,7 @@ const TEMPLATES: [(&str, &str); 12] = [
     ("privileges.html", include_str!("assets/privileges.html")),
     ("logs.html", include_str!("assets/logs.html")),
     ("search.html", include_str!("assets/search.html")),
+    ("sign-in.html", include_str!("assets/sign-in.html")),
     ("fault.html", include_str!("assets/fault.html")),
 ];
 
@@ -51,6 +53,7 @@ pub(super) struct Desk {
     pub evidence: Evidence,
     pub health: Option<HealthState>,
     pub roster: Roster,
+    pub access: Arc<Access>,
     pub readers: Arc<AtomicUsize>,
     pub stopping: CancellationToken,
     pages: Environment<'static>,
@@ -81,8 +84,12 @@ impl PageFault {
             Self::Engine(NoAnswer::Ended) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The process stops, or its work has ended; its log says why.")
             }
-            Self::Events(_) => (StatusCode::BAD_GATEWAY, "Look at the connection to NATS; the rest of the console works."),
-            Self::Template(_) => (StatusCode::INTERNAL_SERVER_ERROR, "This is a fault of the console; the log has more."),
+            Self::Events(_) => {
+                (StatusCode::BAD_GATEWAY, "Look at the connection to NATS; the rest of the console works.")
+            }
+            Self::Template(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "This is a fault of the console; the log has more.")
+            }
         }
     }
 }
@@ -101,7 +108,7 @@ pub(super) struct Pulse {
 }
 
 impl Desk {
-    pub(super) fn new(parts: ConsoleParts, stopping: CancellationToken) -> Self {
+    pub(super) fn new(parts: ConsoleParts, access: Arc<Access>, stopping: CancellationToken) -> Self {
         let ConsoleParts { inquiry, archive, evidence, health } = parts;
         let mut pages = Environment::new();
         say::filters(&mut pages);
@@ -116,6 +123,7 @@ impl Desk {
             evidence,
             health,
             roster: Roster::default(),
+            access,
             readers: Arc::default(),
             stopping,
             pages,
@@ -165,6 +173,7 @@ impl Desk {
             at => at,
             pulse => Value::from(Serde(&self.pulse(now))),
             version => self.version.as_str(),
+            leave => self.access.asks().then(|| self.access.form_token()),
         };
         let html = self.pages.get_template(template)?.render(scene)?;
         Ok((status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())

@@ -45,7 +45,9 @@ impl Hosts {
             None => host.rsplit_once(':').map_or(host, |(name, _)| name),
         };
         let loopback = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        loopback || name.eq_ignore_ascii_case("localhost") || self.0.iter().any(|known| known.eq_ignore_ascii_case(name))
+        loopback
+            || name.eq_ignore_ascii_case("localhost")
+            || self.0.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
@@ -83,7 +85,8 @@ mod tests {
     #[test]
     fn only_its_own_names_are_answered() {
         let hosts = Hosts::new(vec!["Humdrum.example.com".to_owned()]);
-        let known = ["localhost:9465", "127.0.0.1:9465", "[::1]:9465", "LOCALHOST", "humdrum.EXAMPLE.com:443", "127.9.9.9"];
+        let known =
+            ["localhost:9465", "127.0.0.1:9465", "[::1]:9465", "LOCALHOST", "humdrum.EXAMPLE.com:443", "127.9.9.9"];
         for host in known {
             assert!(hosts.knows(host), "{host}");
         }

@@ -8,6 +8,8 @@
 //! lets no script and no style run but the two files that are served here ([`guard`]). A listener beyond loopback needs TLS
 //! and users ([`access`]), and answers to the names that it is known by and to no others.
 
+mod access;
+mod api;
 mod desk;
 mod draw;
 mod guard;
@@ -17,6 +19,7 @@ mod roster;
 mod routes;
 mod say;
 mod story;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +33,10 @@ use super::health::HealthState;
 use super::http::{BindError, HttpParams, HttpServer};
 use super::inquiry::Inquiry;
 use crate::config::ConsoleConfig;
+pub use access::{UsersError, hash};
+pub use tls::TlsError;
+
+use access::Access;
 use desk::Desk;
 use guard::Hosts;
 
@@ -51,6 +58,20 @@ pub struct ConsoleParts {
     pub health: Option<HealthState>,
 }
 
+/// The console cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// The address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The users.
+    #[error(transparent)]
+    Users(#[from] UsersError),
+    /// Certificate or key.
+    #[error("the console cannot speak TLS: {0}")]
+    Tls(#[from] TlsError),
+}
+
 /// A running console.
 #[derive(Debug)]
 pub struct Console {
@@ -62,10 +83,12 @@ impl Console {
     /// Opens the listener and serves.
     ///
     /// # Errors
-    /// The address is taken, or not ours to listen on.
-    pub async fn start(config: &ConsoleConfig, parts: ConsoleParts) -> Result<Self, BindError> {
+    /// The address is taken, or users, certificate or key cannot be used.
+    pub async fn start(config: &ConsoleConfig, parts: ConsoleParts) -> Result<Self, ConsoleError> {
+        let access = Arc::new(Access::open(config.users_file.as_deref())?);
+        let tls = config.tls.as_ref().map(|(cert, key)| tls::load(cert, key)).transpose()?;
         let stopping = CancellationToken::new();
-        let desk = Arc::new(Desk::new(parts, stopping.clone()));
+        let desk = Arc::new(Desk::new(parts, access, stopping.clone()));
         tokio::spawn(roster::keep(Arc::clone(&desk), stopping.clone()));
         let router = routes::router(desk, Hosts::new(config.hosts.clone()));
         let http = HttpParams {
@@ -74,7 +97,7 @@ impl Console {
             connections_max: CONNECTIONS_MAX,
             ..HttpParams::default()
         };
-        let server = HttpServer::serve("console", config.listen, http, router, None).await?;
+        let server = HttpServer::serve("console", config.listen, http, router, tls).await?;
         Ok(Self { server, stopping })
     }
 

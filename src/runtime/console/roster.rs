@@ -181,9 +181,10 @@ fn unseen(engine: &Engine) -> Vec<RosterRow> {
 fn short(row: inventory::InventoryRow, facts: Option<&BotFacts>, engine: &Engine, now: Timestamp) -> RosterRow {
     let record = engine.record_of(&row.tenant, &row.bot);
     let held = facts.map(|facts| privileges::of(facts, record, now, Window::default()));
-    let idle = held.iter().flat_map(|held| &held.roles).filter(|role| {
-        role.verdict == Verdict::Drop || role.unused_days >= UNUSED_DAYS[0]
-    });
+    let idle = held
+        .iter()
+        .flat_map(|held| &held.roles)
+        .filter(|role| role.verdict == Verdict::Drop || role.unused_days >= UNUSED_DAYS[0]);
     let idle = idle.map(|role| IdleRole {
         role: role.role.clone(),
         admin: role.admin,

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::desk::{Desk, ICON, PageFault, SCRIPT, STYLE};
 use super::guard::{Hosts, guard};
 use super::live::live;
 use super::pages::{bot, bots, estate, incident, incidents, overview, search};
+use super::{access, api};
 
 /// How long a browser keeps the files; their address changes with them.
 const FILES_KEPT: &str = "public, max-age=31536000, immutable";
+
+/// Bytes of a form.
+const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// All routes.
 pub(super) fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
@@ -31,7 +35,12 @@ pub(super) fn router(desk: Arc<Desk>, hosts: Hosts) -> Router {
         .route("/search", get(search::search))
         .route("/live", get(live))
         .route("/static/{name}", get(file))
+        .route("/sign-in", get(access::sign_in).post(access::enter))
+        .route("/sign-out", post(access::leave))
+        .merge(api::router())
         .fallback(missing)
+        .layer(middleware::from_fn_with_state(Arc::clone(&desk.access), access::door))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(desk)
         .layer(middleware::from_fn_with_state(hosts, guard))
 }

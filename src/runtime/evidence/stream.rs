@@ -82,7 +82,9 @@ impl StreamEvents {
         for _ in 0..MESSAGES_MAX {
             let message = match stream.get_first_raw_message_by_subject(subject, from).await {
                 Ok(message) => message,
-                Err(error) if error.kind() == jetstream::stream::RawMessageErrorKind::NoMessageFound => return Ok(None),
+                Err(error) if error.kind() == jetstream::stream::RawMessageErrorKind::NoMessageFound => {
+                    return Ok(None);
+                }
                 Err(error) => return Err(told(error)),
             };
             if let Some(event) = self.event(&message.payload, &message.subject, None) {

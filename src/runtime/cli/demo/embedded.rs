@@ -26,7 +26,7 @@ use crate::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use crate::simulate::{EventStream, FleetSpec, Summary};
 
 /// Events that the console can read back, of all bots together; each is about half a kilobyte.
-const EVENTS_KEPT: usize = 60_000;
+const EVENTS_KEPT: usize = 150_000;
 /// Beats between engine and viewer.
 const BEATS_QUEUED: usize = 4;
 
@@ -49,12 +49,8 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show) -> any
         HttpServer::start(args.metrics_listen, HttpParams::default(), metrics.clone(), Arc::new(|| Ok(()))).await?;
     let (inquiry, inbox) = inquiry(|| {});
     let (archive, recent) = (Archive::default(), Recent::new((EVENTS_KEPT / spec.bots.max(1)).max(1)));
-    let parts = ConsoleParts {
-        inquiry,
-        archive: archive.clone(),
-        evidence: Evidence::Recent(recent.clone()),
-        health: None,
-    };
+    let parts =
+        ConsoleParts { inquiry, archive: archive.clone(), evidence: Evidence::Recent(recent.clone()), health: None };
     let console = Console::start(&super::console(args), parts).await?;
     show.line(&format!(
         "{} simulated bots: {} days of peace to learn from, then {} days with attacks.\nConsole: http://{}/\nMetrics: \

@@ -70,7 +70,11 @@ pub(super) struct DemoArgs {
 /// An address that nobody else can reach: the demo asks nobody who is there.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|_| "no address; write `127.0.0.1:9465`".to_owned())?;
-    if address.ip().is_loopback() { Ok(address) } else { Err("beyond loopback; `humdrum run` serves others".to_owned()) }
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("beyond loopback; `humdrum run` serves others".to_owned())
+    }
 }
 
 /// The console's settings for the demo.

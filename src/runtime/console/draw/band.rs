@@ -5,7 +5,7 @@ use svg::Document;
 use super::{dot, label, line, picture, rect};
 use crate::runtime::console::say;
 
-const WIDTH: f64 = 560.0;
+const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 92.0;
 const LEFT: f64 = 14.0;
 const MIDDLE: f64 = 46.0;
@@ -28,7 +28,12 @@ pub(in crate::runtime::console) fn band(band: &Band) -> String {
     let top = high.max(point.unwrap_or(0.0)).max(1.0) * 1.6;
     // Zero is a place of its own on the left: `ln(1 + x)` has one.
     let place = |x: f64| LEFT + (WIDTH - 2.0 * LEFT) * x.max(0.0).ln_1p() / top.ln_1p();
-    let mut words = format!("Usually {}, nine times in ten from {} to {}.", say::number(usual), say::number(low), say::number(high));
+    let mut words = format!(
+        "Usually {}, nine times in ten from {} to {}.",
+        say::number(usual),
+        say::number(low),
+        say::number(high)
+    );
     if let Some(point) = point {
         words += &format!(" This time {}.", say::number(point));
     }
@@ -40,12 +45,18 @@ pub(in crate::runtime::console) fn band(band: &Band) -> String {
     };
     drawn = drawn.add(box_of(low, high, 20.0, "range")).add(box_of(lower, upper, 20.0, "core"));
     drawn = drawn.add(line((place(usual), MIDDLE - 14.0), (place(usual), MIDDLE + 14.0), "median"));
-    drawn = drawn.add(label(place(usual), MIDDLE - 19.0, anchor(place(usual)), "axis", &format!("usually {}", say::number(usual))));
+    drawn = drawn.add(label(
+        place(usual),
+        MIDDLE - 19.0,
+        anchor(place(usual)),
+        "axis",
+        &format!("usually {}", say::number(usual)),
+    ));
     if let Some(point) = point {
         let x = place(point);
         let text = format!("this time {}", say::number(point));
         // Beside the usual's own words there is no room above.
-        let near = (x - place(usual)).abs() < 150.0;
+        let near = (x - place(usual)).abs() < 170.0;
         let y = if near { MIDDLE + 28.0 } else { MIDDLE - 19.0 };
         drawn = drawn
             .add(line((x, MIDDLE - 14.0), (x, MIDDLE + 14.0), "pointer"))
@@ -96,7 +107,11 @@ mod tests {
     fn the_point_is_told_beside_the_usual() {
         let quantiles = [900.0, 950.0, 1000.0, 1050.0, 1100.0];
         let drawn = band(&Band { noun: "records read in one session".to_owned(), quantiles, point: Some(40_000.0) });
-        assert!(drawn.contains("Usually 1\u{202f}000, nine times in ten from 900 to 1\u{202f}100. This time 40\u{202f}000."), "{drawn}");
+        assert!(
+            drawn
+                .contains("Usually 1\u{202f}000, nine times in ten from 900 to 1\u{202f}100. This time 40\u{202f}000."),
+            "{drawn}"
+        );
         assert_eq!(drawn.matches("class=\"odd\"").count(), 1);
         for quantiles in [[0.0; 5], [f64::MAX; 5]] {
             let drawn = band(&Band { noun: "calls".to_owned(), quantiles, point: Some(f64::NAN) });

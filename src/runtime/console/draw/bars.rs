@@ -6,9 +6,9 @@ use super::{dot, label, line, path, picture, rect};
 use crate::runtime::console::say;
 
 /// Size of a bar chart.
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 120.0;
-const FLOOR: f64 = 98.0;
+const WIDTH: f64 = 330.0;
+const HEIGHT: f64 = 112.0;
+const FLOOR: f64 = 90.0;
 /// Size of a line.
 const SPARK: (f64, f64) = (280.0, 64.0);
 /// Size of a meter.
@@ -28,25 +28,32 @@ pub(in crate::runtime::console) fn bars(title: &str, bars: &[Bar], noun: &str) -
     let sum = |bar: &Bar| bar.parts.iter().map(|(count, _)| count).sum::<f64>();
     let most = bars.iter().map(sum).fold(0.0, f64::max);
     let all: f64 = bars.iter().map(sum).sum();
-    let words = format!("{} over {} days, at most {} on one day.", say::plural(all, noun), bars.len(), say::number(most));
+    let words =
+        format!("{} over {} days, at most {} on one day.", say::plural(all, noun), bars.len(), say::number(most));
     let mut drawn = picture(WIDTH, HEIGHT, "bars", title, &words);
     let step = WIDTH / bars.len().max(1) as f64;
+    let mut told = false;
     for (at, bar) in bars.iter().enumerate() {
-        let (x, mut y) = (at as f64 * step + 1.5, FLOOR);
+        let (x, mut y) = (at as f64 * step + 1.0, FLOOR);
         for (count, class) in bar.parts.iter().filter(|(count, _)| *count > 0.0) {
             let height = (count / most.max(1.0) * (FLOOR - 22.0)).max(2.0);
             y -= height;
-            drawn = drawn.add(rect(x, y, (step - 3.0).max(1.0), height - 1.0, class).set("rx", 1.5));
+            drawn = drawn.add(rect(x, y, (step - 2.0).max(1.0), height - 1.0, class).set("rx", 1.5));
         }
-        if sum(bar) > 0.0 && (sum(bar) - most).abs() < 0.5 {
+        if sum(bar) > 0.0 && (sum(bar) - most).abs() < 0.5 && !told {
+            told = true;
             drawn = drawn.add(label(x + step / 2.0 - 1.5, y - 5.0, "middle", "axis", &say::number(most)));
         }
     }
     drawn = drawn.add(line((0.0, FLOOR + 0.5), (WIDTH, FLOOR + 0.5), "grid"));
     if let (Some(first), Some(last)) = (bars.first(), bars.last()) {
-        drawn = drawn
-            .add(label(0.0, FLOOR + 16.0, "start", "axis", &first.name))
-            .add(label(WIDTH, FLOOR + 16.0, "end", "axis", &last.name));
+        drawn = drawn.add(label(0.0, FLOOR + 16.0, "start", "axis", &first.name)).add(label(
+            WIDTH,
+            FLOOR + 16.0,
+            "end",
+            "axis",
+            &last.name,
+        ));
     }
     drawn.to_string()
 }
@@ -100,7 +107,10 @@ pub(in crate::runtime::console) fn spark(of: &Spark<'_>) -> String {
 pub(in crate::runtime::console) fn meter(title: &str, words: &str, parts: &[(f64, &'static str)]) -> String {
     let (width, height) = METER;
     let total: f64 = parts.iter().map(|(part, _)| part.max(0.0)).sum();
-    let mut drawn = picture(width, height, "meter", title, words).add(rect(0.0, 0.0, width, height, "track").set("rx", 8));
+    // Stretched to whatever room there is.
+    let mut drawn = picture(width, height, "meter", title, words)
+        .set("preserveAspectRatio", "none")
+        .add(rect(0.0, 0.0, width, height, "track").set("rx", 8));
     let mut x = 0.0;
     for (part, class) in parts.iter().filter(|(part, _)| *part > 0.0) {
         let share = part / total.max(f64::MIN_POSITIVE) * width;

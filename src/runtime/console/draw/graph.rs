@@ -64,9 +64,13 @@ pub(in crate::runtime::console) fn call_graph(wanted: &CallPicture<'_>) -> Optio
         let small = matches!(*class, "node end");
         let size = if small { (84.0, 26.0) } else { NODE };
         let (left, top) = (x - size.0 / 2.0, y - size.1 / 2.0);
-        drawn = drawn
-            .add(rect(left, top, size.0, size.1, class).set("rx", if small { 13.0 } else { 6.0 }))
-            .add(label(x, y + 4.0, "middle", if small { "axis" } else { "name" }, &clip(name, NAME_CHARS_MAX)));
+        drawn = drawn.add(rect(left, top, size.0, size.1, class).set("rx", if small { 13.0 } else { 6.0 })).add(label(
+            x,
+            y + 4.0,
+            "middle",
+            if small { "axis" } else { "name" },
+            &clip(name, NAME_CHARS_MAX),
+        ));
     }
     Some(drawn.to_string())
 }
@@ -82,7 +86,8 @@ fn plan(wanted: &CallPicture<'_>) -> Plan {
     let named = |at: &usize| odd_names.contains(calls.nodes[*at].name.as_str()) && !order.contains(at);
     let more: Vec<usize> = (0..calls.nodes.len()).filter(named).collect();
     order.extend(more);
-    let mut plan = Plan { names: vec![(START.to_owned(), "node end"), (END.to_owned(), "node end")], ..Plan::default() };
+    let mut plan =
+        Plan { names: vec![(START.to_owned(), "node end"), (END.to_owned(), "node end")], ..Plan::default() };
     let mut numbers = BTreeMap::new();
     for at in order {
         let node = &calls.nodes[at];
@@ -97,7 +102,8 @@ fn plan(wanted: &CallPicture<'_>) -> Plan {
         }
     }
     for edge in calls.edges.iter().filter(|edge| edge.share >= SHARE_MIN) {
-        let number = |at: Option<usize>, outer| at.map_or(Some(outer), |at| numbers.get(calls.nodes[at].name.as_str()).copied());
+        let number =
+            |at: Option<usize>, outer| at.map_or(Some(outer), |at| numbers.get(calls.nodes[at].name.as_str()).copied());
         if let (Some(from), Some(to)) = (number(edge.from, 0), number(edge.to, 1)) {
             plan.steps.insert((from, to), (false, edge.share));
         }

@@ -55,7 +55,8 @@ pub(in crate::runtime::console) fn week(weights: &[f64], mark: Option<Mark>, zon
 /// The same in words.
 fn describe(weights: &[f64], mark: Option<Mark>) -> String {
     let total: f64 = weights.iter().sum();
-    let mut busiest: Vec<(usize, f64)> = weights.iter().copied().enumerate().filter(|(_, weight)| *weight > 0.0).collect();
+    let mut busiest: Vec<(usize, f64)> =
+        weights.iter().copied().enumerate().filter(|(_, weight)| *weight > 0.0).collect();
     busiest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let named: Vec<String> = busiest.iter().take(3).map(|(hour, _)| hour_name(*hour)).collect();
     let mut words = match named.as_slice() {
@@ -64,7 +65,11 @@ fn describe(weights: &[f64], mark: Option<Mark>) -> String {
     };
     if let Some(Mark { hour }) = mark {
         let share = weights.get(hour).copied().unwrap_or_default() / total.max(f64::MIN_POSITIVE);
-        words += &format!(" The run in question began {}, an hour with {:.1} % of its starts.", hour_name(hour), share * 100.0);
+        words += &format!(
+            " The run in question began {}, an hour with {:.1} % of its starts.",
+            hour_name(hour),
+            share * 100.0
+        );
     }
     words
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use super::incident::{Known, about};
 use super::reason::{band_of, graph_of, week_of};
@@ -24,9 +25,12 @@ use crate::time::{Timestamp, Zone};
 const INCIDENTS_MAX: usize = 10;
 
 /// Which bot.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::runtime::console) struct Which {
+    /// Whose bot.
     pub tenant: String,
+    /// Its name.
     pub bot: String,
 }
 
@@ -89,11 +93,16 @@ async fn page(desk: &Arc<Desk>, which: Which) -> Result<Response, PageFault> {
 fn view(known: Known, incidents: Vec<StoryRow>) -> Option<Bot> {
     let row = known.row?;
     let portrait = known.portrait.as_ref();
-    let mut changes: Vec<Change> = known.facts.iter().flat_map(|facts| &facts.roles).filter_map(|role| {
-        let grant = role.grant.as_ref()?;
-        let (by, ticket) = (grant.by.clone(), grant.ticket.clone());
-        Some(Change { at: grant.at, role: role.name.clone(), removed: grant.removed, by, ticket })
-    }).collect();
+    let mut changes: Vec<Change> = known
+        .facts
+        .iter()
+        .flat_map(|facts| &facts.roles)
+        .filter_map(|role| {
+            let grant = role.grant.as_ref()?;
+            let (by, ticket) = (grant.by.clone(), grant.ticket.clone());
+            Some(Change { at: grant.at, role: role.name.clone(), removed: grant.removed, by, ticket })
+        })
+        .collect();
     changes.sort_by_key(|change| std::cmp::Reverse(change.at));
     Some(Bot {
         purpose: known.record.as_ref().and_then(|record: &BotRecord| record.purpose.clone()),
@@ -151,7 +160,12 @@ fn levels(portrait: &Portrait) -> Vec<Picture> {
         title: format!("{noun} of a session, day by day"),
         svg: spark(&Spark { noun, values: days }),
         heads: vec!["Days ago", "Mean of a session"],
-        rows: days.iter().rev().enumerate().map(|(ago, level)| vec![(ago + 1).to_string(), say::number(*level)]).collect(),
+        rows: days
+            .iter()
+            .rev()
+            .enumerate()
+            .map(|(ago, level)| vec![(ago + 1).to_string(), say::number(*level)])
+            .collect(),
     })
     .collect()
 }

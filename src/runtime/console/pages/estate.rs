@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use super::bots::NOTES;
 use super::{Paging, answer};
@@ -36,7 +37,6 @@ struct Team {
     bots: usize,
     high: usize,
     notes: usize,
-    idle: usize,
 }
 
 /// Who is there.
@@ -57,7 +57,9 @@ fn stock(rolls: &Rolls, progress: (usize, usize)) -> Inventory {
         as_of: rolls.at,
         progress,
         notes: NOTES.map(|note| (note, count(&|row| row.notes.iter().any(|text| text == note)))).to_vec(),
-        states: ["mature", "learning", "stale", "unseen"].map(|state| (state, count(&|row| row.baseline == state))).to_vec(),
+        states: ["mature", "learning", "stale", "unseen"]
+            .map(|state| (state, count(&|row| row.baseline == state)))
+            .to_vec(),
         risks: ["high", "medium", "low"].map(|level| (level, count(&|row| row.risk_level == level))).to_vec(),
         teams: teams(rolls),
         attention_total: noted.clone().count(),
@@ -69,11 +71,10 @@ fn teams(rolls: &Rolls) -> Vec<Team> {
     let mut teams = std::collections::BTreeMap::<&str, Team>::new();
     for row in &rolls.rows {
         let name = row.team.as_deref().or(row.owner.as_deref()).unwrap_or("no team");
-        let team = teams.entry(name).or_insert_with(|| Team { name: name.to_owned(), bots: 0, high: 0, notes: 0, idle: 0 });
+        let team = teams.entry(name).or_insert_with(|| Team { name: name.to_owned(), bots: 0, high: 0, notes: 0 });
         team.bots += 1;
         team.high += usize::from(row.risk_level == "high");
         team.notes += usize::from(!row.notes.is_empty());
-        team.idle += row.idle.iter().filter(|role| role.drop).count();
     }
     let mut teams: Vec<Team> = teams.into_values().collect();
     teams.sort_by(|a, b| (b.high, b.notes, b.bots).cmp(&(a.high, a.notes, a.bots)).then_with(|| a.name.cmp(&b.name)));
@@ -82,12 +83,14 @@ fn teams(rolls: &Rolls) -> Vec<Team> {
 }
 
 /// Which unused roles.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams, Serialize)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(in crate::runtime::console) struct Unused {
     /// 30, 60 or 90; 0 is whatever is not needed.
     pub days: i64,
     /// The page.
+    #[param(ignore)]
     pub page: usize,
 }
 

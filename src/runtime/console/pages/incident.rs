@@ -24,7 +24,7 @@ use crate::time::{Timestamp, Zone};
 const EARLIER_MAX: usize = 6;
 
 /// What only the engine knows of the bot.
-pub(super) struct Known {
+pub(in crate::runtime::console) struct Known {
     pub now: Option<Timestamp>,
     pub zone: (String, Zone),
     pub portrait: Option<Portrait>,
@@ -100,7 +100,7 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
         zone: known.zone.0.clone(),
         alerts: kept.iter().map(alert_view).collect(),
         session: lead.session.clone(),
-        reasons: reasons(&alerts, lead, known.portrait.as_ref()),
+        reasons: reasons(&alerts, lead, known.portrait.as_ref(), &trace.path),
         tags: lead.tags.mitre_attack.iter().chain(&lead.tags.owasp_nhi).cloned().collect(),
         context: lead.context.clone(),
         suppressed: lead.suppressed.clone(),
@@ -116,7 +116,11 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
 }
 
 /// What the engine knows of a bot.
-pub(super) async fn about(desk: &Desk, tenant: &str, bot: Option<&str>) -> Result<Known, PageFault> {
+pub(in crate::runtime::console) async fn about(
+    desk: &Desk,
+    tenant: &str,
+    bot: Option<&str>,
+) -> Result<Known, PageFault> {
     let (tenant, bot) = (tenant.to_owned(), bot.unwrap_or_default().to_owned());
     let known = desk.inquiry.ask(move |engine| {
         let facts = engine.facts_about(&tenant, &bot);
@@ -148,13 +152,13 @@ fn alert_view(kept: &Kept) -> AlertView {
 }
 
 /// The leading alert's reasons, then what only the others say.
-fn reasons(alerts: &[&Alert], lead: &Alert, portrait: Option<&Portrait>) -> Vec<ReasonView> {
-    let mut views: Vec<ReasonView> = lead.reasons.iter().map(|reason| view(reason, portrait)).collect();
+fn reasons(alerts: &[&Alert], lead: &Alert, portrait: Option<&Portrait>, path: &[String]) -> Vec<ReasonView> {
+    let mut views: Vec<ReasonView> = lead.reasons.iter().map(|reason| view(reason, portrait, path)).collect();
     for reason in alerts.iter().filter(|alert| alert.id != lead.id).flat_map(|alert| &alert.reasons) {
         let known = |view: &ReasonView| view.detector == reason.detector && view.observed == reason.observed;
         if !views.iter().any(known) {
             // Its share is one of another alert's evidence.
-            views.push(ReasonView { share: None, ..view(reason, portrait) });
+            views.push(ReasonView { share: None, ..view(reason, portrait, &[]) });
         }
     }
     views
@@ -179,7 +183,10 @@ fn reach(known: &Known) -> Reach {
 /// Other incidents of the same bot, the newest first.
 fn earlier(all: &[StoryRow], this: &StoryRow) -> Vec<StoryRow> {
     let same = |row: &&StoryRow| {
-        row.incident != this.incident && row.tenant == this.tenant && row.bot == this.bot && row.producer == this.producer
+        row.incident != this.incident
+            && row.tenant == this.tenant
+            && row.bot == this.bot
+            && row.producer == this.producer
     };
     newest(all.iter().filter(same).cloned().collect())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use super::{Paging, answer};
 use crate::alert::{Dimension, Severity};
@@ -14,7 +15,8 @@ use crate::runtime::console::desk::{Desk, PageFault};
 use crate::runtime::console::story::{StoryRow, stories};
 
 /// What is looked for.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams, Serialize)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(in crate::runtime::console) struct Wanted {
     /// `open`, `ended` or all.
@@ -30,6 +32,7 @@ pub(in crate::runtime::console) struct Wanted {
     /// Words in its sentence.
     pub q: String,
     /// The page.
+    #[param(ignore)]
     pub page: usize,
 }
 

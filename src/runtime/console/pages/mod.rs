@@ -7,8 +7,8 @@ pub(super) mod incident;
 pub(super) mod incidents;
 pub(super) mod overview;
 mod reason;
-mod seen;
 pub(super) mod search;
+mod seen;
 mod trace;
 
 use std::sync::Arc;

@@ -98,7 +98,11 @@ async fn page(desk: &Arc<Desk>) -> Result<Response, PageFault> {
     let days = days(&alerts, known.now);
     let overview = Overview {
         headline: headline(&paging, known.stats.bots_mature),
-        counts: Severity::ALL.iter().rev().map(|severity| (severity.as_str(), count(&paging, &quiet, *severity))).collect(),
+        counts: Severity::ALL
+            .iter()
+            .rev()
+            .map(|severity| (severity.as_str(), count(&paging, &quiet, *severity)))
+            .collect(),
         open_total: paging.len(),
         open: paging.into_iter().take(PAGING_MAX).collect(),
         quiet_total: quiet.len(),
@@ -188,7 +192,8 @@ fn days(alerts: &[Arc<Alert>], now: Option<Timestamp>) -> Vec<Bar> {
     for alert in alerts.iter().filter(|alert| alert.severity.pages()) {
         *counts.entry((alert.ts.day_utc(), alert.severity)).or_default() += 1;
     }
-    let classes = [(Severity::Medium, "bar medium"), (Severity::High, "bar high"), (Severity::Critical, "bar critical")];
+    let classes =
+        [(Severity::Medium, "bar medium"), (Severity::High, "bar high"), (Severity::Critical, "bar critical")];
     let bar = |day: i64| Bar {
         name: say::day(day),
         parts: classes
@@ -202,7 +207,8 @@ fn days(alerts: &[Arc<Alert>], now: Option<Timestamp>) -> Vec<Bar> {
 fn burn(days: &[Bar]) -> Picture {
     let row = |bar: &Bar| {
         let counts = bar.parts.iter().rev().map(|(count, _)| say::number(*count));
-        (bar.parts.iter().any(|(count, _)| *count > 0.0)).then(|| std::iter::once(bar.name.clone()).chain(counts).collect())
+        (bar.parts.iter().any(|(count, _)| *count > 0.0))
+            .then(|| std::iter::once(bar.name.clone()).chain(counts).collect())
     };
     Picture {
         title: "Pages a day".to_owned(),
@@ -216,7 +222,9 @@ fn logs(mut logs: Vec<LogFacts>) -> Logs {
     let (producers, lost) = (logs.len(), logs.iter().map(|log| log.lost).sum());
     let waited_for = logs.iter().map(|log| log.waited_for).sum();
     logs.retain(|log| log.lost + log.waited_for > 0);
-    logs.sort_by(|a, b| (b.lost + b.waited_for).cmp(&(a.lost + a.waited_for)).then_with(|| a.producer.cmp(&b.producer)));
+    logs.sort_by(|a, b| {
+        (b.lost + b.waited_for).cmp(&(a.lost + a.waited_for)).then_with(|| a.producer.cmp(&b.producer))
+    });
     let worst = logs.into_iter().take(LOGS_MAX).map(|log| (log.tenant, log.producer, log.lost, log.waited_for));
     Logs { producers, lost, waited_for, worst: worst.collect() }
 }

@@ -32,8 +32,8 @@ pub(super) struct ReasonView {
     pub seen: Option<SeenTable>,
 }
 
-/// A reason, held against what is normal for the bot.
-pub(super) fn view(reason: &Reason, portrait: Option<&Portrait>) -> ReasonView {
+/// A reason, held against what is normal for the bot. `path` is what the session called, as far as that is kept.
+pub(super) fn view(reason: &Reason, portrait: Option<&Portrait>, path: &[String]) -> ReasonView {
     ReasonView {
         dimension: reason.dimension.as_str(),
         detector: reason.detector.clone(),
@@ -42,7 +42,7 @@ pub(super) fn view(reason: &Reason, portrait: Option<&Portrait>) -> ReasonView {
         expected: reason.expected.clone(),
         share: reason.contribution,
         rarity: reason.p_value.map(rarity),
-        picture: portrait.and_then(|portrait| picture(reason, portrait)),
+        picture: portrait.and_then(|portrait| picture(reason, portrait, path)),
         seen: portrait.and_then(|portrait| seen(reason, portrait)),
     }
 }
@@ -51,15 +51,19 @@ pub(super) fn view(reason: &Reason, portrait: Option<&Portrait>) -> ReasonView {
 fn rarity(p: f64) -> String {
     match p {
         p if p >= 0.05 => "no surprise by itself".to_owned(),
-        p => format!("1 in {}", say::number((1.0 / p.max(1e-12)).round())),
+        p if p < 1e-9 => "rarer than 1 in a billion".to_owned(),
+        p => format!("1 in {}", say::number((1.0 / p).round())),
     }
 }
 
-fn picture(reason: &Reason, portrait: &Portrait) -> Option<Picture> {
+fn picture(reason: &Reason, portrait: &Portrait, path: &[String]) -> Option<Picture> {
     match reason.dimension {
-        Dimension::Time | Dimension::Secret => week_of(portrait, Some(mark(&reason.observed)?)),
+        Dimension::Time => week_of(portrait, Some(mark(&reason.observed)?)),
         Dimension::Sequence => {
-            let (new, odd) = steps(&reason.detector, &reason.observed);
+            let (new, mut odd) = steps(&reason.detector, &reason.observed);
+            for step in around(&new, path).into_iter().filter(|step| !odd.contains(step)).collect::<Vec<_>>() {
+                odd.push(step);
+            }
             graph_of(&portrait.calls, new, odd)
         }
         Dimension::Volume => volume(reason, portrait),
@@ -93,7 +97,11 @@ pub(super) fn graph_of(calls: &CallFacts, new: Vec<&str>, odd: Vec<(Option<&str>
         vec![name(edge.from, "the start"), name(edge.to, "the end"), format!("{:.0} % of sessions", 100.0 * edge.share)]
     });
     let told = |step: &(Option<&str>, Option<&str>)| {
-        vec![step.0.unwrap_or("the start").to_owned(), step.1.unwrap_or("the end").to_owned(), "never before".to_owned()]
+        vec![
+            step.0.unwrap_or("the start").to_owned(),
+            step.1.unwrap_or("the end").to_owned(),
+            "never before".to_owned(),
+        ]
     };
     let rows = odd.iter().map(told).chain(usual).collect();
     Some(Picture {
@@ -130,9 +138,8 @@ fn volume(reason: &Reason, portrait: &Portrait) -> Option<Picture> {
         text if text.ends_with("in one day") => "day",
         _ => return None,
     };
-    let of = |facts: &&VolumeFacts| {
-        facts.per == per && (facts.measure == reason.detector || observed.contains(facts.noun))
-    };
+    let of =
+        |facts: &&VolumeFacts| facts.per == per && (facts.measure == reason.detector || observed.contains(facts.noun));
     portrait.volumes.iter().find(of).map(|facts| band_of(facts, amount(observed)))
 }
 
@@ -160,6 +167,20 @@ fn amount(observed: &str) -> Option<f64> {
 /// Operations never called before, and steps never taken before.
 type Steps<'a> = (Vec<&'a str>, Vec<(Option<&'a str>, Option<&'a str>)>);
 
+/// The steps of a path to and from operations that are new.
+fn around<'a>(new: &[&str], path: &'a [String]) -> Vec<(Option<&'a str>, Option<&'a str>)> {
+    let mut steps = Vec::new();
+    let mut from = None;
+    for to in path.iter().map(|name| Some(name.as_str())).chain([None]) {
+        let is_new = |name: Option<&str>| name.is_some_and(|name| new.contains(&name));
+        if from != to && (is_new(from) || is_new(to)) && !steps.contains(&(from, to)) {
+            steps.push((from, to));
+        }
+        from = to;
+    }
+    steps
+}
+
 /// An operation, or `` `A` → `B` ``.
 fn steps<'a>(detector: &str, observed: &'a str) -> Steps<'a> {
     if detector == "new_operation" {
@@ -184,7 +205,16 @@ fn seen(reason: &Reason, portrait: &Portrait) -> Option<SeenTable> {
         (Dimension::Privilege | Dimension::Entitlement, _) => SeenKind::Role,
         _ => return None,
     };
-    let plain = ["new_host", "foreign_host", "rare_host", "new_network", "new_device", "new_place", "impossible_travel", "new_role"];
+    let plain = [
+        "new_host",
+        "foreign_host",
+        "rare_host",
+        "new_network",
+        "new_device",
+        "new_place",
+        "impossible_travel",
+        "new_role",
+    ];
     let odd = plain.contains(&reason.detector.as_str()).then_some(reason.observed.as_str());
     table(portrait, kind, odd)
 }
@@ -201,6 +231,8 @@ mod tests {
         assert_eq!((amount("12 calls made in one day"), amount("many"), amount("")), (Some(12.0), None, None));
         assert_eq!(steps("new_operation", "GET /x"), (vec!["GET /x"], vec![]));
         assert_eq!(steps("call_order", "the start → `B`, with 2 more odd steps"), (vec![], vec![(None, Some("B"))]));
+        let path = ["A", "X", "B"].map(str::to_owned);
+        assert_eq!(around(&["X"], &path), [(Some("A"), Some("X")), (Some("X"), Some("B"))]);
         assert_eq!([rarity(0.5), rarity(1e-4)], ["no surprise by itself", "1 in 10\u{202f}000"]);
     }
 }

@@ -34,7 +34,10 @@ struct Found {
 }
 
 /// The page.
-pub(in crate::runtime::console) async fn search(State(desk): State<Arc<Desk>>, Query(wanted): Query<Wanted>) -> Response {
+pub(in crate::runtime::console) async fn search(
+    State(desk): State<Arc<Desk>>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
     let page = page(&desk, wanted.q.trim()).await;
     answer(&desk, page)
 }

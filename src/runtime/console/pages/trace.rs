@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::alert::Alert;
-use crate::event::{Event, Outcome};
+use crate::event::{Event, Outcome, normalize};
 use crate::runtime::console::desk::Desk;
 use crate::runtime::console::say;
 use crate::runtime::evidence::{Found, Stretch};
@@ -12,7 +12,7 @@ use crate::time::{Span, Timestamp, Zone};
 /// Time before and after the alert's newest event that is looked at, and the same where that holds too much.
 const AROUND: [Span; 2] = [Span::from_mins(90), Span::from_mins(5)];
 /// Events that are listed before the evidence and behind it.
-const CONTEXT_MAX: usize = 12;
+const CONTEXT_MAX: usize = 6;
 /// Events of the evidence that are listed.
 const EVIDENCE_MAX: usize = 40;
 
@@ -20,6 +20,9 @@ const EVIDENCE_MAX: usize = 40;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Trace {
     pub rows: Vec<TraceRow>,
+    /// What it called in the session in question, in order.
+    #[serde(skip)]
+    pub path: Vec<String>,
     /// Why there are none, or fewer than there should be.
     pub note: Option<String>,
 }
@@ -45,16 +48,12 @@ pub(super) struct TraceRow {
 /// Reads the events around an alert.
 pub(super) async fn trace(desk: &Desk, alert: &Alert, zone: &Zone) -> Trace {
     let Some(bot) = &alert.bot else {
-        return Trace { rows: Vec::new(), note: Some("It is about a log and not about a bot's events.".to_owned()) };
+        return nothing("It is about a log and not about a bot's events.");
     };
     let mut found = Found::default();
     for around in AROUND {
-        let stretch = Stretch {
-            tenant: alert.tenant.clone(),
-            bot: bot.clone(),
-            from: alert.ts - around,
-            to: alert.ts + around,
-        };
+        let stretch =
+            Stretch { tenant: alert.tenant.clone(), bot: bot.clone(), from: alert.ts - around, to: alert.ts + around };
         match desk.evidence.find(&stretch).await {
             Ok(Some(events)) => found = events,
             Ok(None) => return nothing("No events are kept: Humdrum reads a plain subscription, which keeps none."),
@@ -69,17 +68,25 @@ pub(super) async fn trace(desk: &Desk, alert: &Alert, zone: &Zone) -> Trace {
     }
     let rows = rows(alert, &found.events, zone);
     let note = match (found.gone_before, rows.is_empty(), found.cut) {
-        (Some(_), true, _) => Some("Its events are gone: the stream does not keep them for so long.".to_owned()),
-        (Some(oldest), false, _) => Some(format!("Events before {} are gone from the stream.", say::clock(oldest))),
-        (None, true, _) => Some("The stream holds no event of this bot around that time.".to_owned()),
+        (Some(_), true, _) => Some("Its events are gone: they are not kept for so long.".to_owned()),
+        (Some(oldest), false, _) => Some(format!("Events before {} are not kept any more.", say::clock(oldest))),
+        (None, true, _) => Some("No event of this bot around that time is kept.".to_owned()),
         (None, false, true) => Some("There are more events than are listed here.".to_owned()),
         (None, false, false) => None,
     };
-    Trace { rows, note }
+    Trace { rows, path: path(alert, &found.events), note }
 }
 
 fn nothing(note: &str) -> Trace {
-    Trace { rows: Vec::new(), note: Some(note.to_owned()) }
+    Trace { note: Some(note.to_owned()), ..Trace::default() }
+}
+
+/// The operations of the alert's session, as the baseline knows them.
+fn path(alert: &Alert, events: &[Event]) -> Vec<String> {
+    let session =
+        events.iter().filter(|event| event.session.is_some() && event.session.as_deref() == alert.session.as_deref());
+    let called = session.filter(|event| event.outcome != Outcome::Error).filter_map(normalize::endpoint);
+    called.map(|name| name.to_string()).collect()
 }
 
 /// The evidence, and as much around it as a person reads.
@@ -146,7 +153,9 @@ fn row(event: &Event, part: &'static str, zone: &Zone) -> TraceRow {
 /// What happened, in a few words.
 fn what(event: &Event) -> String {
     use crate::event::Kind;
-    let or = |text: &Option<crate::event::Text>, other: &str| text.as_ref().map_or_else(|| other.to_owned(), ToString::to_string);
+    let or = |text: &Option<crate::event::Text>, other: &str| {
+        text.as_ref().map_or_else(|| other.to_owned(), ToString::to_string)
+    };
     match &event.kind {
         Kind::Run(run) => match run.phase {
             Some(crate::event::Phase::Start) => format!("starts ({})", or(&run.trigger, "by whatever")),
@@ -183,7 +192,8 @@ mod tests {
             "tags":{"mitre_attack":[],"owasp_nhi":[]},"baseline":{"days":1,"events":1,"mature":true}}"#,
         )
         .expect("an alert");
-        let events = [event("a", 1, "r"), event("d", 50, "s"), event("e", 60, "s"), event("f", 61, "s"), event("g", 70, "r")];
+        let events =
+            [event("a", 1, "r"), event("d", 50, "s"), event("e", 60, "s"), event("f", 61, "s"), event("g", 70, "r")];
         let parts = |alert: &Alert| {
             rows(alert, &events, &Zone::utc()).iter().map(|row| (row.id.clone(), row.part)).collect::<Vec<_>>()
         };
