@@ -11,11 +11,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use humdrum::alert::{Alert, Severity};
 use humdrum::config::ConsoleConfig;
 use humdrum::detect::{Engine, Output, Settings};
 use humdrum::event::decode::{Envelope, Limits, decode};
 use humdrum::registry::Registry;
-use humdrum::runtime::archive::Archive;
+use humdrum::runtime::archive::{ALERTS_MAX, Archive};
 use humdrum::runtime::console::{Console, ConsoleParts};
 use humdrum::runtime::evidence::Evidence;
 use humdrum::runtime::inquiry::inquiry;
@@ -74,7 +75,21 @@ fn engine(bots: usize, archive: &Archive) -> Engine {
     observe(format!(
         r#"{{"id":"c","ts":"{last}","tenant":"t","bot":"bot-000007","type":"control","control":{{"action":"logging_disabled","by":"eve"}}}}"#
     ));
-    archive.record(&output.alerts.drain(..).map(Arc::new).collect::<Vec<_>>());
+    let alerts: Vec<_> = output.alerts.drain(..).map(Arc::new).collect();
+    archive.record(&alerts);
+    // As many as it holds, each an incident of its own.
+    let like = alerts.iter().find(|alert| alert.severity.pages()).expect("an incident");
+    let more = (0..ALERTS_MAX - alerts.len().min(ALERTS_MAX)).map(|number| {
+        let (id, incident) = (format!("{number:032}"), format!("inc-{number:016}"));
+        Arc::new(Alert {
+            id,
+            incident,
+            severity: Severity::Low,
+            bot: Some(format!("bot-{number:06}")),
+            ..(**like).clone()
+        })
+    });
+    archive.record(&more.collect::<Vec<_>>());
     engine
 }
 

@@ -120,6 +120,12 @@ impl Archive {
         found
     }
 
+    /// Whether an alert is there.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.read(|shelf| shelf.kept.contains_key(id))
+    }
+
     /// The alert whose id begins so, if only one does.
     #[must_use]
     pub fn by_id(&self, prefix: &str) -> Option<Arc<Alert>> {

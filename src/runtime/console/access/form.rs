@@ -69,7 +69,8 @@ pub(in crate::runtime::console) async fn enter(
         let trouble = format!("Too many attempts; try again in {} s.", wait.as_secs() + 1);
         return page(&desk, StatusCode::TOO_MANY_REQUESTS, to, &name, Some(trouble));
     }
-    let fits = is_user(&desk, name.clone(), entry.password).await;
+    let short = entry.password.len() <= BYTES_MAX;
+    let fits = short && desk.access.is_user(&name, entry.password).await;
     desk.access.throttle.note(&name, fits);
     let session = if fits { desk.access.sessions.begin(&name) } else { None };
     let Some(session) = session else {
@@ -117,18 +118,6 @@ impl super::Access {
     }
 }
 
-/// Checks a password on a thread that may compute.
-async fn is_user(desk: &Arc<Desk>, name: String, password: String) -> bool {
-    if password.len() > BYTES_MAX {
-        return false;
-    }
-    let Some(_turn) = desk.access.throttle.turn().await else { return false };
-    let desk = Arc::clone(desk);
-    let fits =
-        tokio::task::spawn_blocking(move || desk.access.users.as_ref().is_some_and(|users| users.is(&name, &password)));
-    fits.await.unwrap_or(false)
-}
-
 fn page(desk: &Desk, status: StatusCode, to: &str, name: &str, trouble: Option<String>) -> Response {
     let page = Page { to, token: desk.access.form_token(), trouble, name };
     match desk.page("sign-in.html", "", None, &page) {
@@ -149,7 +138,7 @@ fn with_cookie(cookie: &str, to: &str) -> Response {
 }
 
 /// A place of our own: whatever could lead elsewhere leads to the overview.
-fn own(to: &str) -> &str {
+pub(super) fn own(to: &str) -> &str {
     let plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if to.starts_with('/') && !to.starts_with("//") && plain { to } else { "/" }
 }

@@ -4,6 +4,7 @@
 //! to the sign-in and programs are told to sign in. What a browser sends from a page elsewhere is refused: by where the
 //! browser says that it comes from, and by a token that only our own form holds.
 
+mod basic;
 mod form;
 mod sessions;
 mod throttle;
@@ -19,10 +20,12 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use minijinja::HtmlEscape;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::say;
+use basic::Fitted;
 use sessions::Sessions;
 use throttle::Throttle;
 use users::Users;
@@ -38,6 +41,7 @@ pub(super) struct Access {
     users: Option<Users>,
     sessions: Sessions,
     throttle: Throttle,
+    fitted: Fitted,
     /// Signs the tokens of the sign-in form.
     key: [u8; 32],
 }
@@ -51,6 +55,7 @@ impl Access {
             users: users_file.map(Users::read).transpose()?,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
+            fitted: Fitted::default(),
             key,
         })
     }
@@ -60,8 +65,17 @@ impl Access {
         self.sessions.whom(token(headers)?)
     }
 
+    /// Whether anybody is asked who is there.
     pub(super) fn asks(&self) -> bool {
         self.users.is_some()
+    }
+
+    /// Checks a password on a thread that may compute.
+    async fn is_user(self: &Arc<Self>, name: &str, password: String) -> bool {
+        let Some(_turn) = self.throttle.turn().await else { return false };
+        let (access, name) = (Arc::clone(self), name.to_owned());
+        let fits = move || access.users.as_ref().is_some_and(|users| users.is(&name, &password));
+        tokio::task::spawn_blocking(fits).await.unwrap_or(false)
     }
 }
 
@@ -83,6 +97,12 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     origin.is_some_and(|origin| !own(origin))
 }
 
+/// Whether a person follows a link from a page elsewhere.
+fn comes_by_link(headers: &HeaderMap) -> bool {
+    let is = |name, value: &str| headers.get(name).is_some_and(|header: &axum::http::HeaderValue| header == value);
+    is("sec-fetch-site", "cross-site") && is("sec-fetch-mode", "navigate")
+}
+
 /// Lets in who has signed in.
 pub(super) async fn door(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
@@ -90,11 +110,23 @@ pub(super) async fn door(State(access): State<Arc<Access>>, request: Request, ne
     if open || access.whom(request.headers()).is_some() {
         return next.run(request).await;
     }
+    if path.starts_with("/api/") && access.admits(request.headers()).await {
+        return next.run(request).await;
+    }
     if path.starts_with("/api/") || path == "/live" {
-        let told = serde_json::json!({"error": "not signed in", "advice": "Sign in at /sign-in; the session's cookie opens this."});
+        let told = serde_json::json!({"error": "not signed in", "advice": "Send name and password by HTTP's Basic."});
         return (StatusCode::UNAUTHORIZED, Json(told)).into_response();
     }
-    let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
+    let wanted = form::own(request.uri().path_and_query().map_or("/", |wanted| wanted.as_str()));
+    if comes_by_link(request.headers()) {
+        // The browser keeps the cookie back on a way that begins elsewhere; the next step begins here.
+        let wanted = HtmlEscape(wanted);
+        let page = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Humdrum</title>\
+             <meta http-equiv=\"refresh\" content=\"0; url={wanted}\"><p><a href=\"{wanted}\">Go on</a></p></html>\n"
+        );
+        return Html(page).into_response();
+    }
     Redirect::to(&format!("/sign-in?to={}", say::query(wanted))).into_response()
 }
 

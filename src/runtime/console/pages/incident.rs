@@ -92,7 +92,9 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
         };
     };
     let known = about(desk, &lead.tenant, lead.bot.as_deref()).await?;
-    let trace = trace(desk, lead, &known.zone.1).await;
+    let steps = kept.iter().find(|kept| kept.alert.id == lead.id).map(|kept| kept.steps.as_slice());
+    let began = steps.and_then(|steps| steps.first()).map_or(lead.ts, |step| step.ts);
+    let trace = trace(desk, lead, began, &known.zone.1).await;
     let all = stories(&desk.archive.all());
     let incident = Incident {
         id: lead.id.clone(),

@@ -9,7 +9,8 @@ use crate::runtime::console::say;
 use crate::runtime::evidence::{Found, Stretch};
 use crate::time::{Span, Timestamp, Zone};
 
-/// Time before and after the alert's newest event that is looked at, and the same where that holds too much.
+/// Time before an alert began and after its newest event that is looked at; and around its beginning, where that holds
+/// too much.
 const AROUND: [Span; 2] = [Span::from_mins(90), Span::from_mins(5)];
 /// Events that are listed before the evidence and behind it.
 const CONTEXT_MAX: usize = 6;
@@ -45,13 +46,13 @@ pub(super) struct TraceRow {
     pub part: &'static str,
 }
 
-/// Reads the events around an alert.
-pub(super) async fn trace(desk: &Desk, alert: &Alert, zone: &Zone) -> Trace {
+/// Reads the events around an alert that began at an event time.
+pub(super) async fn trace(desk: &Desk, alert: &Alert, began: Timestamp, zone: &Zone) -> Trace {
     let Some(bot) = &alert.bot else {
         return nothing("It is about a log and not about a bot's events.");
     };
     let mut found = Found::default();
-    for around in AROUND {
+    for (around, until) in AROUND.into_iter().zip([alert.ts, began]) {
         let stretch =
             Stretch { tenant: alert.tenant.clone(), bot: bot.clone(), from: alert.ts - around, to: alert.ts + around };
         match desk.evidence.find(&stretch).await {
