@@ -3,10 +3,11 @@
 //! Each bot runs once a day for as many days as make it mature; then every page is asked for some times over loopback,
 //! one after the other, while nothing else is done. The time is what the server says in `server-timing`.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measure ends where it cannot go on, and prints")]
+#![expect(clippy::expect_used, reason = "a measure ends where it cannot go on")]
 #![expect(clippy::disallowed_methods, reason = "measures by the clock")]
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,9 +33,14 @@ fn main() {
     let archive = Archive::default();
     let began = Instant::now();
     let engine = engine(bots, &archive);
-    println!("{bots} bots, {DAYS} days, in {:.1} s", began.elapsed().as_secs_f64());
+    tell(&format!("{bots} bots, {DAYS} days, in {:.1} s", began.elapsed().as_secs_f64()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    rustls::crypto::ring::default_provider().install_default().ok();
     runtime.block_on(measure(engine, archive));
+}
+
+fn tell(line: &str) {
+    writeln!(std::io::stdout().lock(), "{line}").expect("standard output");
 }
 
 /// A fleet that did its work, and one incident.
@@ -107,9 +113,9 @@ async fn measure(engine: Engine, archive: Archive) {
         reqwest::get(format!("{base}{path}")).await.expect("an answer").text().await.expect("a text")
     };
     while !text("/bots").await.contains("As of ") {}
-    println!("the roster is complete after {:.1} s", began.elapsed().as_secs_f64());
+    tell(&format!("the roster is complete after {:.1} s", began.elapsed().as_secs_f64()));
     let http = reqwest::Client::new();
-    println!("{:<44} {:>8} {:>8}   server time, ms", "page", "median", "most");
+    tell(&format!("{:<44} {:>8} {:>8}   server time, ms", "page", "median", "most"));
     for path in [
         "/",
         "/incidents",
@@ -135,7 +141,7 @@ async fn measure(engine: Engine, archive: Archive) {
             times.push(took.parse::<f64>().expect("a number"));
         }
         times.sort_by(f64::total_cmp);
-        println!("{path:<44} {:>8.1} {:>8.1}", times[TIMES / 2], times[TIMES - 1]);
+        tell(&format!("{path:<44} {:>8.1} {:>8.1}", times[TIMES / 2], times[TIMES - 1]));
     }
     console.stop().await;
     drop(thread);

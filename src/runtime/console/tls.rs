@@ -41,7 +41,9 @@ pub(super) fn load(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsErro
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(cert)?).collect();
     let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| pem(cert, "certificate"))?;
     let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| pem(key, "private key"))?;
-    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, private)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = versions.with_no_client_auth().with_single_cert(chain, private)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

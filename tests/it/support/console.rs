@@ -51,6 +51,7 @@ impl Stand {
         recent: Recent,
         engine: impl FnOnce(Inbox) + Send + 'static,
     ) -> Self {
+        rustls::crypto::ring::default_provider().install_default().ok();
         let (inquiry, inbox) = inquiry(|| {});
         let parts =
             ConsoleParts { inquiry, archive: archive.clone(), evidence: Evidence::Recent(recent), health: None };

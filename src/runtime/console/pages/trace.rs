@@ -54,7 +54,7 @@ pub(super) async fn trace(desk: &Desk, alert: &Alert, began: Timestamp, zone: &Z
     let mut found = Found::default();
     for (around, until) in AROUND.into_iter().zip([alert.ts, began]) {
         let stretch =
-            Stretch { tenant: alert.tenant.clone(), bot: bot.clone(), from: alert.ts - around, to: alert.ts + around };
+            Stretch { tenant: alert.tenant.clone(), bot: bot.clone(), from: began - around, to: until + around };
         match desk.evidence.find(&stretch).await {
             Ok(Some(events)) => found = events,
             Ok(None) => return nothing("No events are kept: Humdrum reads a plain subscription, which keeps none."),
