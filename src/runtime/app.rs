@@ -96,12 +96,7 @@ impl App {
         // All of them before the first wait, so that a start that takes long shows in full.
         let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
         let source_metrics = SourceMetrics::new(registry)?;
-        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
-        let geo_metrics = GeoMetrics::new(registry)?;
-        if let Some(geo) = &geo {
-            tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
-        }
-        let geo = geo.map(|geo| geo.measured(geo_metrics));
+        let geo = open_geo(&config, GeoMetrics::new(registry)?)?;
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
@@ -121,12 +116,7 @@ impl App {
         };
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
-        let console = match (&config.console, archive.clone()) {
-            (Some(console), Some(archive)) => {
-                Some(served::open(console, &config, &client, inquiry, archive, &health).await?)
-            }
-            _ => None,
-        };
+        let console = served::open(&config, &client, inquiry, archive.clone(), &health).await?;
         let parts = Parts {
             decoder,
             scorer: Scorer::new(engine, position, settings, engine_metrics, inbox),
@@ -243,6 +233,14 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
         health.set_error(format!("the alert log was tampered with: {damage}"));
     }
     Ok(log)
+}
+
+fn open_geo(config: &Config, metrics: GeoMetrics) -> anyhow::Result<Option<GeoDatabase>> {
+    let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+    if let Some(geo) = &geo {
+        tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+    }
+    Ok(geo.map(|geo| geo.measured(metrics)))
 }
 
 fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a> {

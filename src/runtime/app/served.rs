@@ -3,7 +3,7 @@
 use async_nats::Client;
 use tokio::sync::mpsc;
 
-use crate::config::{Config, ConsoleConfig, SourceMode};
+use crate::config::{Config, SourceMode};
 use crate::runtime::archive::Archive;
 use crate::runtime::console::{Console, ConsoleParts};
 use crate::runtime::evidence::{Evidence, StreamEvents};
@@ -14,27 +14,31 @@ use crate::runtime::pipeline::decode::Decoded;
 /// Makes an engine look for questions that waits for events. Holds the way to it open for nobody.
 pub(super) fn wake(decoded: &mpsc::Sender<Decoded>) -> impl Fn() + Send + Sync + 'static {
     let decoded = decoded.downgrade();
-    // Where there is no room, events are about to wake it.
-    move || drop(decoded.upgrade().map(|decoded| decoded.try_send(Decoded::Tick)))
+    move || {
+        if let Some(decoded) = decoded.upgrade() {
+            // Where there is no room, events are about to wake it.
+            drop(decoded.try_send(Decoded::Tick));
+        }
+    }
 }
 
-/// Opens the console, and fills its archive from the alert log meanwhile.
+/// Opens the console where it is on, and fills its archive from the alert log meanwhile.
 pub(super) async fn open(
-    console: &ConsoleConfig,
     config: &Config,
     client: &Client,
     inquiry: Inquiry,
-    archive: Archive,
+    archive: Option<Archive>,
     health: &HealthState,
-) -> anyhow::Result<Console> {
+) -> anyhow::Result<Option<Console>> {
+    let Some((console, archive)) = config.console.as_ref().zip(archive) else { return Ok(None) };
     let events = &config.events;
     let evidence = match events.mode {
-        SourceMode::Jetstream => Evidence::Stream(StreamEvents::new(
+        SourceMode::Jetstream => Evidence::Stream(Box::new(StreamEvents::new(
             client.clone(),
             events.stream.clone(),
             events.subject_prefix.clone(),
             config.limits,
-        )),
+        ))),
         SourceMode::Core => Evidence::Nowhere,
     };
     if let Some(state) = &config.state {
@@ -47,5 +51,5 @@ pub(super) async fn open(
     let parts = ConsoleParts { inquiry, archive, evidence, health: Some(health.clone()) };
     let console = Console::start(console, parts).await?;
     tracing::info!(address = %console.address(), "the console is served");
-    Ok(console)
+    Ok(Some(console))
 }

@@ -65,6 +65,8 @@ pub(super) struct Desk {
 pub(super) enum PageFault {
     #[error("{0}")]
     Missing(String),
+    #[error("{0}")]
+    Asked(String),
     #[error(transparent)]
     Engine(#[from] NoAnswer),
     #[error(transparent)]
@@ -78,6 +80,9 @@ impl PageFault {
     pub(super) fn advice(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Missing(_) => (StatusCode::NOT_FOUND, "Look for it by name with the search above."),
+            Self::Asked(_) => {
+                (StatusCode::BAD_REQUEST, "The document at /api/v1/openapi.json lists what can be asked for.")
+            }
             Self::Engine(NoAnswer::Busy) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "It catches up with its stream; try again in a few seconds.")
             }

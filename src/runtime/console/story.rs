@@ -13,7 +13,6 @@ use crate::time::Timestamp;
 pub(super) struct StoryRow {
     pub incident: String,
     /// The worst of what goes on, or of all when nothing does.
-    #[serde(serialize_with = "as_str")]
     pub severity: Severity,
     pub firing: bool,
     pub title: String,
@@ -29,10 +28,6 @@ pub(super) struct StoryRow {
     pub dimensions: Vec<&'static str>,
     /// Who suppressed it.
     pub suppressed: Option<String>,
-}
-
-fn as_str<S: serde::Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(severity.as_str())
 }
 
 /// The incidents, those that go on first, then the worst, then the newest.

@@ -49,7 +49,7 @@ pub struct EvidenceError(pub String);
 #[derive(Clone, Debug)]
 pub enum Evidence {
     /// In a stream.
-    Stream(StreamEvents),
+    Stream(Box<StreamEvents>),
     /// In memory, the last of them.
     Recent(Recent),
     /// Nowhere.

@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use super::rows::{
     BotAnswer, BotDetail, IncidentAnswer, IncidentDetail, LogAnswer, OverviewAnswer, PrivilegeAnswer, hosts, operations,
 };
-use super::{ApiFault, Slice, answer, asked};
+use super::{ApiFault, Slice, answer, asked, fault};
 use crate::alert::{Alert, Severity};
+use crate::detect::Engine;
 use crate::runtime::console::desk::{Desk, PageFault};
 use crate::runtime::console::pages::bot::Which;
 use crate::runtime::console::pages::estate::{LogRow, Unused};
@@ -66,7 +67,7 @@ pub(super) async fn incidents(
 ) -> Response {
     let (wanted, slice) = match (asked(wanted), asked(slice)) {
         (Ok(wanted), Ok(slice)) => (wanted, slice),
-        (Err(wrong), _) | (_, Err(wrong)) => return wrong,
+        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
     };
     let rows = stories(&desk.archive.all());
     slice.of(rows.iter().filter(|row| wanted.takes(row)).map(IncidentAnswer::from).collect())
@@ -110,7 +111,7 @@ pub(super) async fn inventory(
 fn listed(desk: &Desk, wanted: Asked<bot_list::Wanted>, slice: Asked<Slice>, sort: &str) -> Response {
     let (mut wanted, slice) = match (asked(wanted), asked(slice)) {
         (Ok(wanted), Ok(slice)) => (wanted, slice),
-        (Err(wrong), _) | (_, Err(wrong)) => return wrong,
+        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
     };
     if wanted.sort.is_empty() {
         sort.clone_into(&mut wanted.sort);
@@ -126,7 +127,7 @@ fn listed(desk: &Desk, wanted: Asked<bot_list::Wanted>, slice: Asked<Slice>, sor
 pub(super) async fn bot(State(desk): State<Arc<Desk>>, which: Asked<Which>) -> Response {
     match asked(which) {
         Ok(which) => answer(bot_of(&desk, &which).await),
-        Err(wrong) => wrong,
+        Err(wrong) => fault(&wrong),
     }
 }
 
@@ -158,7 +159,7 @@ async fn bot_of(desk: &Desk, which: &Which) -> Result<Response, PageFault> {
 pub(super) async fn privileges(State(desk): State<Arc<Desk>>, wanted: Asked<Unused>, slice: Asked<Slice>) -> Response {
     let (wanted, slice) = match (asked(wanted), asked(slice)) {
         (Ok(wanted), Ok(slice)) => (wanted, slice),
-        (Err(wrong), _) | (_, Err(wrong)) => return wrong,
+        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
     };
     slice.of(wanted.of(&desk.roster.rolls()).into_iter().map(PrivilegeAnswer::from).collect())
 }
@@ -169,9 +170,9 @@ pub(super) async fn privileges(State(desk): State<Arc<Desk>>, wanted: Asked<Unus
 pub(super) async fn logs(State(desk): State<Arc<Desk>>, slice: Asked<Slice>) -> Response {
     let slice = match asked(slice) {
         Ok(slice) => slice,
-        Err(wrong) => return wrong,
+        Err(wrong) => return fault(&wrong),
     };
-    let logs = desk.inquiry.ask(|engine| engine.logs()).await;
+    let logs = desk.inquiry.ask(Engine::logs).await;
     let rows = logs.map(|logs| logs.into_iter().map(|log| LogAnswer::from(LogRow::from(log))).collect());
     answer(rows.map(|rows| slice.of(rows)).map_err(PageFault::from))
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, extract::rejection::QueryRejection};
@@ -89,9 +89,6 @@ fn fault(error: &PageFault) -> Response {
 }
 
 /// What is asked for, or what is wrong with it.
-fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Response> {
-    query.map(|Query(wanted)| wanted).map_err(|wrong| {
-        let advice = "The document at /api/v1/openapi.json lists what can be asked for.".to_owned();
-        (StatusCode::BAD_REQUEST, Json(ApiFault { error: wrong.body_text(), advice })).into_response()
-    })
+fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, PageFault> {
+    query.map(|Query(wanted)| wanted).map_err(|wrong| PageFault::Asked(wrong.body_text()))
 }

@@ -108,8 +108,8 @@ fn plan(wanted: &CallPicture<'_>) -> Plan {
             plan.steps.insert((from, to), (false, edge.share));
         }
     }
-    for (from, to) in &wanted.odd {
-        let number = |name: &Option<&str>, outer| name.map_or(Some(outer), |name| numbers.get(name).copied());
+    for &(from, to) in &wanted.odd {
+        let number = |name: Option<&str>, outer| name.map_or(Some(outer), |name| numbers.get(name).copied());
         if let (Some(from), Some(to)) = (number(from, 0), number(to, 1)) {
             plan.steps.insert((from, to), (true, 1.0));
         }

@@ -97,14 +97,11 @@ fn rows(alert: &Alert, events: &[Event], zone: &Zone) -> Vec<TraceRow> {
     let matter = |event: &Event| is_evidence(event) || in_session(event);
     let first = events.iter().position(matter);
     let last = events.iter().rposition(matter);
-    let (first, last) = match (first, last) {
-        (Some(first), Some(last)) => (first, last),
+    let (first, last) = first.zip(last).unwrap_or_else(|| {
         // Nothing of it is there: what happened up to the alert is the best there is.
-        _ => {
-            let until = events.partition_point(|event| event.ts <= alert.ts);
-            (until, until.saturating_sub(1))
-        }
-    };
+        let until = events.partition_point(|event| event.ts <= alert.ts);
+        (until, until.saturating_sub(1))
+    });
     let (from, to) = (first.saturating_sub(CONTEXT_MAX), (last + 1 + CONTEXT_MAX).min(events.len()));
     let mut listed = 0;
     let mut rows = Vec::new();
