@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::archive::Archive;
@@ -42,6 +43,8 @@ use guard::Hosts;
 
 /// Time that a connection is kept: pages on it stay live for as long, then the browser makes another one.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(120);
+/// Time that readers have at the stop. A page is written in less; one who does not read would hold it up.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections at a time. A browser opens up to six.
 const CONNECTIONS_MAX: usize = 256;
 
@@ -107,9 +110,11 @@ impl Console {
         self.server.address()
     }
 
-    /// Ends what is live, and waits for what is being answered.
+    /// Ends what is live, and waits a little for what is being answered.
     pub async fn stop(self) {
         self.stopping.cancel();
-        self.server.stop().await;
+        if timeout(STOP_TIMEOUT, self.server.stop()).await.is_err() {
+            tracing::debug!("a reader of the console does not read; it is left behind");
+        }
     }
 }

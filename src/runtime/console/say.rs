@@ -10,6 +10,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 /// Makes the words known to the templates.
 pub(super) fn filters(pages: &mut Environment<'static>) {
     pages.add_filter("when", |text: &str| Value::from_safe_string(when(text)));
+    pages.add_filter("brief", |text: &str| Value::from_safe_string(brief(text)));
     pages.add_filter("code", |text: &str| Value::from_safe_string(code(text)));
     pages.add_filter("num", number);
     pages.add_filter("bytes", bytes);
@@ -24,6 +25,16 @@ fn when(text: &str) -> String {
         |_| HtmlEscape(text).to_string(),
         |at| format!("<time datetime=\"{}\">{}</time>", HtmlEscape(text), clock(at)),
     )
+}
+
+/// The same without year and zone, for the many lines of a table: `4 May 06:00:12`.
+fn brief(text: &str) -> String {
+    let short = text.parse::<Timestamp>().ok().and_then(|at| {
+        let (day, clock) = clock(at).split_once(", ").map(|(day, clock)| (day.to_owned(), clock.to_owned()))?;
+        Some(format!("{} {}", day.rsplit_once(' ')?.0, clock.strip_suffix(" UTC")?))
+    });
+    let shown = short.as_deref().unwrap_or(text);
+    format!("<time datetime=\"{}\">{}</time>", HtmlEscape(text), HtmlEscape(shown))
 }
 
 /// `4 May 2026, 06:00:12 UTC`; seconds only where there are some.
@@ -114,12 +125,10 @@ mod tests {
 
     #[test]
     fn what_a_bot_wrote_stays_text() {
-        assert_eq!(
-            code("ran `<img src=x>` & \"more\""),
-            "ran <code>&lt;img src=x&gt;</code> &amp; &quot;more&quot;"
-        );
+        assert_eq!(code("ran `<img src=x>` & \"more\""), "ran <code>&lt;img src=x&gt;</code> &amp; &quot;more&quot;");
         assert_eq!(code("open `end"), "open <code>end</code>");
         assert_eq!(when("<script>"), "&lt;script&gt;");
+        assert_eq!(brief("2026-05-04T06:00:12Z"), "<time datetime=\"2026-05-04T06:00:12Z\">4 May 06:00:12</time>");
         assert_eq!(query("a/b&c=d \u{e9}"), "a%2Fb%26c%3Dd%20%C3%A9");
     }
 

@@ -117,11 +117,48 @@ fn plan(wanted: &CallPicture<'_>) -> Plan {
     plan
 }
 
+/// The steps without those that lead back to where one has been: what comes first stands first. The most usual way is
+/// gone first, from the start, and what is odd last.
+fn forward(plan: &Plan) -> Vec<(u32, u32)> {
+    let mut next: BTreeMap<u32, Vec<(bool, f64, u32)>> = BTreeMap::new();
+    for (&(from, to), &(odd, share)) in &plan.steps {
+        next.entry(from).or_default().push((odd, share, to));
+    }
+    for steps in next.values_mut() {
+        // The end of the list is gone first.
+        steps.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)).then(b.2.cmp(&a.2)));
+    }
+    let (mut seen, mut kept) = (BTreeSet::new(), Vec::new());
+    for root in 0..plan.names.len() as u32 {
+        let mut way = vec![root];
+        let mut on_way = BTreeSet::from([root]);
+        if !seen.insert(root) {
+            continue;
+        }
+        while let Some(&here) = way.last() {
+            let Some((_, _, to)) = next.get_mut(&here).and_then(Vec::pop) else {
+                on_way.remove(&here);
+                way.pop();
+                continue;
+            };
+            if on_way.contains(&to) {
+                continue;
+            }
+            kept.push((here, to));
+            if seen.insert(to) {
+                on_way.insert(to);
+                way.push(to);
+            }
+        }
+    }
+    kept
+}
+
 /// Where everything lies, by number, and the picture's size.
 fn places(plan: &Plan) -> (Vec<(f64, f64)>, f64, f64) {
     let size = (NODE.0 + GAP.0, NODE.1 + GAP.1);
     let nodes: Vec<(u32, (f64, f64))> = (0..plan.names.len() as u32).map(|number| (number, size)).collect();
-    let steps: Vec<(u32, u32)> = plan.steps.keys().copied().filter(|(from, to)| from != to).collect();
+    let steps = forward(plan);
     let config = Config { vertex_spacing: 4.0, dummy_size: 0.25, ..Config::default() };
     let mut places = vec![(0.0, 0.0); plan.names.len()];
     let mut right = 0.0;
@@ -201,6 +238,19 @@ mod tests {
         assert_eq!(drawn.matches("class=\"node new\"").count(), 1);
         assert_eq!(drawn.matches("class=\"step odd\"").count(), 2);
         assert!(call_graph(&CallPicture::default()).is_none());
+    }
+
+    #[test]
+    fn what_leads_back_does_not_turn_the_picture_round() {
+        let wanted = CallPicture {
+            calls: calls(3, &[(0, 1), (1, 2), (2, 1), (2, 3), (3, 1), (3, 0)]),
+            ..CallPicture::default()
+        };
+        // Start, end, and the three operations behind them.
+        assert_eq!(forward(&plan(&wanted)), [(0, 2), (2, 3), (3, 4), (4, 1)]);
+        let (places, ..) = places(&plan(&wanted));
+        let heights: Vec<f64> = [0, 2, 3, 4, 1].map(|number: usize| places[number].1).to_vec();
+        assert!(heights.is_sorted(), "{heights:?}");
     }
 
     proptest! {
