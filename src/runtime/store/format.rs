@@ -25,14 +25,15 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 5;
+pub const FORMAT: u16 = 7;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 5;
+const READER_MIN: u16 = 7;
 
 /// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
-/// had been told of which alert, and not what suppressions hid.
-const OLDEST: u16 = 5;
+/// had been told of which alert, not what suppressions hid and what is owed behind their end, and one alert of a story at a
+/// time.
+const OLDEST: u16 = 7;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

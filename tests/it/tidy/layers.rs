@@ -38,7 +38,8 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::frontier"], &["event", "time"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
     layer(&["detect::cluster"], &["stats"]),
-    layer(&["detect::fleet"], &["detect::cluster", "stats", "time"]),
+    layer(&["detect::familiar"], &["stats"]),
+    layer(&["detect::fleet"], &["detect::cluster", "detect::familiar", "stats", "time"]),
     layer(&["detect::feature"], &["detect::profile", "event", "stats", "time"]),
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
@@ -93,6 +94,7 @@ const LAYERS: &[Layer] = &[
             "alert::Dimension",
             "detect::baseline",
             "detect::change",
+            "detect::familiar",
             "detect::feature",
             "detect::fleet",
             "detect::profile",
@@ -103,13 +105,17 @@ const LAYERS: &[Layer] = &[
     ),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(&["detect::budget"], &["time"]),
-    layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
+    layer(
+        &["detect::explain"],
+        &["alert", "detect::baseline", "detect::familiar", "detect::feature", "detect::score", "stats", "time"],
+    ),
     layer(
         &[
             "detect::acts",
             "detect::broken",
             "detect::context",
             "detect::engine",
+            "detect::figures",
             "detect::hidden",
             "detect::judge",
             "detect::peers",
@@ -127,6 +133,7 @@ const LAYERS: &[Layer] = &[
             "detect::decide",
             "detect::entitlement",
             "detect::explain",
+            "detect::familiar",
             "detect::feature",
             "detect::fleet",
             "detect::frontier",
@@ -167,16 +174,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         &["detect::facts"],
-        &[
-            "alert",
-            "detect::bot",
-            "detect::engine",
-            "detect::entitlement",
-            "detect::policy",
-            "event::Text",
-            "registry",
-            "time",
-        ],
+        &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
     layer(
         &["detect::portrait"],
