@@ -82,7 +82,6 @@ fn engine(bots: usize, archive: &Archive) -> Engine {
         r#"{{"id":"c","ts":"{last}","tenant":"t","bot":"bot-000007","type":"control","control":{{"action":"logging_disabled","by":"eve"}}}}"#
     ));
     let alerts: Vec<_> = output.alerts.drain(..).map(Arc::new).collect();
-    archive.record(&alerts);
     // As many as it holds, each an incident of its own.
     let like = alerts.iter().find(|alert| alert.severity.pages()).expect("an incident");
     let more = (0..ALERTS_MAX - alerts.len().min(ALERTS_MAX)).map(|number| {
@@ -96,6 +95,7 @@ fn engine(bots: usize, archive: &Archive) -> Engine {
         })
     });
     archive.record(&more.collect::<Vec<_>>());
+    archive.record(&alerts[alerts.len().saturating_sub(ALERTS_MAX)..]);
     engine
 }
 

@@ -9,6 +9,7 @@ mod baseline;
 mod bot;
 mod broken;
 mod budget;
+mod census;
 mod change;
 mod cluster;
 mod context;
@@ -40,6 +41,7 @@ mod stats;
 mod tags;
 mod tenure;
 
+pub use census::Census;
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use hidden::SuppressionFacts;

@@ -80,6 +80,15 @@ impl Archive {
         }
     }
 
+    /// Takes in those that are not there, as long as nothing has to give way for them.
+    pub fn fill<'a>(&self, alerts: impl IntoIterator<Item = &'a Arc<Alert>>) {
+        let room = ALERTS_MAX.saturating_sub(self.read(|shelf| shelf.kept.len()));
+        let missing: Vec<_> = alerts.into_iter().filter(|alert| !self.has(&alert.id)).take(room).collect();
+        if !missing.is_empty() {
+            self.record(missing);
+        }
+    }
+
     /// Reads the end of the alert log in a directory. Lines that are no alerts are passed over: to check the log is
     /// somebody else's work.
     ///
@@ -212,5 +221,7 @@ mod tests {
         archive.record(&many);
         assert_eq!(archive.all().len(), ALERTS_MAX);
         assert!(archive.by_id("000000").is_none() && archive.by_id("000001").is_some());
+        archive.fill(&[alert("000000", 1, 0)]);
+        assert!(archive.by_id("000000").is_none(), "nothing gives way for it");
     }
 }

@@ -145,10 +145,7 @@ pub(super) async fn keep(desk: Arc<Desk>, stopping: CancellationToken) {
 async fn sweep(desk: &Desk) -> Result<Rolls, NoAnswer> {
     let open = desk.inquiry.ask(|engine| engine.open_alerts().cloned().map(Arc::new).collect::<Vec<_>>()).await?;
     // What was open before the process began may stand in no log.
-    let missing: Vec<_> = open.into_iter().filter(|alert| !desk.archive.has(&alert.id)).collect();
-    if !missing.is_empty() {
-        desk.archive.record(&missing);
-    }
+    desk.archive.fill(&open);
     let (at, count) = desk.inquiry.ask(|engine| (engine.watermark(), engine.bots_len())).await?;
     let mut rows = Vec::with_capacity(count);
     let mut from = 0;

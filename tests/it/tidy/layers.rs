@@ -176,6 +176,7 @@ const LAYERS: &[Layer] = &[
         &["detect::facts"],
         &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
+    layer(&["detect::census"], &["detect::engine", "time::Span"]),
     layer(
         &["detect::portrait"],
         &["alert::Alert", "detect::baseline", "detect::bot", "detect::engine", "stats", "time"],

@@ -30,7 +30,8 @@ pub(super) async fn overview(State(desk): State<Arc<Desk>>) -> Response {
 }
 
 async fn overview_of(desk: &Desk) -> Result<Response, PageFault> {
-    let (now, stats, logs) = desk.inquiry.ask(|engine| (engine.watermark(), engine.stats(), engine.logs())).await?;
+    let (now, census, logs) = desk.inquiry.ask(|engine| (engine.watermark(), engine.census(), engine.logs())).await?;
+    let (budget_pages, budget_left_pages) = census.budget.unwrap_or_default();
     let rows = stories(&desk.archive.all());
     let open = |severity| rows.iter().filter(|row: &&StoryRow| row.firing && row.severity == severity).count();
     let pulse = desk.pulse(now);
@@ -44,12 +45,12 @@ async fn overview_of(desk: &Desk) -> Result<Response, PageFault> {
         incidents_medium: open(Severity::Medium),
         incidents_low: open(Severity::Low),
         incidents_info: open(Severity::Info),
-        bots_mature: stats.bots_mature,
-        bots_learning: stats.bots_learning,
-        bots_stale: stats.bots_stale,
-        sessions_open: stats.sessions_open,
-        budget_pages: stats.budget_pages,
-        budget_left_pages: stats.budget_left_pages,
+        bots_mature: census.mature,
+        bots_learning: census.learning,
+        bots_stale: census.stale,
+        sessions_open: census.sessions_open,
+        budget_pages,
+        budget_left_pages,
         logs: logs.len(),
         records_lost: logs.iter().map(|log| log.lost).sum(),
         records_waited_for: logs.iter().map(|log| log.waited_for).sum(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Picture, answer};
 use crate::alert::{Alert, Severity, Status};
-use crate::detect::{Engine, LogFacts, Stats};
+use crate::detect::{Census, Engine, LogFacts};
 use crate::runtime::console::desk::{Desk, PageFault};
 use crate::runtime::console::draw::{Bar, bars, meter};
 use crate::runtime::console::say;
@@ -28,7 +28,7 @@ const DAYS: i64 = 28;
 /// What only the engine knows.
 struct Known {
     now: Option<Timestamp>,
-    stats: Stats,
+    census: Census,
     open: HashSet<String>,
     logs: Vec<LogFacts>,
 }
@@ -97,7 +97,7 @@ async fn page(desk: &Arc<Desk>) -> Result<Response, PageFault> {
     let (paging, quiet): (Vec<StoryRow>, Vec<StoryRow>) = firing.into_iter().partition(|row| row.severity.pages());
     let days = days(&alerts, known.now);
     let overview = Overview {
-        headline: headline(&paging, known.stats.bots_mature),
+        headline: headline(&paging, known.census.mature),
         counts: Severity::ALL
             .iter()
             .rev()
@@ -108,8 +108,8 @@ async fn page(desk: &Arc<Desk>) -> Result<Response, PageFault> {
         quiet_total: quiet.len(),
         quiet: quiet.into_iter().take(QUIET_MAX).collect(),
         ended: newest(ended),
-        fleet: fleet(&known.stats),
-        budget: budget(&known.stats),
+        fleet: fleet(&known.census),
+        budget: budget(&known.census),
         pages_28d: days.iter().flat_map(|bar| &bar.parts).map(|(count, _)| *count as usize).sum(),
         burn: burn(&days),
         logs: logs(known.logs),
@@ -120,7 +120,7 @@ async fn page(desk: &Arc<Desk>) -> Result<Response, PageFault> {
 fn known(engine: &Engine) -> Known {
     Known {
         now: engine.watermark(),
-        stats: engine.stats(),
+        census: engine.census(),
         open: engine.open_alerts().map(|alert| alert.id.clone()).collect(),
         logs: engine.logs(),
     }
@@ -152,8 +152,8 @@ fn newest(mut ended: Vec<StoryRow>) -> Vec<StoryRow> {
     ended
 }
 
-fn fleet(stats: &Stats) -> Fleet {
-    let (mature, learning, stale) = (stats.bots_mature, stats.bots_learning, stats.bots_stale);
+fn fleet(census: &Census) -> Fleet {
+    let Census { mature, learning, stale, .. } = *census;
     let bots = mature + learning + stale;
     let words = format!("{mature} judged, {learning} learning, {stale} silent for long.");
     let parts = [(mature as f64, "mature"), (learning as f64, "learning"), (stale as f64, "stale")];
@@ -162,21 +162,21 @@ fn fleet(stats: &Stats) -> Fleet {
         mature,
         learning,
         stale,
-        sessions: stats.sessions_open,
+        sessions: census.sessions_open,
         coverage: mature as f64 / (mature + learning).max(1) as f64,
         svg: meter("Bots by how well they are known", &words, &parts),
     }
 }
 
-fn budget(stats: &Stats) -> Option<Budget> {
-    let (pages, left) = (stats.budget_pages, stats.budget_left_pages);
+fn budget(census: &Census) -> Option<Budget> {
+    let (pages, left) = census.budget?;
     let used = (pages - left).max(0.0);
     let class = if left < pages * 0.2 { "spent bad" } else { "spent" };
     (pages > 0.0).then(|| Budget {
         pages,
         left,
         used,
-        held: stats.pages_held,
+        held: census.pages_held,
         svg: meter(
             "The week's page budget",
             &format!("{used:.1} of {pages:.0} pages are used."),
