@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::check::{Check, endpoint};
+use super::console;
 use super::history::history;
 use super::lists::Lists;
 use super::raw::{
@@ -52,7 +53,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
         state: state(check, raw.state),
         geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
-        console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
+        console: console::console(check, raw.console),
         detection: detection(check, &raw.baseline, raw.detection, &raw.limits),
         limits: limits(check, &raw.limits),
         history: history(check, raw.history),
@@ -160,7 +161,7 @@ fn alerts(check: &mut Check<'_>, raw: RawAlerts) -> AlertsConfig {
 
 /// Two listeners need two addresses, and what is published must not come back as an event.
 fn apart(check: &mut Check<'_>, config: &Config) {
-    if let (Some(metrics), Some(console)) = (config.metrics_listen, config.console_listen)
+    if let (Some(metrics), Some(console)) = (config.metrics_listen, config.console.as_ref().map(|console| console.listen))
         && metrics == console
         && metrics.port() != 0
     {

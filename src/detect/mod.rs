@@ -9,6 +9,7 @@ mod baseline;
 mod bot;
 mod broken;
 mod budget;
+mod census;
 mod change;
 mod cluster;
 mod context;
@@ -28,6 +29,7 @@ mod normal;
 mod operator;
 mod peers;
 mod policy;
+mod portrait;
 pub mod profile;
 pub mod rulebook;
 mod rules;
@@ -39,9 +41,13 @@ mod stats;
 mod tags;
 mod tenure;
 
+pub use census::Census;
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use hidden::SuppressionFacts;
+pub use portrait::{
+    CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts,
+};
 pub use settings::Settings;
 pub use state::RestoreError;
 pub use stats::{Stats, SuppressionStats};

@@ -5,6 +5,9 @@
 //! the way of the data: the source stops fetching, the engine works off what it has, settling publishes, drains the
 //! receivers' queues and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
 
+mod served;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -14,10 +17,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::archive::Archive;
 use super::audit::log::{AlertLog, LogParams};
 use super::clock::Clock;
+use super::console::Console;
 use super::geo::GeoDatabase;
 use super::health::HealthState;
+use super::inquiry::inquiry;
 use super::metrics::{
     EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
 };
@@ -26,7 +32,7 @@ use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use super::notify::nats::NatsNotifier;
 use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
-use super::pipeline::decode::Decoder;
+use super::pipeline::decode::{Decoded, Decoder};
 use super::pipeline::score::{Scorer, ScorerSettings};
 use super::pipeline::settle::Settler;
 use super::registry::{Follower, Origin};
@@ -57,6 +63,7 @@ pub struct App {
     stop: CancellationToken,
     abort: CancellationToken,
     work: JoinHandle<anyhow::Result<()>>,
+    console: Option<Console>,
 }
 
 impl App {
@@ -89,12 +96,7 @@ impl App {
         // All of them before the first wait, so that a start that takes long shows in full.
         let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
         let source_metrics = SourceMetrics::new(registry)?;
-        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
-        let geo_metrics = GeoMetrics::new(registry)?;
-        if let Some(geo) = &geo {
-            tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
-        }
-        let geo = geo.map(|geo| geo.measured(geo_metrics));
+        let geo = open_geo(&config, GeoMetrics::new(registry)?)?;
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
@@ -105,20 +107,26 @@ impl App {
             metrics: engine_metrics.clone(),
             geo,
         };
+        let (decoded, events) = mpsc::channel(BATCHES_QUEUED);
+        let (inquiry, inbox) = inquiry(served::wake(&decoded));
+        let archive = config.console.as_ref().map(|_| Archive::default());
         let settings = ScorerSettings {
             subject_prefix: config.events.subject_prefix.clone(),
             snapshot_every: config.state.as_ref().map(|state| state.snapshot_every),
         };
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
+        let console = served::open(&config, &client, inquiry, archive.clone(), &health).await?;
         let parts = Parts {
             decoder,
-            scorer: Scorer::new(engine, position, settings, engine_metrics),
+            scorer: Scorer::new(engine, position, settings, engine_metrics, inbox),
+            decoded: (decoded, events),
             settler: Settler {
                 client: client.clone(),
                 notifier,
                 dispatch,
                 log,
+                archive,
                 store,
                 notify_metrics,
                 store_metrics,
@@ -136,13 +144,19 @@ impl App {
         };
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));
-        Ok(Self { health, stop, abort, work })
+        Ok(Self { health, stop, abort, work, console })
     }
 
     /// Facts for `/readyz`.
     #[must_use]
     pub fn health(&self) -> HealthState {
         self.health.clone()
+    }
+
+    /// Where the console listens; none where it is off.
+    #[must_use]
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(Console::address)
     }
 
     /// Waits until the work ends by itself, which it only does for a fault that needs somebody.
@@ -160,6 +174,10 @@ impl App {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.health.set_stopping();
         self.stop.cancel();
+        if let Some(console) = self.console.take() {
+            // Whoever reads does not hold the stop up.
+            tokio::spawn(console.stop());
+        }
         if let Ok(ended) = tokio::time::timeout(PUBLISH_TIMEOUT, &mut self.work).await {
             return flatten(ended);
         }
@@ -229,6 +247,14 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
     Ok(log)
 }
 
+fn open_geo(config: &Config, metrics: GeoMetrics) -> anyhow::Result<Option<GeoDatabase>> {
+    let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+    if let Some(geo) = &geo {
+        tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+    }
+    Ok(geo.map(|geo| geo.measured(metrics)))
+}
+
 fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a> {
     let clock = Clock::system();
     for silence in config.silences.iter().filter(|silence| silence.until <= clock.now()) {
@@ -254,6 +280,8 @@ fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow:
 struct Parts {
     decoder: Decoder,
     scorer: Scorer,
+    /// The way from one to the other.
+    decoded: (mpsc::Sender<Decoded>, mpsc::Receiver<Decoded>),
     settler: Settler,
     opening: Opening,
     follower: Follower,
@@ -275,7 +303,7 @@ enum Source {
 
 impl Parts {
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
-        let Self { decoder, scorer, settler, opening, mut follower } = self;
+        let Self { decoder, scorer, decoded: (decoded, events), settler, opening, mut follower } = self;
         let Some((source, origin)) = opening.open(&settler.notifier, &stop).await? else {
             return Ok(());
         };
@@ -289,7 +317,6 @@ impl Parts {
             tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
         }
         let (work, done) = mpsc::channel(BATCHES_QUEUED);
-        let (decoded, events) = mpsc::channel(BATCHES_QUEUED);
         let (spend, spent) = mpsc::channel(BATCHES_QUEUED);
         std::thread::Builder::new()
             .name("humdrum-decoder".to_owned())

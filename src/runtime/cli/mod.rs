@@ -10,6 +10,7 @@ mod demo;
 mod evaluate;
 mod explain;
 mod failure;
+mod hash_password;
 mod log;
 mod output;
 mod replay;
@@ -51,6 +52,7 @@ enum Verb {
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    HashPassword(hash_password::HashPasswordArgs),
 }
 
 /// Reads the command line and does what it says.
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::HashPassword(args) => hash_password::run(args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::event::decode::encode;
 use crate::event::subject::encode_token;
 use crate::runtime::clock;
+use crate::runtime::inquiry::Inbox;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
@@ -49,15 +50,22 @@ pub struct Scorer {
     told_at: Instant,
     suppressions: SuppressionWatch,
     position: Option<Position>,
+    inbox: Inbox,
     snapshot_at: Instant,
     events: u64,
     output: Output,
 }
 
 impl Scorer {
-    /// A scorer that goes on at a position.
+    /// A scorer that goes on at a position, and answers what comes in.
     #[must_use]
-    pub fn new(engine: Engine, position: Option<Position>, settings: ScorerSettings, metrics: EngineMetrics) -> Self {
+    pub fn new(
+        engine: Engine,
+        position: Option<Position>,
+        settings: ScorerSettings,
+        metrics: EngineMetrics,
+        inbox: Inbox,
+    ) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
         metrics.update(&told, &told);
         let mut suppressions = SuppressionWatch::default();
@@ -70,6 +78,7 @@ impl Scorer {
             told_at: now,
             suppressions,
             position,
+            inbox,
             snapshot_at: now,
             events: 0,
             output: Output::default(),
@@ -113,6 +122,7 @@ impl Scorer {
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
             }
+            self.inbox.answer(&self.engine);
             let now = clock::monotonic();
             self.tell(now);
             let due = self.settings.snapshot_every.is_some_and(|every| now - self.snapshot_at >= every);

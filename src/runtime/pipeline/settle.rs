@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::alert_log::LogWriter;
 use super::{Raised, Scored, State, Work};
 use crate::alert::Alert;
+use crate::runtime::archive::Archive;
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
@@ -40,6 +41,8 @@ pub struct Settler {
     pub dispatch: Dispatch,
     /// The alert log.
     pub log: LogWriter,
+    /// Alerts for readers; none where nobody reads.
+    pub archive: Option<Archive>,
     /// Snapshots; none where no state is kept.
     pub store: Option<Store>,
     /// Figures of the notifier.
@@ -122,6 +125,9 @@ impl Settler {
     async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
         let alerts: Vec<Arc<Alert>> = scored.alerts.iter().map(|raised| Arc::clone(&raised.alert)).collect();
         let head = self.log.write(&alerts).await;
+        if let Some(archive) = self.archive.as_ref().filter(|_| !alerts.is_empty()) {
+            archive.record(&alerts);
+        }
         self.notifier.alerts(&alerts, abort).await?;
         self.publish(head).await;
         for stamp in scored.alerts.iter().filter_map(|raised| raised.stamp) {
