@@ -32,7 +32,7 @@ const BEATS_QUEUED: usize = 4;
 
 /// What the engine's thread tells.
 enum Beat {
-    Day(u64, Stats),
+    Day(u64, Box<Stats>),
     Alert(Box<Alert>),
     End(Box<Summary>),
 }
@@ -70,7 +70,7 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show) -> any
         match beat {
             Beat::Day(day, stats) => {
                 engine_metrics.update(&before, &stats);
-                before = stats;
+                before = *stats;
                 show.day(day);
             }
             Beat::Alert(alert) => {
@@ -124,12 +124,12 @@ impl Stage {
             self.alerts(&engine, &mut output)?;
             if day > today {
                 today = day;
-                self.tell(&engine, Beat::Day(day as u64, engine.stats()))?;
+                self.tell(&engine, Beat::Day(day as u64, Box::new(engine.stats())))?;
             }
         }
         engine.finish(&mut output);
         self.alerts(&engine, &mut output)?;
-        self.tell(&engine, Beat::Day(today as u64 + 1, engine.stats()))?;
+        self.tell(&engine, Beat::Day(today as u64 + 1, Box::new(engine.stats())))?;
         self.tell(&engine, Beat::End(Box::new(stream.finish())))?;
         self.inbox.serve(&engine);
         Ok(())
