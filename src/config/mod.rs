@@ -68,6 +68,8 @@ pub struct Config {
     pub routing: Routing,
     /// What nobody is told of for a while.
     pub silences: Vec<Silence>,
+    /// A dead man's switch; none: nobody is called while all is well.
+    pub heartbeat: Option<HeartbeatConfig>,
     /// Local state; none keeps nothing.
     pub state: Option<StateConfig>,
     /// Where the registry is.
@@ -154,6 +156,8 @@ pub struct EventsConfig {
     pub batch: usize,
     /// Silence after which event time is moved on.
     pub idle_after: Duration,
+    /// Time between two writes that find out whether the stream takes anything; none: there are none.
+    pub canary_every: Option<Duration>,
     /// Rejected events go to `<prefix>.<reason>`.
     pub rejected_prefix: String,
     /// Name of the stream of rejected events.
@@ -203,6 +207,25 @@ pub struct WebhookConfig {
     pub backoff_min: Duration,
     /// Longest pause between attempts.
     pub backoff_max: Duration,
+}
+
+/// A dead man's switch.
+#[derive(Clone)]
+pub struct HeartbeatConfig {
+    /// Whom to call.
+    pub url: String,
+    /// By POST in place of GET.
+    pub post: bool,
+    /// Time between two calls.
+    pub every: Duration,
+}
+
+impl fmt::Debug for HeartbeatConfig {
+    /// The path is often its key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = check::masked(&self.url);
+        f.debug_struct("HeartbeatConfig").field("url", &url).field("post", &self.post).field("every", &self.every).finish()
+    }
 }
 
 /// Local state.

@@ -21,6 +21,7 @@ pub(super) struct Raw {
     pub(super) alerts: RawAlerts,
     pub(super) webhook: RawWebhook,
     pub(super) receiver: RawReceiverDefaults,
+    pub(super) heartbeat: RawHeartbeat,
     pub(super) routing: RawRouting,
     pub(super) state: RawState,
     pub(super) geo: RawGeo,
@@ -61,6 +62,7 @@ pub(super) struct RawEvents {
     pub(super) create_stream: Option<bool>,
     pub(super) batch: Option<i64>,
     pub(super) idle_after: Option<RawSpan>,
+    pub(super) canary_every: Option<RawSpan>,
     pub(super) rejected_prefix: Option<String>,
     pub(super) rejected_stream: Option<String>,
 }
@@ -100,6 +102,15 @@ pub(super) struct RawReceiverDefaults {
     pub(super) backoff_max: Option<RawSpan>,
     pub(super) give_up_after: Option<RawSpan>,
     pub(super) repeat_every: Option<RawSpan>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawHeartbeat {
+    pub(super) url: Option<SecretText>,
+    pub(super) url_file: Option<String>,
+    pub(super) method: Option<String>,
+    pub(super) every: Option<RawSpan>,
 }
 
 /// One of `[[receivers]]`.

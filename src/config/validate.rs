@@ -8,10 +8,10 @@ use super::check::{Check, endpoint};
 use super::history::history;
 use super::lists::Lists;
 use super::raw::{
-    Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawLimits, RawNats, RawSpan, RawState, RawWebhook,
+    Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawHeartbeat, RawLimits, RawNats, RawSpan, RawState, RawWebhook,
 };
 use super::{
-    AlertsConfig, Config, EventsConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
+    AlertsConfig, Config, EventsConfig, HeartbeatConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
     duration, receivers, routes, words,
 };
 use crate::alert::Severity;
@@ -49,6 +49,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
         routing: routes::routing(check, raw.routing, lists.routes, &receivers, &default_zone),
         receivers,
         silences: routes::silences(check, lists.silences),
+        heartbeat: heartbeat(check, raw.heartbeat),
         state: state(check, raw.state),
         geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
@@ -135,6 +136,7 @@ fn events(check: &mut Check<'_>, raw: RawEvents) -> EventsConfig {
             SourceMode::Jetstream
         }
     };
+    let canary_every = check.span("events.canary_every", raw.canary_every.as_ref(), Duration::ZERO..=MINUTE);
     EventsConfig {
         mode,
         subject_prefix: check.subject("events.subject_prefix", raw.subject_prefix),
@@ -143,6 +145,7 @@ fn events(check: &mut Check<'_>, raw: RawEvents) -> EventsConfig {
         create_stream: check.given("events.create_stream", raw.create_stream),
         batch: check.size("events.batch", raw.batch, 1..=10_000),
         idle_after: check.span("events.idle_after", raw.idle_after.as_ref(), Duration::from_secs(1)..=HOUR),
+        canary_every: (canary_every > Duration::ZERO).then_some(canary_every),
         rejected_prefix: check.subject("events.rejected_prefix", raw.rejected_prefix),
         rejected_stream: check.name("events.rejected_stream", raw.rejected_stream),
     }
@@ -259,6 +262,21 @@ fn webhook(check: &mut Check<'_>, at: &str, raw: RawWebhook) -> WebhookConfig {
         backoff_min,
         backoff_max,
     }
+}
+
+fn heartbeat(check: &mut Check<'_>, raw: RawHeartbeat) -> Option<HeartbeatConfig> {
+    let url = check.secret("heartbeat.url", raw.url, raw.url_file).map(|url| url.expose().to_owned());
+    if let Some(url) = url.as_ref().filter(|url| !url.is_empty())
+        && !endpoint(url).is_some_and(|(scheme, _)| matches!(scheme, "https" | "http"))
+    {
+        check.fault("heartbeat.url", "no address of the web; write `https://host/path`");
+    }
+    let method = raw.method.unwrap_or_default();
+    if !matches!(method.as_str(), "get" | "post") {
+        check.fault("heartbeat.method", format!("`{method}` is no method; write `get` or `post`"));
+    }
+    let every = check.span("heartbeat.every", raw.every.as_ref(), Duration::from_secs(1)..=HOUR);
+    url.map(|url| HeartbeatConfig { url, post: method == "post", every })
 }
 
 /// A signing secret of Standard Webhooks.

@@ -23,18 +23,23 @@ use super::metrics::{
 };
 use super::nats::connect::connect;
 use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
-use super::notify::nats::NatsNotifier;
+use super::notify::heartbeat::Heartbeat;
+use super::notify::nats::{NatsNotifier, Preparation};
 use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
 use super::pipeline::decode::Decoder;
+use super::pipeline::gaps::OpenGaps;
 use super::pipeline::score::{Scorer, ScorerSettings};
 use super::pipeline::settle::Settler;
 use super::registry::{Follower, Origin};
 use super::source::Feed;
 use super::source::core::CoreSource;
-use super::source::jetstream::{JetStreamSource, Start};
+use super::source::jetstream::JetStreamSource;
+use super::source::reading::{Reading, Start};
 use super::store::Store;
 use super::store::format::{Checkpoint, LogPlace};
+use super::watch::{self, Watch};
+use crate::alert::Alert;
 use crate::config::{Config, EventsConfig, RegistryConfig, SourceMode, StateConfig};
 use crate::detect::Engine;
 use crate::registry::Registry;
@@ -81,7 +86,7 @@ impl App {
                 .context("the snapshot cannot be used; move the state directory away to start afresh")?,
             None => Engine::new(config.detection.clone(), bots),
         };
-        let Checkpoint { position, outbox, told, log, .. } = checkpoint.unwrap_or_default();
+        let Checkpoint { position, outbox, told, log, gaps, .. } = checkpoint.unwrap_or_default();
         let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
         let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
         let (receiver_metrics, owed) = (ReceiverMetrics::new(registry)?, Owed { outbox, told });
@@ -98,6 +103,8 @@ impl App {
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
+        let stop = CancellationToken::new();
+        let faults = keep_watch(&config, &client, &source_metrics, &health, &stop)?;
         let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
         let decoder = Decoder {
             limits: config.limits,
@@ -123,6 +130,9 @@ impl App {
                 notify_metrics,
                 store_metrics,
                 health: health.clone(),
+                faults,
+                gaps: OpenGaps::new(gaps, config.detection.incident_quiet),
+                unpublished: Vec::new(),
             },
             opening: Opening {
                 client,
@@ -134,7 +144,7 @@ impl App {
             },
             follower,
         };
-        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let abort = CancellationToken::new();
         let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));
         Ok(Self { health, stop, abort, work })
     }
@@ -217,6 +227,27 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
     Ok(log)
 }
 
+/// Begins to watch over our own sight, and to tell somebody outside while all is well. What is found is received.
+fn keep_watch(
+    config: &Config,
+    client: &Client,
+    metrics: &SourceMetrics,
+    health: &HealthState,
+    stop: &CancellationToken,
+) -> anyhow::Result<mpsc::Receiver<Alert>> {
+    let (told, faults) = mpsc::channel(watch::WAITING_MAX);
+    let mut watch = Watch::new(client.clone(), config.events.stream.clone(), metrics.clone(), health.clone(), told);
+    if let Some(every) = config.events.canary_every.filter(|_| config.events.mode == SourceMode::Jetstream) {
+        watch = watch.with_canary(&config.events.subject_prefix, every);
+    }
+    tokio::spawn(watch.run(stop.child_token()));
+    if let Some(heartbeat) = &config.heartbeat {
+        let heartbeat = Heartbeat::new(heartbeat, health.clone(), metrics.clone())?;
+        tokio::spawn(heartbeat.run(stop.child_token()));
+    }
+    Ok(faults)
+}
+
 fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a> {
     let clock = Clock::system();
     for silence in config.silences.iter().filter(|silence| silence.until <= clock.now()) {
@@ -263,8 +294,9 @@ enum Source {
 
 impl Parts {
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
-        let Self { decoder, scorer, settler, opening, mut follower } = self;
-        let Some((source, origin)) = opening.open(&settler.notifier, &stop).await? else {
+        let Self { decoder, scorer, mut settler, opening, mut follower } = self;
+        let preparation = settler.notifier.preparation();
+        let Some((source, origin)) = settler.until(opening.open(&preparation, &stop)).await? else {
             return Ok(());
         };
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
@@ -305,7 +337,7 @@ impl Opening {
     /// Opens source and streams, waiting for a broker that is not there yet; none at the stop.
     async fn open(
         self,
-        notifier: &NatsNotifier,
+        notifier: &Preparation,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<(Source, Option<Origin>)>> {
         loop {
@@ -314,12 +346,16 @@ impl Opening {
                 opened = self.try_open(notifier) => opened,
             };
             let error = match opened {
-                Ok(opened) => return Ok(Some(opened)),
+                Ok(opened) => {
+                    self.health.set_unreadable(None);
+                    return Ok(Some(opened));
+                }
                 Err((error, true)) => error,
                 Err((error, false)) => return Err(error),
             };
             tracing::warn!(error = format!("{error:#}"), "streams are not there yet; trying on");
             self.health.set_error(format!("{error:#}"));
+            self.health.set_unreadable(Some(format!("{error:#}")));
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(OPEN_PAUSE) => {}
@@ -328,7 +364,7 @@ impl Opening {
     }
 
     /// One attempt; the error says whether another one can help.
-    async fn try_open(&self, notifier: &NatsNotifier) -> Result<(Source, Option<Origin>), (anyhow::Error, bool)> {
+    async fn try_open(&self, notifier: &Preparation) -> Result<(Source, Option<Origin>), (anyhow::Error, bool)> {
         let origin = match &self.registry {
             None => None,
             Some(RegistryConfig::File(path)) => Some(Origin::file(path)),
@@ -340,7 +376,7 @@ impl Opening {
         Ok((self.try_source(notifier).await?, origin))
     }
 
-    async fn try_source(&self, notifier: &NatsNotifier) -> Result<Source, (anyhow::Error, bool)> {
+    async fn try_source(&self, notifier: &Preparation) -> Result<Source, (anyhow::Error, bool)> {
         if let Err(error) = notifier.prepare().await {
             let retry = error.retry();
             return Err((error.into(), retry));
@@ -348,7 +384,8 @@ impl Opening {
         let (client, metrics, health) = (self.client.clone(), self.metrics.clone(), self.health.clone());
         match self.events.mode {
             SourceMode::Jetstream => {
-                match JetStreamSource::open(client, &self.events, &self.start, metrics, health).await {
+                let reading = Reading::whole(&self.events);
+                match JetStreamSource::open(client, reading, &self.start, metrics, health).await {
                     Ok(source) => Ok(Source::JetStream(Box::new(source))),
                     Err(error) => {
                         let retry = error.retry();

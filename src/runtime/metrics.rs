@@ -5,6 +5,7 @@
 //! a look-up by label hashes its labels each time.
 
 mod receivers;
+mod source;
 
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -13,6 +14,7 @@ use crate::detect::Stats;
 use crate::event::RejectReason;
 
 pub use receivers::{Attempt, DeadReason, OutletMetrics, ReceiverMetrics};
+pub use source::SourceMetrics;
 
 /// Buckets of the time from the broker's stamp to the published alert, in seconds.
 const ALERT_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -176,38 +178,6 @@ impl RegistryMetrics {
                 "humdrum_registry_faults_total",
                 "Times that the registry changed and was wrong, so that the one before stayed in use.",
             )?,
-        })
-    }
-}
-
-/// Figures of the source.
-#[derive(Clone, Debug)]
-pub struct SourceMetrics {
-    /// Messages of the stream that have not been handed to the engine.
-    pub lag: IntGauge,
-    /// Times that the source had to be opened anew, after a fault.
-    pub reopened: IntCounter,
-    /// Messages that expired before they were read.
-    pub lost: IntCounter,
-    /// 1 while NATS is connected.
-    pub connected: IntGauge,
-}
-
-impl SourceMetrics {
-    /// Registers the figures.
-    ///
-    /// # Errors
-    /// One of the names is taken.
-    pub fn new(registry: &Registry) -> Result<Self> {
-        Ok(Self {
-            lag: gauge(
-                registry,
-                "humdrum_consumer_lag_messages",
-                "Messages of the stream not handed to the engine yet.",
-            )?,
-            reopened: counter(registry, "humdrum_source_reopened_total", "Times that the source was opened anew.")?,
-            lost: counter(registry, "humdrum_source_lost_total", "Messages that expired before they were read.")?,
-            connected: gauge(registry, "humdrum_nats_connected", "1 while NATS is connected.")?,
         })
     }
 }

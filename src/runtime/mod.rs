@@ -23,3 +23,4 @@ pub mod produce;
 pub mod registry;
 pub mod source;
 pub mod store;
+pub mod watch;

@@ -77,10 +77,32 @@ pub struct NatsNotifier {
     alerts_prefix: String,
     head_subject: String,
     rejected_prefix: String,
-    specs: [StreamSpec; 2],
+    preparation: Preparation,
     metrics: NotifyMetrics,
     health: HealthState,
     rng: Xoshiro256PlusPlus,
+}
+
+/// Finds or makes the streams that are published on.
+#[derive(Clone, Debug)]
+pub struct Preparation {
+    context: Option<Context>,
+    specs: [StreamSpec; 2],
+}
+
+impl Preparation {
+    /// Finds or makes the streams.
+    ///
+    /// # Errors
+    /// One is missing and may not be made, is for something else, or the server does not answer.
+    pub async fn prepare(&self) -> Result<(), StreamError> {
+        if let Some(context) = &self.context {
+            for spec in &self.specs {
+                streams::ensure(context, spec).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Outgoing {
@@ -124,20 +146,14 @@ impl NatsNotifier {
         let rng = Xoshiro256PlusPlus::from_rng(OsRng).unwrap_or_else(|_| Xoshiro256PlusPlus::seed_from_u64(0));
         let (alerts_prefix, rejected_prefix) = (prefix.clone(), rejected.clone());
         let head_subject = alerts.head_subject.clone();
-        Self { client, context, alerts_prefix, head_subject, rejected_prefix, specs, metrics, health, rng }
+        let preparation = Preparation { context: context.clone(), specs };
+        Self { client, context, alerts_prefix, head_subject, rejected_prefix, preparation, metrics, health, rng }
     }
 
-    /// Finds or makes the streams.
-    ///
-    /// # Errors
-    /// One is missing and may not be made, is for something else, or the server does not answer.
-    pub async fn prepare(&self) -> Result<(), StreamError> {
-        if let Some(context) = &self.context {
-            for spec in &self.specs {
-                streams::ensure(context, spec).await?;
-            }
-        }
-        Ok(())
+    /// What finds or makes the streams.
+    #[must_use]
+    pub fn preparation(&self) -> Preparation {
+        self.preparation.clone()
     }
 
     /// Publishes alerts and waits until the server has them all.
@@ -269,7 +285,7 @@ impl NatsNotifier {
                 }
             }
         }
-        if missing && let Err(error) = self.prepare().await {
+        if missing && let Err(error) = self.preparation.prepare().await {
             fault = Some(error.to_string());
         }
         (left, fault)

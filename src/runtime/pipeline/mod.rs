@@ -5,7 +5,7 @@
 //! decoder thread   payloads become events, or dead letters           → Decoded
 //! engine thread    observe (or idle)                                 → Work::Scored
 //!                  every `snapshot_every`: state after that batch    → Work::Checkpoint
-//! settling task    log alerts → publish them → route them to receivers' queues → dead letters → acknowledge
+//! settling task    log alerts → route them to receivers' queues → publish them → dead letters → acknowledge
 //!                  sign the log → write the checkpoint
 //! ```
 //!
@@ -16,6 +16,7 @@
 
 pub mod alert_log;
 pub mod decode;
+pub mod gaps;
 pub mod score;
 pub mod settle;
 mod suppressions;

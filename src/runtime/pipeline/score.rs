@@ -98,6 +98,10 @@ impl Scorer {
                     self.collect(&mut scored, None);
                     Some(scored)
                 }
+                Decoded::Gap(alert) => {
+                    let raised = Raised { alert: Arc::new(*alert), whose: Whose::default(), stamp: None };
+                    Some(Scored { alerts: vec![raised], ..Scored::default() })
+                }
                 Decoded::Tick => None,
                 Decoded::Registry(registry) => {
                     self.engine.set_registry(*registry);

@@ -1,11 +1,13 @@
 //! The settling task: what the engine found is made known and safe, then the batch is acknowledged.
 //!
-//! Steps of a batch, each waiting for the one before: alerts into the alert log, alerts on NATS, alerts by their routes
-//! into the queues of receivers, dead letters, acknowledgment. The log comes first, so that whatever was published is in it; a log
-//! that cannot be written holds nothing up. A checkpoint takes its turn among the batches, syncs and signs the log, and
+//! Steps of a batch, each waiting for the one before: alerts into the alert log, alerts by their routes into the queues
+//! of receivers, alerts on NATS, dead letters, acknowledgment. The log comes first, so that whatever was published is in
+//! it; a log that cannot be written holds nothing up. What is said of our own sight overtakes what waits for NATS. A checkpoint takes its turn among the batches, syncs and signs the log, and
 //! writes its place and what receivers are owed along, so that an alert is either logged, and owed in the snapshot, or raised again
 //! by the replay, and never neither.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +16,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::alert_log::LogWriter;
+use super::gaps::OpenGaps;
 use super::{Raised, Scored, State, Work};
-use crate::alert::Alert;
+use crate::alert::{Alert, Whose};
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
@@ -49,6 +52,12 @@ pub struct Settler {
     pub store_metrics: StoreMetrics,
     /// Facts.
     pub health: HealthState,
+    /// Alerts about our own sight, which are told at once.
+    pub faults: mpsc::Receiver<Alert>,
+    /// Those that are open.
+    pub gaps: OpenGaps,
+    /// Those that NATS is still to be told of.
+    pub unpublished: Vec<Arc<Alert>>,
 }
 
 /// Settling ended before its time.
@@ -97,12 +106,20 @@ impl Settler {
         if self.store.is_some() {
             self.store_metrics.written_at.set(clock::wall().as_micros() as f64 / 1e6);
         }
+        let left = self.gaps.left(clock::wall());
+        self.tell(left, &abort).await?;
         loop {
             let item = tokio::select! {
                 biased;
                 () = abort.cancelled() => return Err(Stopped.into()),
+                Some(fault) = self.faults.recv() => {
+                    self.tell(vec![fault], &abort).await?;
+                    continue;
+                }
                 item = work.recv() => item.ok_or(SettleError::EngineLost)?,
             };
+            let over = self.gaps.over(clock::wall());
+            self.tell(over, &abort).await?;
             match item {
                 Work::Scored(scored) => self.settle(scored, &abort).await?,
                 Work::Checkpoint(state) => {
@@ -123,20 +140,69 @@ impl Settler {
     async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
         let alerts: Vec<Arc<Alert>> = scored.alerts.iter().map(|raised| Arc::clone(&raised.alert)).collect();
         let head = self.log.write(&alerts).await;
-        self.notifier.alerts(&alerts, abort).await?;
+        // Receivers first: what pages must not wait for a server that is in trouble.
+        for Raised { alert, whose, .. } in &scored.alerts {
+            self.gaps.take(alert, clock::wall());
+            self.dispatch.offer(alert, whose);
+        }
+        self.publish_alerts(alerts, abort).await?;
         self.publish(head).await;
         for stamp in scored.alerts.iter().filter_map(|raised| raised.stamp) {
             let waited = (clock::wall() - stamp).as_secs_f64();
             self.notify_metrics.event_to_alert.observe(waited.max(0.0));
-        }
-        for Raised { alert, whose, .. } in &scored.alerts {
-            self.dispatch.offer(alert, whose);
         }
         self.notifier.dead_letters(&scored.rejected, abort).await?;
         if let Some(subject) = scored.ack
             && let Err(error) = self.client.publish(subject, bytes::Bytes::new()).await
         {
             tracing::warn!(%error, "batch cannot be acknowledged");
+        }
+        Ok(())
+    }
+
+    /// Waits for something while nothing is settled yet, and tells of what keeps it from coming.
+    ///
+    /// # Errors
+    /// Aborted.
+    pub async fn until<T>(&mut self, awaited: impl Future<Output = T>) -> T {
+        let mut awaited = pin!(awaited);
+        loop {
+            tokio::select! {
+                done = &mut awaited => return done,
+                Some(fault) = self.faults.recv() => {
+                    let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, fault).await;
+                    self.unpublished.push(fault);
+                }
+            }
+        }
+    }
+
+    /// Tells of our own sight: the log and the receivers first, since NATS may be what is at fault.
+    async fn tell(&mut self, alerts: Vec<Alert>, abort: &CancellationToken) -> Result<(), SettleError> {
+        let mut taken = std::mem::take(&mut self.unpublished);
+        for alert in alerts {
+            taken.push(take_fault(&mut self.log, &self.dispatch, &mut self.gaps, alert).await);
+        }
+        self.publish_alerts(taken, abort).await
+    }
+
+    /// Publishes alerts. While NATS does not take them, what is told of that goes its own way.
+    async fn publish_alerts(
+        &mut self,
+        mut waiting: Vec<Arc<Alert>>,
+        abort: &CancellationToken,
+    ) -> Result<(), SettleError> {
+        while !waiting.is_empty() {
+            let alerts = std::mem::take(&mut waiting);
+            let mut publishing = pin!(self.notifier.alerts(&alerts, abort));
+            loop {
+                tokio::select! {
+                    published = &mut publishing => break published?,
+                    Some(fault) = self.faults.recv() => {
+                        waiting.push(take_fault(&mut self.log, &self.dispatch, &mut self.gaps, fault).await);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -165,7 +231,8 @@ impl Settler {
         };
         let (Owed { outbox, told }, log) = (self.dispatch.owed(), self.log.place());
         // What follows on a history is no history any more: nothing older can be learned into it.
-        let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log, history: None };
+        let gaps = self.gaps.open();
+        let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log, history: None, gaps };
         let letters = self.dispatch.letters();
         let started = clock::monotonic();
         let written = tokio::task::spawn_blocking(move || {
@@ -199,4 +266,14 @@ impl Settler {
             }
         }
     }
+}
+
+/// Logs an alert about our own sight and hands it to the receivers.
+async fn take_fault(log: &mut LogWriter, dispatch: &Dispatch, gaps: &mut OpenGaps, fault: Alert) -> Arc<Alert> {
+    let fault = Arc::new(fault);
+    // Its head comes with the next batch or snapshot.
+    log.write(&[Arc::clone(&fault)]).await;
+    gaps.take(&fault, clock::wall());
+    dispatch.offer(&fault, &Whose::default());
+    fault
 }

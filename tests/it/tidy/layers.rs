@@ -204,6 +204,7 @@ const LAYERS: &[Layer] = &[
     layer(
         &["runtime::source"],
         &[
+            "alert",
             "config::EventsConfig",
             "registry",
             "runtime::clock",
@@ -213,6 +214,10 @@ const LAYERS: &[Layer] = &[
             "runtime::store::format",
             "time",
         ],
+    ),
+    layer(
+        &["runtime::watch"],
+        &["alert", "runtime::clock", "runtime::health", "runtime::metrics", "runtime::source", "time"],
     ),
     layer(&["runtime::registry"], &["registry", "runtime::health", "runtime::metrics", "runtime::source"]),
     layer(&["runtime::produce"], &["config", "event", "runtime::health", "runtime::nats", "runtime::source"]),
@@ -253,6 +258,7 @@ const LAYERS: &[Layer] = &[
     layer(
         &["runtime::app"],
         &[
+            "alert::Alert",
             "config",
             "detect::Engine",
             "registry",
@@ -268,6 +274,7 @@ const LAYERS: &[Layer] = &[
             "runtime::source",
             "runtime::store",
             "runtime::store::format",
+            "runtime::watch",
         ],
     ),
     // The command line runs the app, or parts of it without a server, and publishes a simulated fleet.
