@@ -224,7 +224,11 @@ impl fmt::Debug for HeartbeatConfig {
     /// The path is often its key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = check::masked(&self.url);
-        f.debug_struct("HeartbeatConfig").field("url", &url).field("post", &self.post).field("every", &self.every).finish()
+        f.debug_struct("HeartbeatConfig")
+            .field("url", &url)
+            .field("post", &self.post)
+            .field("every", &self.every)
+            .finish()
     }
 }
 

@@ -8,11 +8,12 @@ use super::check::{Check, endpoint};
 use super::history::history;
 use super::lists::Lists;
 use super::raw::{
-    Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawHeartbeat, RawLimits, RawNats, RawSpan, RawState, RawWebhook,
+    Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawHeartbeat, RawLimits, RawNats, RawSpan, RawState,
+    RawWebhook,
 };
 use super::{
-    AlertsConfig, Config, EventsConfig, HeartbeatConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
-    duration, receivers, routes, words,
+    AlertsConfig, Config, EventsConfig, HeartbeatConfig, NatsConfig, RegistryConfig, SecretText, SourceMode,
+    StateConfig, WebhookConfig, duration, receivers, routes, words,
 };
 use crate::alert::Severity;
 use crate::detect::Settings;

@@ -96,10 +96,7 @@ impl App {
         let source_metrics = SourceMetrics::new(registry)?;
         let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
         let geo_metrics = GeoMetrics::new(registry)?;
-        if let Some(geo) = &geo {
-            tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
-        }
-        let geo = geo.map(|geo| geo.measured(geo_metrics));
+        let geo = geo.map(|geo| measured(geo, geo_metrics));
         let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
         let client = connect(&config.nats, &health, &source_metrics.connected).await?;
         let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
@@ -211,6 +208,11 @@ pub async fn stop_at_signal(mut app: App) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn measured(geo: GeoDatabase, metrics: GeoMetrics) -> GeoDatabase {
+    tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+    geo.measured(metrics)
+}
+
 /// Opens the alert log behind a place. Damage is told and stops nothing: whoever could do it must not be able to end the
 /// watch by it.
 fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) -> anyhow::Result<AlertLog> {
@@ -296,15 +298,15 @@ impl Parts {
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
         let Self { decoder, scorer, mut settler, opening, mut follower } = self;
         let preparation = settler.notifier.preparation();
-        let Some((source, origin)) = settler.until(opening.open(&preparation, &stop)).await? else {
+        let Some((source, origin)) = Box::pin(settler.until(opening.open(&preparation, &stop))).await? else {
             return Ok(());
         };
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
         let watching = stop.child_token();
         if let Some(mut origin) = origin {
             // A bucket's bots are known before the first event.
-            if let Some(first) = origin.first() {
-                follower.take(first).map(|registry| feed.try_send(Feed::Registry(registry)));
+            if let Some(registry) = origin.first().and_then(|first| follower.take(first)) {
+                drop(feed.try_send(Feed::Registry(registry)));
             }
             tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
         }

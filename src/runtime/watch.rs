@@ -220,7 +220,8 @@ mod tests {
     fn what_the_server_says_to_a_write_is_read() {
         let read = |text: &str| serde_json::from_str::<WriteAnswer>(text).expect("an answer");
         assert_eq!(read(r#"{"stream":"S","seq":3}"#).stream.as_deref(), Some("S"));
-        let full = read(r#"{"error":{"code":503,"err_code":10077,"description":"insufficient resources"},"stream":"S"}"#);
+        let full =
+            read(r#"{"error":{"code":503,"err_code":10077,"description":"insufficient resources"},"stream":"S"}"#);
         assert_eq!(full.error.map(|fault| fault.description).as_deref(), Some("insufficient resources"));
     }
 }

@@ -9,6 +9,7 @@ mod auth;
 mod backfill;
 mod cli;
 mod config;
+mod coverage;
 mod demo;
 mod escalation;
 mod explain;

@@ -46,7 +46,14 @@ pub(super) async fn anchor(stream: &Stream, before: Option<&Position>, marks: &m
         let gap = Gap { sequences: Some((first, before.sequence)), ..gap(GapKind::Regressed, before) };
         return Anchor { position: beginning, gap: Some(gap) };
     }
-    Anchor { position: before.clone(), gap: expired(info, before) }
+    match expired(info, before) {
+        // Nobody is to find the same again with the first event behind.
+        Some(gap) => {
+            let sequence = gap.sequences.map_or(before.sequence, |(_, last)| last);
+            Anchor { position: Position { sequence, record: None, ..before.clone() }, gap: Some(gap) }
+        }
+        None => Anchor { position: before.clone(), gap: None },
+    }
 }
 
 /// What the stream gave up behind a position before it was read.
@@ -105,7 +112,11 @@ pub(super) async fn acknowledged(stream: &Stream, wanted: &Config) -> Result<Opt
 }
 
 /// A consumer that delivers what follows on a position, and the number of its last delivery.
-pub(super) async fn bind(stream: &Stream, wanted: &Config, position: &Position) -> Result<(PullConsumer, u64), SourceError> {
+pub(super) async fn bind(
+    stream: &Stream,
+    wanted: &Config,
+    position: &Position,
+) -> Result<(PullConsumer, u64), SourceError> {
     let durable = wanted.durable_name.as_deref().unwrap_or_default();
     if let Some(consumer) = find(stream, wanted, durable).await? {
         let info = consumer.cached_info();

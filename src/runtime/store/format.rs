@@ -15,8 +15,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{Alert, Notice};
 use crate::alert::told::Told;
+use crate::alert::{Alert, Notice};
 use crate::event::Event;
 use crate::time::Timestamp;
 
