@@ -5,6 +5,7 @@
 //! So every rule can be tested without a file, and the same text gives the same verdict everywhere.
 
 mod check;
+mod cluster;
 mod duration;
 mod env;
 mod fault;
@@ -47,6 +48,8 @@ pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults
     let mut lists = merged.lists;
     let (rules, suppressions) = (std::mem::take(&mut lists.rules), std::mem::take(&mut lists.suppressions));
     let mut config = validate::config(&mut check, merged.raw, lists);
+    let spread = config.cluster.as_ref().is_some_and(|cluster| cluster.key == PartitionKey::Bot);
+    let rules = rules.into_iter().chain(cluster::decisions(spread)).collect();
     quiet::settings(&mut check, rules, suppressions, &mut config.detection);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
@@ -72,6 +75,8 @@ pub struct Config {
     pub heartbeat: Option<HeartbeatConfig>,
     /// Local state; none keeps nothing.
     pub state: Option<StateConfig>,
+    /// Several members on one stream; none: this process reads all of it.
+    pub cluster: Option<ClusterConfig>,
     /// Where the registry is.
     pub registry: Option<RegistryConfig>,
     /// Database of places by address; none takes places from events alone.
@@ -247,6 +252,38 @@ pub struct StateConfig {
     pub log_file_bytes_max: u64,
     /// Files of the alert log kept.
     pub log_files_max: usize,
+}
+
+/// Several members on one stream.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// Streams and buckets begin with it.
+    pub name: String,
+    /// Name of this member.
+    pub member: Option<String>,
+    /// What members say to one another goes below it.
+    pub subject_prefix: String,
+    /// How many partitions there are.
+    pub partitions: u16,
+    /// What decides on an event's partition.
+    pub key: PartitionKey,
+    /// Copies of what is made.
+    pub replicas: usize,
+    /// Time for which an owner is not heard of before another takes over.
+    pub takeover_after: Duration,
+    /// Time between two snapshots of a partition.
+    pub snapshot_every: Duration,
+    /// Messages of one partition fetched at once.
+    pub batch: usize,
+}
+
+/// What decides on an event's partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionKey {
+    /// The tenant: everything that its bots share is in one place.
+    Tenant,
+    /// The bot: a tenant's bots are spread.
+    Bot,
 }
 
 /// A secret that does not print itself.

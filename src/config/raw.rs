@@ -24,6 +24,7 @@ pub(super) struct Raw {
     pub(super) heartbeat: RawHeartbeat,
     pub(super) routing: RawRouting,
     pub(super) state: RawState,
+    pub(super) cluster: RawCluster,
     pub(super) geo: RawGeo,
     pub(super) metrics: RawListen,
     pub(super) console: RawListen,
@@ -192,6 +193,21 @@ pub(super) struct RawState {
     pub(super) log_key_file: Option<String>,
     pub(super) log_file_bytes_max: Option<i64>,
     pub(super) log_files_max: Option<i64>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawCluster {
+    pub(super) enabled: Option<bool>,
+    pub(super) name: Option<String>,
+    pub(super) member: Option<String>,
+    pub(super) subject_prefix: Option<String>,
+    pub(super) partitions: Option<i64>,
+    pub(super) key: Option<String>,
+    pub(super) replicas: Option<i64>,
+    pub(super) takeover_after: Option<RawSpan>,
+    pub(super) snapshot_every: Option<RawSpan>,
+    pub(super) batch: Option<i64>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

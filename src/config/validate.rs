@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::check::{Check, endpoint};
+use super::cluster::cluster;
 use super::history::history;
 use super::lists::Lists;
 use super::raw::{
@@ -52,6 +53,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
         silences: routes::silences(check, lists.silences),
         heartbeat: heartbeat(check, raw.heartbeat),
         state: state(check, raw.state),
+        cluster: cluster(check, raw.cluster),
         geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
         console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
@@ -186,6 +188,15 @@ fn apart(check: &mut Check<'_>, config: &Config) {
         ("alerts.head_subject".to_owned(), &config.alerts.head_subject),
         ("alerts.ack_prefix".to_owned(), &config.alerts.ack_prefix),
     ];
+    if let Some(cluster) = &config.cluster {
+        subjects.push(("cluster.subject_prefix".to_owned(), &cluster.subject_prefix));
+        if config.state.is_some() {
+            check.fault("state.dir", "a cluster keeps its state in NATS; leave it out");
+        }
+        if config.events.mode == SourceMode::Core {
+            check.fault("events.mode", "a cluster needs `jetstream`");
+        }
+    }
     let ours = subjects.len();
     for (index, receiver) in config.receivers.iter().enumerate().filter(|(_, r)| !r.subject.is_empty()) {
         subjects.push((format!("receivers[{index}].subject"), &receiver.subject));

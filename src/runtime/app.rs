@@ -18,9 +18,8 @@ use super::audit::log::{AlertLog, LogParams};
 use super::clock::Clock;
 use super::geo::GeoDatabase;
 use super::health::HealthState;
-use super::metrics::{
-    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
-};
+use super::cluster::member::{Member, PostMetrics};
+use super::metrics::{ClusterMetrics, GeoMetrics, SourceMetrics};
 use super::nats::connect::connect;
 use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use super::notify::heartbeat::Heartbeat;
@@ -29,8 +28,10 @@ use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
 use super::pipeline::decode::Decoder;
 use super::pipeline::gaps::OpenGaps;
+use super::pipeline::keep::Keeping;
+use super::pipeline::line::Line;
 use super::pipeline::score::{Scorer, ScorerSettings};
-use super::pipeline::settle::Settler;
+use super::pipeline::settle::{DRAIN, Settler};
 use super::registry::{Follower, Origin};
 use super::source::Feed;
 use super::source::core::CoreSource;
@@ -78,71 +79,20 @@ impl App {
         // A second start in one process finds it installed, which is just as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
-        let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
-        let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
-        let known = bots.clone();
-        let engine = match &checkpoint {
-            Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
-                .context("the snapshot cannot be used; move the state directory away to start afresh")?,
-            None => Engine::new(config.detection.clone(), bots),
-        };
-        let Checkpoint { position, outbox, told, log, gaps, .. } = checkpoint.unwrap_or_default();
-        let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
-        let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
-        let (receiver_metrics, owed) = (ReceiverMetrics::new(registry)?, Owed { outbox, told });
-        let notify_metrics = NotifyMetrics::new(registry)?;
         // All of them before the first wait, so that a start that takes long shows in full.
-        let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
-        let source_metrics = SourceMetrics::new(registry)?;
-        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
-        let geo_metrics = GeoMetrics::new(registry)?;
-        let geo = geo.map(|geo| measured(geo, geo_metrics));
-        let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
-        let client = connect(&config.nats, &health, &source_metrics.connected).await?;
-        let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
-        let stop = CancellationToken::new();
-        let faults = keep_watch(&config, &client, &source_metrics, &health, &stop)?;
-        let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
-        let decoder = Decoder {
-            limits: config.limits,
-            subject_prefix: config.events.subject_prefix.clone(),
-            metrics: engine_metrics.clone(),
-            geo,
+        let metrics = PostMetrics::new(registry)?;
+        let cluster = ClusterMetrics::new(registry)?;
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let work = if config.cluster.is_some() {
+            let client = connect(&config.nats, &health, &metrics.source.connected).await?;
+            let faults = keep_watch(&config, &client, &metrics.source, &health, &stop)?;
+            let member = Member { config, bots, client, health: health.clone(), metrics, cluster, faults };
+            let stop = stop.clone();
+            tokio::spawn(async move { Ok(member.run(stop).await?) })
+        } else {
+            let parts = Parts::new(config, bots, metrics, &health, &stop).await?;
+            tokio::spawn(parts.work(stop.clone(), abort.clone()))
         };
-        let settings = ScorerSettings {
-            subject_prefix: config.events.subject_prefix.clone(),
-            snapshot_every: config.state.as_ref().map(|state| state.snapshot_every),
-        };
-        let notifier =
-            NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
-        let parts = Parts {
-            decoder,
-            scorer: Scorer::new(engine, position, settings, engine_metrics),
-            settler: Settler {
-                client: client.clone(),
-                notifier,
-                dispatch,
-                log,
-                store,
-                notify_metrics,
-                store_metrics,
-                health: health.clone(),
-                faults,
-                gaps: OpenGaps::new(gaps, config.detection.incident_quiet),
-                unpublished: Vec::new(),
-            },
-            opening: Opening {
-                client,
-                events: config.events,
-                start,
-                metrics: source_metrics,
-                health: health.clone(),
-                registry: config.registry,
-            },
-            follower,
-        };
-        let abort = CancellationToken::new();
-        let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));
         Ok(Self { health, stop, abort, work })
     }
 
@@ -265,6 +215,7 @@ fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a
         dir: config.state.as_ref().map(|state| state.dir.as_path()),
         clock,
         lookup: None,
+        one_of_many: false,
     }
 }
 
@@ -273,9 +224,7 @@ fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow:
 }
 
 struct Parts {
-    decoder: Decoder,
-    scorer: Scorer,
-    settler: Settler,
+    line: Line,
     opening: Opening,
     follower: Follower,
 }
@@ -295,10 +244,69 @@ enum Source {
 }
 
 impl Parts {
+    async fn new(
+        config: Config,
+        bots: Registry,
+        metrics: PostMetrics,
+        health: &HealthState,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
+        let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
+        let known = bots.clone();
+        let engine = match &checkpoint {
+            Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
+                .context("the snapshot cannot be used; move the state directory away to start afresh")?,
+            None => Engine::new(config.detection.clone(), bots),
+        };
+        let Checkpoint { position, outbox, told, log, gaps, .. } = checkpoint.unwrap_or_default();
+        let log = config.state.as_ref().map(|state| open_log(state, log, health)).transpose()?;
+        let log = LogWriter::new(log, metrics.log, health.clone());
+        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+        let geo = geo.map(|geo| measured(geo, metrics.geo));
+        let follower = Follower::new(known, health.clone(), metrics.registry);
+        let client = connect(&config.nats, health, &metrics.source.connected).await?;
+        let dispatch = Dispatch::start(dispatch_params(&config, &client), Owed { outbox, told }, &metrics.receivers)?;
+        let faults = keep_watch(&config, &client, &metrics.source, health, stop)?;
+        let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
+        let (subject_prefix, engine_metrics) = (config.events.subject_prefix.clone(), metrics.engine);
+        let decoder = Decoder {
+            limits: config.limits,
+            subject_prefix: subject_prefix.clone(),
+            metrics: engine_metrics.clone(),
+            geo,
+        };
+        let snapshot_every = config.state.as_ref().map(|state| state.snapshot_every);
+        let settings = ScorerSettings { subject_prefix, snapshot_every };
+        let (notify_metrics, store_metrics) = (metrics.notify, metrics.store);
+        let notifier =
+            NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
+        let settler = Settler {
+            client: client.clone(),
+            notifier,
+            dispatch,
+            log,
+            store: store.map_or(Keeping::Nowhere, Keeping::Here),
+            notify_metrics,
+            store_metrics,
+            health: health.clone(),
+            faults,
+            gaps: OpenGaps::new(gaps, config.detection.incident_quiet),
+            unpublished: Vec::new(),
+            drain: DRAIN,
+        };
+        let (events, registry, health) = (config.events, config.registry, health.clone());
+        Ok(Self {
+            line: Line { decoder, scorer: Scorer::new(engine, position, settings, engine_metrics), settler },
+            opening: Opening { client, events, start, metrics: metrics.source, health, registry },
+            follower,
+        })
+    }
+
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
-        let Self { decoder, scorer, mut settler, opening, mut follower } = self;
-        let preparation = settler.notifier.preparation();
-        let Some((source, origin)) = Box::pin(settler.until(opening.open(&preparation, &stop))).await? else {
+        let Self { mut line, opening, mut follower } = self;
+        let preparation = line.settler.notifier.preparation();
+        let Some((source, origin)) = Box::pin(line.settler.until(opening.open(&preparation, &stop))).await? else {
             return Ok(());
         };
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
@@ -310,28 +318,14 @@ impl Parts {
             }
             tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
         }
-        let (work, done) = mpsc::channel(BATCHES_QUEUED);
-        let (decoded, events) = mpsc::channel(BATCHES_QUEUED);
-        let (spend, spent) = mpsc::channel(BATCHES_QUEUED);
-        std::thread::Builder::new()
-            .name("humdrum-decoder".to_owned())
-            .spawn(move || decoder.run(fed, &decoded, spent))?;
-        std::thread::Builder::new()
-            .name("humdrum-engine".to_owned())
-            .spawn(move || scorer.run(events, &spend, &work))?;
         // The source ends at the stop, or when settling has ended and nobody takes its feed any more.
-        let ended = watching.clone();
-        let source = tokio::spawn(async move {
+        let reading = async move {
             match source {
                 Source::JetStream(source) => source.run(feed, stop).await,
                 Source::Core(source) => source.run(feed, stop).await,
             }
-            ended.cancel();
-        });
-        let settled = settler.run(done, abort).await;
-        source.abort();
-        watching.cancel();
-        Ok(settled?)
+        };
+        Ok(line.run(fed, reading, watching, abort).await?)
     }
 }
 

@@ -134,16 +134,7 @@ impl EngineMetrics {
         ] {
             counter.inc_by(now.saturating_sub(before));
         }
-        for (gauge, now) in [
-            (&self.bots_learning, now.bots_learning),
-            (&self.bots_mature, now.bots_mature),
-            (&self.bots_stale, now.bots_stale),
-            (&self.baseline_bytes, now.baseline_bytes),
-            (&self.incidents_open, now.incidents_open),
-            (&self.sessions_open, now.sessions_open),
-        ] {
-            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
-        }
+        self.move_gauges(before, now);
         for (counter, (before, now)) in self.suppressed.iter().zip(before.suppressed.iter().zip(now.suppressed)) {
             counter.inc_by(now.saturating_sub(*before));
         }
@@ -153,6 +144,56 @@ impl EngineMetrics {
         self.suppressions_unmatched.set(i64::try_from(now.suppressions.unmatched).unwrap_or(i64::MAX));
         self.budget_pages.set(now.budget_pages);
         self.budget_left_pages.set(now.budget_left_pages);
+    }
+
+    /// Takes in what an engine begins with. Several engines share the figures.
+    pub fn enter(&self, stats: &Stats) {
+        self.move_gauges(&Stats::default(), stats);
+        self.update(stats, stats);
+    }
+
+    /// Takes out what an engine that is gone held.
+    pub fn leave(&self, stats: &Stats) {
+        self.move_gauges(stats, &Stats::default());
+    }
+
+    fn move_gauges(&self, before: &Stats, now: &Stats) {
+        for (gauge, before, now) in [
+            (&self.bots_learning, before.bots_learning, now.bots_learning),
+            (&self.bots_mature, before.bots_mature, now.bots_mature),
+            (&self.bots_stale, before.bots_stale, now.bots_stale),
+            (&self.baseline_bytes, before.baseline_bytes, now.baseline_bytes),
+            (&self.incidents_open, before.incidents_open, now.incidents_open),
+            (&self.sessions_open, before.sessions_open, now.sessions_open),
+        ] {
+            gauge.add(now as i64 - before as i64);
+        }
+    }
+}
+
+/// Figures of a cluster's member.
+#[derive(Clone, Debug)]
+pub struct ClusterMetrics {
+    /// Partitions that there are; 0 without a cluster.
+    pub partitions: IntGauge,
+    /// Partitions that this member owns.
+    pub owned: IntGauge,
+    /// Times that it took one over.
+    pub takeovers: IntCounter,
+}
+
+impl ClusterMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let (name, help) = ("humdrum_cluster_takeovers_total", "Times that this member took a partition over.");
+        Ok(Self {
+            partitions: gauge(registry, "humdrum_cluster_partitions", "Partitions of the cluster; 0 without one.")?,
+            owned: gauge(registry, "humdrum_cluster_partitions_owned", "Partitions that this member owns.")?,
+            takeovers: counter(registry, name, help)?,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod auth;
 #[cfg(feature = "history")]
 mod backfill;
 mod cli;
+mod cluster;
 mod config;
 mod coverage;
 mod demo;

@@ -6,6 +6,7 @@
 
 mod backfill;
 mod check;
+mod cluster;
 mod demo;
 mod evaluate;
 mod explain;
@@ -51,6 +52,7 @@ enum Verb {
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    Cluster(cluster::ClusterArgs),
 }
 
 /// Reads the command line and does what it says.
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Cluster(args) => cluster::run(args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ pub mod channel;
 mod courier;
 pub mod delivery;
 pub mod dispatch;
+pub mod fence;
 pub mod guard;
 pub mod heartbeat;
 pub mod nats;

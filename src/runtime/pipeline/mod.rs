@@ -17,6 +17,8 @@
 pub mod alert_log;
 pub mod decode;
 pub mod gaps;
+pub mod keep;
+pub mod line;
 pub mod score;
 pub mod settle;
 mod suppressions;

@@ -54,12 +54,19 @@ pub struct Scorer {
     output: Output,
 }
 
+impl Drop for Scorer {
+    /// An engine that is gone has no bots.
+    fn drop(&mut self) {
+        self.metrics.leave(&self.told);
+    }
+}
+
 impl Scorer {
     /// A scorer that goes on at a position.
     #[must_use]
     pub fn new(engine: Engine, position: Option<Position>, settings: ScorerSettings, metrics: EngineMetrics) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
-        metrics.update(&told, &told);
+        metrics.enter(&told);
         let mut suppressions = SuppressionWatch::default();
         suppressions.look(&engine);
         Self {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::alert_log::LogWriter;
 use super::gaps::OpenGaps;
+use super::keep::Keeping;
 use super::{Raised, Scored, State, Work};
 use crate::alert::{Alert, Whose};
 use crate::runtime::audit::head::Head;
@@ -25,13 +26,14 @@ use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::{NotifyMetrics, StoreMetrics};
 use crate::runtime::notify::dispatch::{Dispatch, Owed};
+use crate::runtime::notify::fence::Fence;
 use crate::runtime::notify::nats::{NatsNotifier, Stopped};
 
+use crate::runtime::store::StoreError;
 use crate::runtime::store::format::Checkpoint;
-use crate::runtime::store::{Store, StoreError};
 
-/// Time that receivers are given at the stop. What they have not taken by then is in the last snapshot.
-const DRAIN: Duration = Duration::from_secs(4);
+/// Time that receivers are given at the stop of a single process. What they have not taken by then is in the last snapshot.
+pub const DRAIN: Duration = Duration::from_secs(4);
 
 /// Everything that settling touches.
 #[derive(Debug)]
@@ -44,8 +46,8 @@ pub struct Settler {
     pub dispatch: Dispatch,
     /// The alert log.
     pub log: LogWriter,
-    /// Snapshots; none where no state is kept.
-    pub store: Option<Store>,
+    /// Where snapshots are kept.
+    pub store: Keeping,
     /// Figures of the notifier.
     pub notify_metrics: NotifyMetrics,
     /// Figures of the store.
@@ -58,6 +60,8 @@ pub struct Settler {
     pub gaps: OpenGaps,
     /// Those that NATS is still to be told of.
     pub unpublished: Vec<Arc<Alert>>,
+    /// Time that receivers are given at the stop.
+    pub drain: Duration,
 }
 
 /// Settling ended before its time.
@@ -72,6 +76,9 @@ pub enum SettleError {
     /// The last snapshot could not be written.
     #[error("the last snapshot was not written: {0}")]
     Snapshot(#[from] StoreError),
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
     /// The alert log could not be made safe before the last snapshot.
     #[error("the last snapshot was not written: {0}")]
     Log(#[from] LogError),
@@ -85,7 +92,18 @@ impl SettleError {
             Self::Stopped(_) => "stopped",
             Self::EngineLost => "engine",
             Self::Snapshot(error) => error.reason(),
+            Self::Thread(_) => "thread",
             Self::Log(error) => error.reason(),
+        }
+    }
+
+    /// Whether the partition has another owner.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        match self {
+            Self::Stopped(stopped) => matches!(stopped, Stopped::Fenced(_)),
+            Self::Snapshot(StoreError::Shared(error)) => error.is_lost(),
+            _ => false,
         }
     }
 
@@ -103,7 +121,7 @@ impl Settler {
     /// # Errors
     /// Aborted, the engine's thread is gone, or the last snapshot cannot be written.
     pub async fn run(mut self, mut work: mpsc::Receiver<Work>, abort: CancellationToken) -> Result<(), SettleError> {
-        if self.store.is_some() {
+        if self.store.keeps() {
             self.store_metrics.written_at.set(clock::wall().as_micros() as f64 / 1e6);
         }
         let left = self.gaps.left(clock::wall());
@@ -111,7 +129,7 @@ impl Settler {
         loop {
             let item = tokio::select! {
                 biased;
-                () = abort.cancelled() => return Err(Stopped.into()),
+                () = abort.cancelled() => return Err(Stopped::Asked.into()),
                 Some(fault) = self.faults.recv() => {
                     self.tell(vec![fault], &abort).await?;
                     continue;
@@ -124,11 +142,14 @@ impl Settler {
                 Work::Scored(scored) => self.settle(scored, &abort).await?,
                 Work::Checkpoint(state) => {
                     if let Err(error) = self.keep(state).await {
+                        if error.is_fenced() {
+                            return Err(error);
+                        }
                         tracing::error!(reason = error.reason(), %error, "snapshot was not written; going on");
                     }
                 }
                 Work::End(state) => {
-                    self.dispatch.drain(clock::monotonic() + DRAIN).await;
+                    self.dispatch.drain(clock::monotonic() + self.drain).await;
                     let kept = self.keep(state).await;
                     self.notifier.flush().await;
                     return kept;
@@ -140,12 +161,15 @@ impl Settler {
     async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
         let alerts: Vec<Arc<Alert>> = scored.alerts.iter().map(|raised| Arc::clone(&raised.alert)).collect();
         let head = self.log.write(&alerts).await;
-        // Receivers first: what pages must not wait for a server that is in trouble.
-        for Raised { alert, whose, .. } in &scored.alerts {
-            self.gaps.take(alert, clock::wall());
-            self.dispatch.offer(alert, whose);
+        if self.notifier.fence().is_some() {
+            // Whoever does not own the partition any more finds out here, before anybody is paged.
+            self.publish_alerts(alerts, abort).await?;
+            self.offer(&scored.alerts);
+        } else {
+            // Receivers first: what pages must not wait for a server that is in trouble.
+            self.offer(&scored.alerts);
+            self.publish_alerts(alerts, abort).await?;
         }
-        self.publish_alerts(alerts, abort).await?;
         self.publish(head).await;
         for stamp in scored.alerts.iter().filter_map(|raised| raised.stamp) {
             let waited = (clock::wall() - stamp).as_secs_f64();
@@ -158,6 +182,13 @@ impl Settler {
             tracing::warn!(%error, "batch cannot be acknowledged");
         }
         Ok(())
+    }
+
+    fn offer(&mut self, raised: &[Raised]) {
+        for Raised { alert, whose, .. } in raised {
+            self.gaps.take(alert, clock::wall());
+            self.dispatch.offer(alert, whose);
+        }
     }
 
     /// Waits for something while nothing is settled yet, and tells of what keeps it from coming.
@@ -226,29 +257,16 @@ impl Settler {
                 return Err(error.into());
             }
         }
-        let Some(mut store) = self.store.take() else {
-            return Ok(());
-        };
         let (Owed { outbox, told }, log) = (self.dispatch.owed(), self.log.place());
         // What follows on a history is no history any more: nothing older can be learned into it.
         let gaps = self.gaps.open();
         let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log, history: None, gaps };
-        let letters = self.dispatch.letters();
+        let (letters, fence) = (self.dispatch.letters(), self.notifier.fence().map_or(0, Fence::settled));
         let started = clock::monotonic();
-        let written = tokio::task::spawn_blocking(move || {
-            letters.sync();
-            let saved = store.save(&checkpoint);
-            (store, saved)
-        });
-        let saved = match written.await {
-            Ok((store, saved)) => {
-                self.store = Some(store);
-                saved
-            }
-            Err(error) => {
-                tracing::error!(%error, "snapshot thread died; no more snapshots");
-                return Ok(());
-            }
+        let saved = match self.store.save(checkpoint, letters, fence).await {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => return Ok(()),
+            Err(error) => Err(error),
         };
         match saved {
             Ok(bytes) => {

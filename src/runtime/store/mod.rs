@@ -9,6 +9,8 @@
 #![expect(clippy::disallowed_methods, reason = "the store is the part of the shell that owns files")]
 
 pub mod format;
+pub mod ledger;
+pub mod shared;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -16,6 +18,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use format::{Checkpoint, FormatError};
+use shared::SharedError;
 
 const LOCK_NAME: &str = "humdrum.lock";
 const PREFIX: &str = "snapshot-";
@@ -55,6 +58,9 @@ pub enum StoreError {
         /// Which version it is of.
         source: FormatError,
     },
+    /// Where every member finds it.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
     /// The checkpoint cannot be serialized.
     #[error("snapshot cannot be encoded: {0}")]
     Encode(#[from] postcard::Error),
@@ -68,6 +74,7 @@ impl StoreError {
             Self::Io { .. } => "io",
             Self::Locked(_) => "locked",
             Self::Version { .. } => "version",
+            Self::Shared(error) => error.reason(),
             Self::Encode(_) => "encode",
         }
     }
@@ -75,7 +82,11 @@ impl StoreError {
     /// Whether trying again can help: a full disk may have room later.
     #[must_use]
     pub fn retry(&self) -> bool {
-        matches!(self, Self::Io { .. })
+        match self {
+            Self::Io { .. } => true,
+            Self::Shared(error) => error.retry(),
+            _ => false,
+        }
     }
 }
 

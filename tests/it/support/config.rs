@@ -45,6 +45,7 @@ pub(crate) fn config(url: String) -> Config {
         routing: Routing::default(),
         silences: Vec::new(),
         heartbeat: None,
+        cluster: None,
         state: None,
         registry: None,
         geo_file: None,
