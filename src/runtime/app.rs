@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::log::{AlertLog, LogParams};
 use super::clock::Clock;
+use super::cluster::member::{Member, PostMetrics};
 use super::geo::GeoDatabase;
 use super::health::HealthState;
-use super::cluster::member::{Member, PostMetrics};
 use super::metrics::{ClusterMetrics, GeoMetrics, SourceMetrics};
 use super::nats::connect::connect;
 use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
@@ -325,7 +325,7 @@ impl Parts {
                 Source::Core(source) => source.run(feed, stop).await,
             }
         };
-        Ok(line.run(fed, reading, watching, abort).await?)
+        Ok(Box::pin(line.run(fed, reading, watching, abort)).await?)
     }
 }
 

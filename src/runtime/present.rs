@@ -20,8 +20,8 @@ pub use backtest::{backtest, html as backtest_html};
 pub use explain::explain;
 pub use history::learned;
 pub use quiet::{hidden, rules, silence, suppression, warning};
-pub use table::table;
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
+pub use table::table;
 
 /// Evidence ids that are shown; the alert itself holds more.
 const EVIDENCE_SHOWN_MAX: usize = 5;

@@ -208,7 +208,10 @@ async fn a_killed_owner_is_succeeded_and_nothing_is_lost_or_told_twice() {
     let (a, b) = (home(), home());
     let context = server.jetstream().await;
     let said = cluster(a.path(), &settings(&server, ""), &["init"]);
-    assert!(said.contains("made   stream HUMDRUM_EVENTS") && said.contains("made   bucket HUMDRUM_SNAPSHOTS"), "{said}");
+    assert!(
+        said.contains("made   stream HUMDRUM_EVENTS") && said.contains("made   bucket HUMDRUM_SNAPSHOTS"),
+        "{said}"
+    );
     assert!(cluster(a.path(), &settings(&server, ""), &["init"]).starts_with("everything was there\n"));
     let first = Humdrum::start(a.path(), &settings(&server, "member = 'a'\n")).await;
     first.ready().await;
@@ -356,11 +359,16 @@ async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
         text.replace("[nats]\n", "[nats]\ninbox_prefix = '_INBOX_humdrum'\n")
     };
     cluster(a.path(), &as_user("admin", ""), &["init"]);
-    let admin = jetstream::new(async_nats::connect(url("admin")).await.expect("connects"));
+    let connect = |user: &'static str, inbox: &'static str| {
+        let options = ConnectOptions::with_user_and_password(user.to_owned(), user.to_owned());
+        let (options, url) = (options.custom_inbox_prefix(inbox), server.url());
+        async move { options.connect(url).await.expect("connects") }
+    };
+    let admin = jetstream::new(connect("admin", "_INBOX").await);
     let first = Humdrum::start(a.path(), &as_user("humdrum", "member = 'a'\n")).await;
     first.ready().await;
     owned(&admin, "a-").await;
-    let producer = async_nats::connect(url("payroll")).await.expect("connects");
+    let producer = connect("payroll", "_INBOX").await;
     let control = "\"type\":\"control\",\"control\":{\"action\":\"logging_disabled\",\"by\":\"eve\"}";
     let event = |id: &str| {
         format!("{{\"id\":\"{id}\",\"ts\":\"2026-05-04T06:00:00Z\",\"tenant\":\"acme\",\"bot\":\"payroll\",{control}}}")
@@ -387,8 +395,7 @@ async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
         let answer = request(subject, payload).await;
         assert!(!matches!(answer, Ok(Ok(_))), "{subject}: {answer:?}");
     }
-    let options = ConnectOptions::new().custom_inbox_prefix("_INBOX_humdrum");
-    let member = options.connect(url("humdrum")).await.expect("connects");
+    let member = connect("humdrum", "_INBOX_humdrum").await;
     for subject in [
         "humdrum.events.acme.payroll",
         "humdrum.alerts.acme.high",

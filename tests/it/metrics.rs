@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use humdrum::runtime::metrics::{
-    ClusterMetrics, EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
+    ClusterMetrics, EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics,
+    SourceMetrics, StoreMetrics,
 };
 use prometheus::Registry;
 use prometheus::proto::{Metric, MetricFamily};

@@ -114,13 +114,18 @@ fn layout(config: &Config) -> anyhow::Result<Layout> {
 async fn init(client: &Client, config: &Config) -> anyhow::Result<String> {
     let layout = layout(config)?;
     let made = layout.make(&jetstream::new(client.clone())).await?;
-    let mut text: String = made.iter().map(|made| format!("made   {made}\n")).collect();
+    let mut text = listed("made ", &made);
     if made.is_empty() {
         text.push_str("everything was there\n");
     }
     let found = look(client, &layout).await?;
     text.extend(found.into_iter().map(sentence));
     Ok(text)
+}
+
+/// A line each.
+fn listed(what: &str, lines: &[String]) -> String {
+    lines.iter().map(|line| [what, "  ", line, "\n"].concat()).collect()
 }
 
 fn sentence(Finding { fatal, text }: Finding) -> String {
@@ -163,7 +168,7 @@ async fn members(ledger: &Ledger) -> anyhow::Result<Vec<Member>> {
 }
 
 fn words(status: &Status) -> String {
-    let mut text: String = status.lacks.iter().map(|text| format!("lacks  {text}\n")).collect();
+    let mut text = listed("lacks", &status.lacks);
     let member = |member: &Member| {
         vec![member.name.clone(), member.version.clone(), member.partitions.to_string(), member.seen.to_string()]
     };

@@ -53,7 +53,10 @@ pub async fn look(client: &Client, layout: &Layout) -> Result<Vec<Finding>, Layo
         let few = few.join(", ");
         say(false, format!("fewer than {REPLICAS_WANTED} copies of {few}: one machine can lose what it acknowledged"));
     }
-    say(false, "whether the server syncs what it acknowledges cannot be asked here; set `sync_interval: always`".into());
+    say(
+        false,
+        "whether the server syncs what it acknowledges cannot be asked here; set `sync_interval: always`".into(),
+    );
     Ok(findings)
 }
 
@@ -96,7 +99,9 @@ mod tests {
 
     #[test]
     fn versions_are_compared_by_their_numbers() {
-        for (version, enough) in [("2.15.1", true), ("2.11.0-RC.1", true), ("3.0.0", true), ("2.9.25", false), ("", false)] {
+        for (version, enough) in
+            [("2.15.1", true), ("2.11.0-RC.1", true), ("3.0.0", true), ("2.9.25", false), ("", false)]
+        {
             assert_eq!(is_new_enough(version), enough, "{version}");
         }
     }

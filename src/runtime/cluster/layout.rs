@@ -120,7 +120,9 @@ impl Layout {
         };
         SubjectTransform {
             source: format!("{prefix}.*.*"),
-            destination: format!("{prefix}.{{{{partition({count},{tokens})}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}"),
+            destination: format!(
+                "{prefix}.{{{{partition({count},{tokens})}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}"
+            ),
         }
     }
 
@@ -198,7 +200,8 @@ impl Layout {
         }
         if find(context, &format!("OBJ_{}", self.objects)).await?.is_none() {
             let bucket = self.objects.clone();
-            let config = object_store::Config { bucket, num_replicas: self.replicas, ..object_store::Config::default() };
+            let config =
+                object_store::Config { bucket, num_replicas: self.replicas, ..object_store::Config::default() };
             context.create_object_store(config).await.map_err(|error| fault(&self.objects, error))?;
             made.push(format!("bucket {}", self.objects));
         }

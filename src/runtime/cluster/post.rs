@@ -155,7 +155,7 @@ impl Post {
         let watching = stop.child_token();
         self.follow(&feed, &watching).await?;
         let reading = async move { source.run(feed, stop).await };
-        Ok(line.run(fed, reading, watching, abort).await?)
+        Ok(Box::pin(line.run(fed, reading, watching, abort)).await?)
     }
 
     async fn fence(&self, context: &Context, partition: u16, epoch: u64) -> Result<Fence, PostError> {

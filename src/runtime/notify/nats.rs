@@ -155,7 +155,18 @@ impl NatsNotifier {
         let (alerts_prefix, rejected_prefix) = (prefix.clone(), rejected.clone());
         let head_subject = alerts.head_subject.clone();
         let preparation = Preparation { context: context.clone(), specs };
-        Self { client, context, alerts_prefix, head_subject, rejected_prefix, preparation, fence: None, metrics, health, rng }
+        Self {
+            client,
+            context,
+            alerts_prefix,
+            head_subject,
+            rejected_prefix,
+            preparation,
+            fence: None,
+            metrics,
+            health,
+            rng,
+        }
     }
 
     /// The same for one partition: alerts pass its fence.

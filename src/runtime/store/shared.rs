@@ -4,7 +4,7 @@
 //! object counts, the manifest says, and that is replaced by compare-and-set with the epoch in it, so that an owner that
 //! does not know that it is over writes an object that nobody ever looks at.
 
-use async_nats::jetstream::object_store::ObjectStore;
+use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
 use tokio::io::AsyncReadExt;
 
 use super::format::{self, Checkpoint, FormatError};
@@ -108,12 +108,7 @@ impl SharedStore {
     ///
     /// # Errors
     /// A newer epoch has claimed it, or the server does not answer.
-    pub async fn claim(
-        ledger: Ledger,
-        objects: Objects,
-        partition: u16,
-        epoch: u64,
-    ) -> Result<Self, SharedError> {
+    pub async fn claim(ledger: Ledger, objects: Objects, partition: u16, epoch: u64) -> Result<Self, SharedError> {
         let key = manifest_key(partition);
         loop {
             let (manifest, revision) = ledger.read::<Manifest>(&key).await?;
@@ -162,7 +157,6 @@ impl SharedStore {
 
     async fn read(&self, object: &str) -> std::io::Result<Vec<u8>> {
         let unreachable = |error: String| std::io::Error::new(std::io::ErrorKind::NotConnected, error);
-        use async_nats::jetstream::object_store::GetErrorKind;
         let mut reader = match self.objects.0.get(object).await {
             Ok(reader) => reader,
             Err(error) if error.kind() == GetErrorKind::NotFound => {
