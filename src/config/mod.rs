@@ -246,6 +246,8 @@ pub struct StateConfig {
     pub snapshot_every: Duration,
     /// Snapshots kept.
     pub keep: usize,
+    /// Days of which the first snapshot is kept besides.
+    pub keep_days: usize,
     /// Key that the alert log's heads are signed with; none: one in the directory.
     pub log_key_file: Option<PathBuf>,
     /// Bytes of a file of the alert log.

@@ -190,6 +190,7 @@ pub(super) struct RawState {
     pub(super) dir: Option<String>,
     pub(super) snapshot_every: Option<RawSpan>,
     pub(super) keep: Option<i64>,
+    pub(super) keep_days: Option<i64>,
     pub(super) log_key_file: Option<String>,
     pub(super) log_file_bytes_max: Option<i64>,
     pub(super) log_files_max: Option<i64>,

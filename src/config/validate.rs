@@ -339,11 +339,12 @@ fn state(check: &mut Check<'_>, raw: RawState) -> Option<StateConfig> {
     let dir = check.file("state.dir", raw.dir);
     let snapshot_every = check.span("state.snapshot_every", raw.snapshot_every.as_ref(), Duration::from_secs(1)..=DAY);
     let keep = check.size("state.keep", raw.keep, 1..=100);
+    let keep_days = check.size("state.keep_days", raw.keep_days, 0..=400);
     let log_key_file = check.file("state.log_key_file", raw.log_key_file);
     let log_file_bytes_max = check.size("state.log_file_bytes_max", raw.log_file_bytes_max, MEGABYTE..=MEGABYTE << 20);
     let log_file_bytes_max = log_file_bytes_max as u64;
     let log_files_max = check.size("state.log_files_max", raw.log_files_max, 2..=100_000);
-    dir.map(|dir| StateConfig { dir, snapshot_every, keep, log_key_file, log_file_bytes_max, log_files_max })
+    dir.map(|dir| StateConfig { dir, snapshot_every, keep, keep_days, log_key_file, log_file_bytes_max, log_files_max })
 }
 
 fn detection(check: &mut Check<'_>, baseline: &RawBaseline, raw: RawDetection, limits: &RawLimits) -> Settings {

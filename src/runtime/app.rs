@@ -28,7 +28,7 @@ use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
 use super::pipeline::decode::Decoder;
 use super::pipeline::gaps::OpenGaps;
-use super::pipeline::keep::Keeping;
+use super::pipeline::keep::{Keeping, Snapshots};
 use super::pipeline::line::Line;
 use super::pipeline::score::{Scorer, ScorerSettings};
 use super::pipeline::settle::{DRAIN, Settler};
@@ -251,7 +251,11 @@ impl Parts {
         health: &HealthState,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
+        let store = config
+            .state
+            .as_ref()
+            .map(|state| Store::open(&state.dir, state.keep).map(|store| store.with_days(state.keep_days)))
+            .transpose()?;
         let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
         let known = bots.clone();
         let engine = match &checkpoint {
@@ -278,7 +282,7 @@ impl Parts {
         };
         let snapshot_every = config.state.as_ref().map(|state| state.snapshot_every);
         let settings = ScorerSettings { subject_prefix, snapshot_every };
-        let (notify_metrics, store_metrics) = (metrics.notify, metrics.store);
+        let notify_metrics = metrics.notify;
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
         let settler = Settler {
@@ -286,9 +290,8 @@ impl Parts {
             notifier,
             dispatch,
             log,
-            store: store.map_or(Keeping::Nowhere, Keeping::Here),
+            snapshots: Snapshots::new(store.map_or(Keeping::Nowhere, Keeping::Here), metrics.store, health.clone()),
             notify_metrics,
-            store_metrics,
             health: health.clone(),
             faults,
             gaps: OpenGaps::new(gaps, config.detection.incident_quiet),

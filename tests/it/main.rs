@@ -29,6 +29,7 @@ mod report;
 mod restart;
 mod scenarios;
 mod send_test;
+mod state;
 mod support;
 mod tidy;
 mod verify;

@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod settings;
 mod simulate;
+mod state;
 mod verify;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ enum Verb {
     Report(report::ReportArgs),
     Check(check::CheckArgs),
     Cluster(cluster::ClusterArgs),
+    State(state::StateArgs),
 }
 
 /// Reads the command line and does what it says.
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Cluster(args) => cluster::run(args),
+        Verb::State(args) => state::run(args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,7 +23,7 @@ use crate::runtime::pipeline::BATCHES_QUEUED;
 use crate::runtime::pipeline::alert_log::LogWriter;
 use crate::runtime::pipeline::decode::Decoder;
 use crate::runtime::pipeline::gaps::OpenGaps;
-use crate::runtime::pipeline::keep::Keeping;
+use crate::runtime::pipeline::keep::{Keeping, Snapshots};
 use crate::runtime::pipeline::line::Line;
 use crate::runtime::pipeline::score::{Scorer, ScorerSettings};
 use crate::runtime::pipeline::settle::{SettleError, Settler};
@@ -219,9 +219,8 @@ impl Post {
                 notifier: notifier.fenced(fence),
                 dispatch: Dispatch::start(self.dispatch(), Owed { outbox, told }, &metrics.receivers)?,
                 log: LogWriter::new(None, metrics.log.clone(), self.health.clone()),
-                store: Keeping::Shared(Box::new(store)),
+                snapshots: Snapshots::new(Keeping::Shared(Box::new(store)), metrics.store.clone(), self.health.clone()),
                 notify_metrics: metrics.notify.clone(),
-                store_metrics: metrics.store.clone(),
                 health: self.health.clone(),
                 faults,
                 gaps: OpenGaps::new(gaps, config.detection.incident_quiet),

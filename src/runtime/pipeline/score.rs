@@ -30,6 +30,14 @@ const MEASURED_ONE_IN: u64 = 100;
 /// Time between two readings of the engine's figures. Longer makes dashboards lag, shorter costs the engine.
 const STATS_EVERY: Duration = Duration::from_millis(200);
 
+/// Time that a snapshot may take between two batches, and when there are none. More delays what comes next, less lets a
+/// snapshot of a large fleet take minutes.
+const SLICE: Duration = Duration::from_millis(10);
+const SLICE_IDLE: Duration = Duration::from_millis(40);
+
+/// Bytes of a snapshot between two looks at the clock: a fraction of a millisecond.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// What the scorer must know besides the engine.
 #[derive(Clone, Debug)]
 pub struct ScorerSettings {
@@ -50,6 +58,8 @@ pub struct Scorer {
     suppressions: SuppressionWatch,
     position: Option<Position>,
     snapshot_at: Instant,
+    /// The snapshot that is under way, without its state.
+    marked: Option<State>,
     events: u64,
     output: Output,
 }
@@ -78,6 +88,7 @@ impl Scorer {
             suppressions,
             position,
             snapshot_at: now,
+            marked: None,
             events: 0,
             output: Output::default(),
         }
@@ -91,6 +102,7 @@ impl Scorer {
         work: &mpsc::Sender<Work>,
     ) {
         while let Some(item) = decoded.blocking_recv() {
+            let idle = matches!(item, Decoded::Tick);
             let scored = match item {
                 Decoded::Batch(mut batch) => {
                     let events = std::mem::take(&mut batch.events);
@@ -120,18 +132,38 @@ impl Scorer {
             }
             let now = clock::monotonic();
             self.tell(now);
-            let due = self.settings.snapshot_every.is_some_and(|every| now - self.snapshot_at >= every);
-            if due {
-                self.snapshot_at = now;
-                if work.blocking_send(Work::Checkpoint(self.state())).is_err() {
-                    return;
-                }
+            if !self.snapshot(now, idle, work) {
+                return;
             }
         }
         self.tell(clock::monotonic() + STATS_EVERY);
         SuppressionWatch::end(&self.engine);
         // Nobody may be there to take it, where the stop ran out of time: then the last snapshot stands.
         drop(work.blocking_send(Work::End(self.state())));
+    }
+
+    /// Begins a snapshot when one is due, and goes on with the one that is under way. False when nobody takes it any more.
+    fn snapshot(&mut self, now: Instant, idle: bool, work: &mpsc::Sender<Work>) -> bool {
+        let due = self.settings.snapshot_every.is_some_and(|every| now - self.snapshot_at >= every);
+        if due && self.marked.is_none() {
+            self.snapshot_at = now;
+            self.engine.begin_snapshot();
+            let (event_time, position) = (self.engine.watermark(), self.position.clone());
+            self.marked = Some(State { event_time, position, engine: None });
+            if work.blocking_send(Work::Mark).is_err() {
+                return false;
+            }
+        }
+        if self.marked.is_none() {
+            return true;
+        }
+        let (started, slice) = (clock::monotonic(), if idle { SLICE_IDLE } else { SLICE });
+        while clock::monotonic() - started < slice {
+            let Some(engine) = self.engine.go_on_snapshot(PIECE_BYTES) else { continue };
+            let state = self.marked.take().map(|state| State { engine: Some(engine), ..state });
+            return state.is_none_or(|state| work.blocking_send(Work::Checkpoint(state)).is_ok());
+        }
+        true
     }
 
     fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {

@@ -17,20 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::alert_log::LogWriter;
 use super::gaps::OpenGaps;
-use super::keep::Keeping;
+use super::keep::{Marked, Snapshots};
 use super::{Raised, Scored, State, Work};
 use crate::alert::{Alert, Whose};
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
-use crate::runtime::metrics::{NotifyMetrics, StoreMetrics};
-use crate::runtime::notify::dispatch::{Dispatch, Owed};
+use crate::runtime::metrics::NotifyMetrics;
+use crate::runtime::notify::dispatch::Dispatch;
 use crate::runtime::notify::fence::Fence;
 use crate::runtime::notify::nats::{NatsNotifier, Stopped};
 
 use crate::runtime::store::StoreError;
-use crate::runtime::store::format::Checkpoint;
 
 /// Time that receivers are given at the stop of a single process. What they have not taken by then is in the last snapshot.
 pub const DRAIN: Duration = Duration::from_secs(4);
@@ -46,12 +45,10 @@ pub struct Settler {
     pub dispatch: Dispatch,
     /// The alert log.
     pub log: LogWriter,
-    /// Where snapshots are kept.
-    pub store: Keeping,
+    /// Snapshots.
+    pub snapshots: Snapshots,
     /// Figures of the notifier.
     pub notify_metrics: NotifyMetrics,
-    /// Figures of the store.
-    pub store_metrics: StoreMetrics,
     /// Facts.
     pub health: HealthState,
     /// Alerts about our own sight, which are told at once.
@@ -121,9 +118,6 @@ impl Settler {
     /// # Errors
     /// Aborted, the engine's thread is gone, or the last snapshot cannot be written.
     pub async fn run(mut self, mut work: mpsc::Receiver<Work>, abort: CancellationToken) -> Result<(), SettleError> {
-        if self.store.keeps() {
-            self.store_metrics.written_at.set(clock::wall().as_micros() as f64 / 1e6);
-        }
         let left = self.gaps.left(clock::wall());
         self.tell(left, &abort).await?;
         loop {
@@ -134,23 +128,21 @@ impl Settler {
                     self.tell(vec![fault], &abort).await?;
                     continue;
                 }
+                saved = self.snapshots.saved() => {
+                    told(saved.map_err(SettleError::from))?;
+                    continue;
+                }
                 item = work.recv() => item.ok_or(SettleError::EngineLost)?,
             };
             let over = self.gaps.over(clock::wall());
             self.tell(over, &abort).await?;
             match item {
                 Work::Scored(scored) => self.settle(scored, &abort).await?,
-                Work::Checkpoint(state) => {
-                    if let Err(error) = self.keep(state).await {
-                        if error.is_fenced() {
-                            return Err(error);
-                        }
-                        tracing::error!(reason = error.reason(), %error, "snapshot was not written; going on");
-                    }
-                }
+                Work::Mark => told(self.mark().await)?,
+                Work::Checkpoint(state) => self.snapshots.save(state),
                 Work::End(state) => {
                     self.dispatch.drain(clock::monotonic() + self.drain).await;
-                    let kept = self.keep(state).await;
+                    let kept = self.end(state).await;
                     self.notifier.flush().await;
                     return kept;
                 }
@@ -245,44 +237,39 @@ impl Settler {
         }
     }
 
-    /// Signs the alert log and writes a checkpoint, on threads that may wait for the disk.
-    async fn keep(&mut self, state: State) -> Result<(), SettleError> {
-        let State { position, event_time, engine: Some(engine) } = state else {
+    /// A snapshot stands here: signs the alert log, on a thread that may wait for the disk, and notes what settling knows.
+    async fn mark(&mut self) -> Result<(), SettleError> {
+        if !self.snapshots.keeps() {
             return Ok(());
-        };
+        }
         match self.log.seal().await {
             Ok(head) => self.publish(head).await,
             Err(error) => {
-                self.store_metrics.failures.inc();
+                self.snapshots.mark(None);
                 return Err(error.into());
             }
         }
-        let (Owed { outbox, told }, log) = (self.dispatch.owed(), self.log.place());
-        // What follows on a history is no history any more: nothing older can be learned into it.
-        let gaps = self.gaps.open();
-        let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log, history: None, gaps };
-        let (letters, fence) = (self.dispatch.letters(), self.notifier.fence().map_or(0, Fence::settled));
-        let started = clock::monotonic();
-        let saved = match self.store.save(checkpoint, letters, fence).await {
-            Ok(Some(bytes)) => Ok(bytes),
-            Ok(None) => return Ok(()),
-            Err(error) => Err(error),
-        };
-        match saved {
-            Ok(bytes) => {
-                self.store_metrics.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-                self.store_metrics.seconds.observe((clock::monotonic() - started).as_secs_f64());
-                self.store_metrics.written_at.set(clock::wall().as_micros() as f64 / 1e6);
-                self.health.set_snapshot_written();
-                tracing::debug!(bytes, "snapshot written");
-                Ok(())
-            }
-            Err(error) => {
-                self.store_metrics.failures.inc();
-                self.health.set_error(&error);
-                Err(error.into())
-            }
+        self.snapshots.mark(Some(Marked {
+            owed: self.dispatch.owed(),
+            letters: self.dispatch.letters(),
+            log: self.log.place(),
+            gaps: self.gaps.open(),
+            fence: self.notifier.fence().map_or(0, Fence::settled),
+        }));
+        Ok(())
+    }
+
+    /// Writes the last snapshot, behind the one that may be on its way.
+    async fn end(&mut self, state: State) -> Result<(), SettleError> {
+        if self.snapshots.is_saving() {
+            self.snapshots.saved().await?;
         }
+        self.mark().await?;
+        self.snapshots.save(state);
+        if self.snapshots.is_saving() {
+            self.snapshots.saved().await?;
+        }
+        Ok(())
     }
 }
 
@@ -294,4 +281,15 @@ async fn take_fault(log: &mut LogWriter, dispatch: &Dispatch, gaps: &mut OpenGap
     gaps.take(&fault, clock::wall());
     dispatch.offer(&fault, &Whose::default());
     fault
+}
+
+/// A snapshot that failed is told of, and the next one tries again; one that another owner has made void ends the work.
+fn told(snapshot: Result<(), SettleError>) -> Result<(), SettleError> {
+    match snapshot {
+        Err(error) if !error.is_fenced() => {
+            tracing::error!(reason = error.reason(), %error, "snapshot was not written; going on");
+            Ok(())
+        }
+        done => done,
+    }
 }

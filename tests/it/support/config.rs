@@ -62,6 +62,7 @@ pub(crate) fn state(dir: &Path) -> StateConfig {
         dir: dir.to_owned(),
         snapshot_every: Duration::from_millis(300),
         keep: 2,
+        keep_days: 3,
         log_key_file: None,
         log_file_bytes_max: 64 << 20,
         log_files_max: 64,

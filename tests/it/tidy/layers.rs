@@ -43,7 +43,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
         &["detect::baseline"],
-        &["detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
+        &["alert::Dimension", "detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
     ),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
     // Whoever administers bots, and what is usual for them.
@@ -87,6 +87,7 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(&["detect::bots"], &["detect::bot"]),
     layer(
         &["detect::score"],
         &[
@@ -121,6 +122,7 @@ const LAYERS: &[Layer] = &[
             "alert",
             "detect::baseline",
             "detect::bot",
+            "detect::bots",
             "detect::budget",
             "detect::change",
             "detect::cluster",
@@ -151,6 +153,7 @@ const LAYERS: &[Layer] = &[
         &[
             "alert::AlertBook",
             "detect::bot",
+            "detect::bots",
             "detect::budget",
             "detect::engine",
             "detect::entitlement",
@@ -178,6 +181,7 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(&["detect::revert"], &["alert::Dimension", "detect::engine"]),
     layer(&["detect"], &[]),
     // Reports are made from facts, and judge nothing.
     layer(&["report"], &["alert", "detect", "registry", "time"]),
