@@ -2,7 +2,7 @@
 //!
 //! The way of a batch, each step a file: `source` takes it off NATS, `pipeline::score` runs the engine over it on a
 //! thread of its own, `pipeline::settle` logs and publishes what came out, keeps the state and acknowledges. The parts do not
-//! know each other; `app` ties them together. Between any two parts stands a bounded queue, so that a slow receiver
+//! know each other; `app` ties them together, for one process or, in `cluster`, for each partition that a member owns. Between any two parts stands a bounded queue, so that a slow receiver
 //! slows the stream down and never fills the memory.
 
 pub mod app;

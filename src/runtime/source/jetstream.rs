@@ -20,7 +20,8 @@ use std::time::Duration;
 use async_nats::Client;
 use async_nats::jetstream::consumer::pull::{Config, Stream as MessageStream};
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
-use async_nats::jetstream::stream::{Info, Stream};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -356,12 +357,29 @@ impl JetStreamSource {
     /// The source has been quiet for long enough.
     async fn quiet(&mut self) -> Feed {
         let span = self.silence.take();
-        let Some(ticks) = &self.reading.ticks else { return Feed::Quiet(span) };
-        // Whoever takes over must find the same silence at the same place.
-        if let Err(error) = self.context.publish(ticks.clone(), span.as_micros().to_string().into()).await {
-            tracing::warn!(%error, "silence cannot be put on record");
+        let Some(ticks) = self.reading.ticks.clone() else { return Feed::Quiet(span) };
+        // Whoever was stopped and wakes knows nothing of the time in between.
+        let span = span.as_micros().min(2 * self.reading.idle_after.as_micros() as i64);
+        if let Err(error) = self.record_silence(ticks, span).await {
+            tracing::warn!(error, "silence cannot be put on record");
         }
         Feed::Tick
+    }
+
+    /// Puts silence on record, so that whoever takes over finds it at the same place. What somebody else has recorded
+    /// and we have not read counts for us as well.
+    async fn record_silence(&self, ticks: String, micros: i64) -> Result<(), String> {
+        let last = match self.stream.get_last_raw_message_by_subject(&ticks).await {
+            Ok(message) => message.sequence,
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => 0,
+            Err(error) => return Err(error.to_string()),
+        };
+        if last > self.position.sequence {
+            return Ok(());
+        }
+        let message = PublishMessage::build().payload(micros.to_string().into()).expected_last_subject_sequence(last);
+        let ack = self.context.send_publish(ticks, message).await.map_err(|error| error.to_string())?;
+        ack.await.map(drop).map_err(|error| error.to_string())
     }
 
     /// Compares the stream with what we remember of it: the messages that wait in it, and where we stand if all of it
