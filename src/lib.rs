@@ -39,8 +39,8 @@
 //! | [`config`] | raw settings to valid ones, every fault at once |
 //! | `runtime` | everything that touches sockets, files, clocks and threads; behind the feature `runtime` |
 //!
-//! Beside `src`: `models/` holds the detection profile, the table of standard tags and the model card; `fixtures/` the
-//! scenarios and settings files that tests hold the program against; `grafana/` dashboards, alert rules and the runbook.
+//! Beside `src`: `models/` holds the detection profile, the table of standard tags, that of the rules and the model card;
+//! `fixtures/` the scenarios and settings files that tests hold the program against; `grafana/` dashboards, alert rules and the runbook.
 //!
 //! # Invariants
 //!
@@ -63,7 +63,7 @@
 //! One engine serves all bots of a process, or of a partition where several members share the stream, on one thread:
 //! state has no locks, and the watermark is the fleet's. Bots touch each other only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd
 //! silences are in general, the page budget where one is set, the logs that they write to, the accounts that their
-//! tenant pays, who grants roles in it, and which of its systems are production's.
+//! tenant pays, who grants roles in it, who administers them, and which of its systems are production's.
 //!
 //! [`Engine::observe`]: detect::Engine::observe
 //! [`Engine::idle`]: detect::Engine::idle

@@ -138,6 +138,21 @@ impl Span {
     pub fn as_days_f64(self) -> f64 {
         self.0 as f64 / Self::DAY.0 as f64
     }
+
+    /// As people say it, rounded: `90 seconds`, `5 minutes`, `26 hours`, `3 days`. A unit begins with two of it, days with
+    /// three; what is negative is no time.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        let span = self.max(Self::ZERO);
+        let (unit, name) = match span {
+            span if span < Self::from_mins(2) => (Self::SECOND, "second"),
+            span if span < Self::from_hours(2) => (Self::MINUTE, "minute"),
+            span if span < Self::from_days(3) => (Self::HOUR, "hour"),
+            _ => (Self::DAY, "day"),
+        };
+        let count = (span.0 + unit.0 / 2) / unit.0;
+        format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+    }
 }
 
 impl Add<Span> for Timestamp {
@@ -312,6 +327,15 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a valid time")
+    }
+
+    #[test]
+    fn a_stretch_of_time_is_said_in_its_largest_unit() {
+        let said = [-5, 0, 1, 119, 120, 240, 7_199, 9_000, 26 * 3_600, 400_000];
+        let said = said.map(|secs| Span::from_secs(secs).in_words());
+        let expected = ["0 seconds", "0 seconds", "1 second", "119 seconds", "2 minutes", "4 minutes", "120 minutes"];
+        assert_eq!(said[..7], expected);
+        assert_eq!(said[7..], ["3 hours", "26 hours", "5 days"]);
     }
 
     #[test]

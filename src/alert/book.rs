@@ -105,6 +105,8 @@ impl AlertBook {
         let story = self.open.entry(subject).or_default();
         let Some(matter) = of_which(story, &finding) else {
             let incident = story.first().map(|matter| matter.alert.incident.clone());
+            // Most stories stay one matter, and an alert is large.
+            story.reserve_exact(1);
             story.push(Matter::open(Finding { incident: incident.or(finding.incident), ..finding }, deadline));
             return story.last().map(|matter| matter.alert.clone()).into_iter().collect();
         };
@@ -242,6 +244,7 @@ impl Matter {
             alert.score = finding.score;
             alert.p_value = finding.p_value;
         }
+        alert.score = alert.severity.max(finding.severity).keep(alert.score);
         if finding.severity <= alert.severity && !worse_hidden {
             return false;
         }

@@ -31,7 +31,7 @@ pub struct Alert {
     pub producer: Option<String>,
     /// How bad.
     pub severity: Severity,
-    /// 0 to 100, comparable between bots and tenants.
+    /// 0 to 100, comparable between bots and tenants, and among [those of its severity](Severity::scores).
     pub score: f64,
     /// The fused p-value behind the score; none for a rule.
     pub p_value: Option<f64>,
@@ -240,6 +240,26 @@ impl Severity {
     #[must_use]
     pub fn pages(self) -> bool {
         self >= Self::Medium
+    }
+
+    /// Least and most that an alert of this severity scores. They overlap, since a rule's score says what is at stake and
+    /// a model's how seldom it is.
+    #[must_use]
+    pub fn scores(self) -> (f64, f64) {
+        match self {
+            Self::Info => (0.0, 30.0),
+            Self::Low => (20.0, 60.0),
+            Self::Medium => (40.0, 86.0),
+            Self::High => (55.0, 96.0),
+            Self::Critical => (70.0, 100.0),
+        }
+    }
+
+    /// The nearest score that an alert of this severity may have.
+    #[must_use]
+    pub fn keep(self, score: f64) -> f64 {
+        let (least, most) = self.scores();
+        score.clamp(least, most)
     }
 }
 

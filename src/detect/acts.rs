@@ -7,10 +7,11 @@
 
 use super::change::Suspect;
 use super::engine::Engine;
+use super::hidden;
 use super::operator::{Act, Facet, Reading, Second};
 use super::policy::{self, Breach};
 use super::profile::OperatorProfile;
-use crate::alert::{Dimension, Severity};
+use crate::alert::{Dimension, Reason, Severity};
 use crate::event::{Event, Kind, Text, normalize};
 use crate::time::Span;
 
@@ -70,12 +71,11 @@ pub(super) fn suspicion(
     }
     let breach = breaches.iter().find(|breach| is_of_act(breach) && breach.severity.pages())?;
     let usual = reading.is_some_and(|reading| reading.p >= profile.usual_p);
-    let what = breach.phrase.split(';').next().unwrap_or_default();
-    (!usual || breach.severity >= Severity::High).then(|| Text::from(what))
+    if usual && breach.severity < Severity::High { None } else { breach.deed.clone() }
 }
 
 /// Learns an act. Where its operator reaches too many bots, what it broke becomes a part of that finding.
-pub(super) fn learn(engine: &mut Engine, at: u32, deed: &Deed<'_>, breaches: &mut Vec<Breach>) {
+pub(super) fn learn(engine: &mut Engine, at: u32, event: &Event, deed: &Deed<'_>, breaches: &mut Vec<Breach>) {
     let (tenant, profile) = (engine.bots[at as usize].tenant.clone(), &engine.profile);
     // What goes on for days is the office's new way, as with bots.
     let odd = deed.reading.p <= profile.operator.raise_p && deed.reading.days < profile.learn.adopt_days;
@@ -83,11 +83,23 @@ pub(super) fn learn(engine: &mut Engine, at: u32, deed: &Deed<'_>, breaches: &mu
     engine.stats.limited += engine.operators.learn(&tenant, &deed.act, trust, profile);
     if let Some(burst) = &deed.reading.burst {
         engine.operators.told(&tenant, deed.act.by, burst.bots);
-        // What is decided about the number of bots must not decide about the act.
-        let folds = !engine.settings.rules.decides("operator_burst");
-        let of_act = breaches.iter().position(is_of_act).filter(|_| folds).map(|place| breaches.remove(place));
-        breaches.insert(0, policy::burst(deed.act.by, burst, of_act));
+        let of_act = breaches.iter().position(|breach| is_of_act(breach) && is_free(engine, at, event, breach));
+        let alone = policy::burst(deed.act.by, burst, None);
+        let of_act = of_act.filter(|_| is_free(engine, at, event, &alone)).map(|place| breaches.remove(place));
+        let found = if of_act.is_some() { policy::burst(deed.act.by, burst, of_act) } else { alone };
+        breaches.insert(0, found);
     }
+}
+
+/// Whether nothing was decided about a finding and nothing hides it: what holds for the number of bots must not decide
+/// about the act, nor the other way round.
+fn is_free(engine: &Engine, at: u32, event: &Event, breach: &Breach) -> bool {
+    if !engine.settings.hushes() {
+        return true;
+    }
+    let reasons: Vec<Reason> = std::iter::once(&breach.reason).chain(&breach.also).cloned().collect();
+    !engine.settings.rules.decides(&breach.reason.detector, hidden::whom(engine, at), event.ts)
+        && hidden::until(engine, at, &reasons, event.host.as_slice(), event.ts).is_none()
 }
 
 fn is_of_act(breach: &Breach) -> bool {

@@ -23,12 +23,12 @@ const TOLD_MAX: usize = 16;
 const TOLD_DAYS: i32 = 7;
 
 /// How far silence is watched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Watch {
     /// The watermark at which silence is looked at again.
     pub due: Option<Timestamp>,
     /// Since when it has been odd, while it waits for the others or after it was told.
-    pub odd: Option<OddSilence>,
+    pub odd: Option<Box<OddSilence>>,
 }
 
 /// A silence that is odd.
@@ -77,9 +77,15 @@ pub(super) struct BotState {
     /// What paged; none for most.
     #[expect(clippy::box_collection, reason = "most bots have none, and 8 bytes are less than 24")]
     told: Option<Box<Vec<Told>>>,
-    /// What was said today without a page, by key.
-    said: SmallVec<[u64; 1]>,
-    said_day: i32,
+    /// What was said without a page; none for most.
+    said: Option<Box<Said>>,
+}
+
+/// What was said on a day without a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Said {
+    day: i32,
+    keys: SmallVec<[u64; 2]>,
 }
 
 /// A session that was judged, small, since each bot keeps some.
@@ -141,8 +147,7 @@ impl BotState {
             ids: IdWindow::default(),
             recent: SmallVec::new(),
             told: None,
-            said: SmallVec::new(),
-            said_day: 0,
+            said: None,
         }
     }
 
@@ -187,14 +192,15 @@ impl BotState {
 
     /// Whether something that pages nobody is said for the first time today, noting that it is.
     pub(super) fn say(&mut self, key: u64, today: i32) -> bool {
-        if self.said_day != today {
-            self.said.clear();
-            self.said_day = today;
+        let said = self.said.get_or_insert_with(|| Box::new(Said { day: today, keys: SmallVec::new() }));
+        if said.day != today {
+            said.keys.clear();
+            said.day = today;
         }
-        if self.said.contains(&key) || self.said.len() >= TOLD_MAX {
+        if said.keys.contains(&key) || said.keys.len() >= TOLD_MAX {
             return false;
         }
-        self.said.push(key);
+        said.keys.push(key);
         true
     }
 
@@ -232,6 +238,16 @@ impl BotState {
         (least, news || least == Known::New)
     }
 
+    /// What hid the bot's sessions and its silence is gone: they are looked at again from now on.
+    pub(super) fn unveil(&mut self, now: Timestamp) {
+        for session in self.sessions.iter_mut().filter(|session| session.hidden_until.is_some()) {
+            session.hidden_until = Some(session.newest);
+        }
+        if self.watch.odd.as_ref().is_some_and(|odd| odd.hidden) {
+            self.watch.due = self.watch.due.map(|due| due.min(now));
+        }
+    }
+
     /// Whether one of the novelties was told within the last days, and only where a suppression hid it.
     pub(super) fn was_hidden(&self, keys: &[u64], today: i32) -> bool {
         let owed = |told: &Told| told.hidden && today - told.last_day <= TOLD_DAYS && keys.contains(&told.key);
@@ -251,7 +267,9 @@ impl BotState {
             + self.ids.heap_bytes()
             + if self.recent.spilled() { self.recent.capacity() * size_of::<Judged>() } else { 0 }
             + self.told.as_ref().map_or(0, |told| size_of::<Vec<Told>>() + told.capacity() * size_of::<Told>())
-            + if self.said.spilled() { self.said.capacity() * size_of::<u64>() } else { 0 }
+            + self.said.as_ref().map_or(0, |said| {
+                size_of::<Said>() + if said.keys.spilled() { said.keys.capacity() * size_of::<u64>() } else { 0 }
+            })
             + self.secrets.as_ref().map_or(0, |secrets| secrets.bytes())
             + self.entitlements.bytes()
             + self.sessions.capacity() * size_of::<Session>()
@@ -266,19 +284,17 @@ impl BotState {
 struct IdWindow {
     /// Sorted, so that a look-up is a binary search and a snapshot is the same bytes.
     young: Vec<u64>,
-    old: Vec<u64>,
+    old: Box<[u64]>,
     since: Timestamp,
 }
 
 impl IdWindow {
     fn insert(&mut self, id: u64, at: Timestamp, window: Span, ids_max: usize) -> bool {
         if at > self.since + window || self.young.len() >= ids_max / 2 {
-            self.old = std::mem::take(&mut self.young);
             // Ids of long ago cannot come again within the lateness that is accepted.
-            if at > self.since + window + window {
-                self.old = Vec::new();
-            }
-            self.old.shrink_to_fit();
+            let again = at <= self.since + window + window;
+            let young = std::mem::take(&mut self.young);
+            self.old = if again { young.into_boxed_slice() } else { Box::default() };
             self.since = at;
         }
         if self.old.binary_search(&id).is_ok() {
@@ -295,7 +311,7 @@ impl IdWindow {
     }
 
     fn heap_bytes(&self) -> usize {
-        (self.young.capacity() + self.old.capacity()) * size_of::<u64>()
+        (self.young.capacity() + self.old.len()) * size_of::<u64>()
     }
 }
 

@@ -5,6 +5,7 @@ use super::engine::{Engine, Output};
 use super::hidden::{self, Word};
 use super::judge::{after, note, raise};
 use super::policy::{Breach, LogBreach, fraud};
+use super::rulebook;
 use crate::alert::{BaselineNote, Finding, Severity, Whom};
 use crate::event::{Event, Transaction};
 
@@ -13,6 +14,7 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
     let at = breach.about.unwrap_or(at);
     let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
     let by_default = breach.severity;
+    debug_assert!(rulebook::tells_at(&breach.reason.detector, by_default), "not in the catalog: {breach:?}");
     let Some(breach) = hidden::ruled(engine, hidden::whom(engine, at), breach, ts) else { return Word::Off };
     let today = engine.bots[at as usize].baseline.today;
     let after = after(engine, at, ts);
@@ -70,7 +72,7 @@ pub(super) fn transaction(
     output: &mut Output,
 ) -> bool {
     let mature = engine.mature(&engine.bots[at as usize].baseline);
-    let own = engine.tuned(at, event.ts);
+    let (own, off) = (engine.tuned(at, event.ts), engine.off(at, event.ts));
     let bot = &mut engine.bots[at as usize];
     let case = fraud::Case {
         event,
@@ -82,6 +84,7 @@ pub(super) fn transaction(
         mature_days: engine.settings.mature_days,
         window_days: engine.settings.baseline_days,
         profile: &own.as_deref().unwrap_or(&engine.profile).fraud,
+        off: &off,
     };
     let audit = fraud::check(&case, &mut bot.money, engine.ledgers.of(&event.tenant));
     engine.stats.limited += audit.limited;
@@ -92,6 +95,7 @@ pub(super) fn transaction(
 /// Tells of a log that is not whole.
 pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
     let of_log = Whom { tenant: &found.tenant, ..Whom::default() };
+    debug_assert!(rulebook::tells_at(&found.breach.reason.detector, found.breach.severity), "{found:?}");
     let Some(breach) = hidden::ruled(engine, of_log, found.breach, found.ts) else { return };
     let reasons = vec![breach.reason];
     let finding = Finding {

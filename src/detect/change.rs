@@ -155,9 +155,13 @@ impl ChangeWindows {
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        let suspect =
-            |windows: &Windows| windows.suspect.as_ref().map_or(0, |suspect| size_of::<Suspect>() + suspect.what.len());
-        self.0.as_deref().map_or(0, |windows| size_of::<Windows>() + suspect(windows))
+        let Some(windows) = self.0.as_deref() else { return 0 };
+        let granted = if windows.granted.spilled() { windows.granted.capacity() * size_of::<u64>() } else { 0 };
+        let suspect = windows.suspect.as_ref().map_or(0, |suspect| {
+            let texts = [&suspect.what, &suspect.incident].into_iter().filter(|text| text.is_heap_allocated());
+            size_of::<Suspect>() + texts.map(Text::capacity).sum::<usize>()
+        });
+        size_of::<Windows>() + granted + suspect
     }
 
     fn until(&self, window: impl Fn(&Windows) -> Option<Timestamp>) -> Option<Timestamp> {
@@ -232,3 +236,36 @@ impl Excuses {
 /// Places of the dimensions that a start by hand excuses.
 const TIME: usize = 0;
 const RATE: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::profile::Profile;
+    use crate::event::decode::{Envelope, Limits, decode};
+
+    #[test]
+    fn all_that_is_on_the_heap_is_counted() {
+        let mut windows = ChangeWindows::default();
+        assert_eq!(windows.heap_bytes(), 0);
+        let profile = Profile::shipped().change;
+        for role in ["a", "b", "c"] {
+            let json = format!(
+                r#"{{"ts":"2026-05-04T06:00:00Z","bot":"b","type":"grant","grant":{{"role":"{role}","ticket":"CHG-1"}}}}"#
+            );
+            windows.note(&decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json), &profile);
+        }
+        let granted = windows.heap_bytes();
+        assert!(granted >= size_of::<Windows>() + 3 * size_of::<u64>(), "{granted}");
+        let act = |what: &str, incident: &str| Suspect {
+            since: Timestamp::from_micros(0),
+            until: Timestamp::from_micros(1),
+            what: Text::from(what),
+            incident: Text::from(incident),
+        };
+        windows.suspect(act("was modified", "inc-1"));
+        assert_eq!(windows.heap_bytes(), granted + size_of::<Suspect>(), "short texts lie within");
+        let mut windows = windows.clone();
+        windows.suspect(Suspect { since: Timestamp::from_micros(9), ..act(&"w".repeat(100), &"i".repeat(100)) });
+        assert!(windows.heap_bytes() >= granted + size_of::<Suspect>() + 200);
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! The question is not how small a p-value is but how often a bot that is well would show one: `daily_rate` is the
 //! fused p-value times the sessions a day. A finding pages when that is at most the accepted rate of false pages for
-//! a bot-day; the other severities are fixed multiples of it.
+//! a bot-day; the other severities are fixed multiples of it. Where much is accepted, a multiple of it would take in
+//! every session; so nothing that is expected more often than `word_rate_per_bot_day` is worth a word, unless it pages.
 
 use super::profile::DecideProfile;
 use crate::alert::Severity;
@@ -10,6 +11,11 @@ use crate::alert::Severity;
 /// The severity of a finding that is expected `daily_rate` times a bot-day; `None` is not worth a word.
 #[must_use]
 pub(super) fn severity(daily_rate: f64, page_rate: f64, profile: &DecideProfile) -> Option<Severity> {
+    // Pages are not what this takes away: whoever accepts more of them than words gets them.
+    let word_max = profile.word_rate_per_bot_day.max(page_rate);
+    if daily_rate > word_max {
+        return None;
+    }
     let multiple = daily_rate / page_rate;
     let steps = [
         (profile.critical, Severity::Critical),
@@ -32,6 +38,19 @@ pub(super) fn score(daily_rate: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::detect::profile::Profile;
+
+    #[test]
+    fn however_much_may_page_a_usual_session_is_not_worth_a_word() {
+        let profile = Profile::shipped().decide;
+        for (page_rate, words) in [(0.005, 0.3), (0.02, 0.3), (0.1, 0.3), (0.6, 0.6)] {
+            let least = severity(words, page_rate, &profile);
+            assert_eq!(severity(words * 1.001, page_rate, &profile), None, "{page_rate}");
+            let pages =
+                if page_rate < words { least < Some(Severity::Medium) } else { least == Some(Severity::Medium) };
+            assert!(least.is_some() && pages, "{page_rate}: {least:?}");
+        }
+        assert_eq!(severity(1.0, 1.0, &profile), Some(Severity::Medium), "all of it is accepted");
+    }
 
     #[test]
     fn a_page_is_what_happens_as_seldom_as_accepted() {

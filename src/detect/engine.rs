@@ -16,7 +16,7 @@ use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
-use super::hidden::{self, Hits};
+use super::hidden::{self, Hits, Tuned};
 use super::operator::Operators;
 use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
@@ -82,6 +82,7 @@ pub struct Verdict {
 pub struct Engine {
     pub(super) settings: Settings,
     pub(super) profile: Profile,
+    pub(super) tuned: Tuned,
     pub(super) tags: TagTable,
     pub(super) registry: Registry,
     pub(super) zones: Vec<(String, Zone)>,
@@ -115,6 +116,7 @@ impl Engine {
             hidden: hidden::hits(&settings.suppressions, &[]),
             settings,
             profile,
+            tuned: Tuned::default(),
             tags: TagTable::shipped(),
             registry,
             frontier: Frontier::default(),

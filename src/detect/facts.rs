@@ -3,7 +3,6 @@
 use super::bot::BotState;
 use super::engine::Engine;
 use super::entitlement::{Held, ROLE_NONE};
-use super::policy::standing::is_admin;
 use crate::alert::{Dimension, Severity};
 use crate::registry::{BotRecord, Registry};
 use crate::time::{Span, Timestamp};
@@ -234,7 +233,7 @@ impl Engine {
         let name = self.names.roles.name(held.name);
         RoleFacts {
             name: name.to_owned(),
-            admin: is_admin(name, &self.profile),
+            admin: self.profile.privilege.is_admin(name),
             grant: bot.entitlements.grant_of(held.name).map(|grant| GrantFacts {
                 at: grant.at,
                 by: text(&grant.by),

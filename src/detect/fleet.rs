@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::Cohorts;
+use super::familiar::{Familiar, HostNews, Standing, kind};
 use crate::stats::calibrate::Pool;
 use crate::stats::{fingerprint, forget};
 use crate::time::{Span, Timestamp};
@@ -26,6 +27,11 @@ pub(super) struct Fleet {
     silences: [[Pool; EXPERIENCE.len() + 1]; 2],
     /// Who behaves alike.
     pub cohorts: Cohorts,
+    /// What bots of a tenant have in common: kinds of hosts, networks, operations.
+    pub host_kinds: Familiar,
+    pub host_news: HostNews,
+    pub networks: Familiar,
+    pub operations: Familiar,
     /// When a common silence of a tenant was told last.
     common: BTreeMap<u64, Timestamp>,
 }
@@ -91,10 +97,16 @@ impl Fleet {
         }
     }
 
-    /// Another bot that works from a host.
-    pub(super) fn other_owner(&self, tenant: &str, host: &str, bot: u32) -> Option<u32> {
-        let owners = self.hosts.get(&fingerprint(&[tenant, host]))?;
-        owners.bots.iter().copied().find(|&owner| owner != bot && owner != NOBODY)
+    /// What a host that is new for a bot is to the others.
+    pub(super) fn standing(&self, tenant: &str, host: &str, bot: u32) -> Standing {
+        let owners = self.hosts.get(&fingerprint(&[tenant, host])).map_or(&[][..], |owners| &owners.bots);
+        let mut others = owners.iter().copied().filter(|&owner| owner != bot && owner != NOBODY);
+        match (others.next(), others.next()) {
+            (Some(owner), None) => Standing::Owned(owner),
+            (Some(_), Some(_)) => Standing::Shared,
+            (None, _) if self.host_kinds.is_strange(tenant, kind(host)) => Standing::Strange,
+            (None, _) => Standing::Kin,
+        }
     }
 
     /// Notes that a secret is one of those that a bot reads regularly.
@@ -117,6 +129,10 @@ impl Fleet {
         for pool in self.silences.as_flattened_mut() {
             pool.forget(factor);
         }
+        for familiar in [&mut self.host_kinds, &mut self.networks, &mut self.operations] {
+            familiar.forget(oldest_day, passed);
+        }
+        self.host_news.forget(passed);
         self.secrets.retain(|_, reader| reader.last_day >= oldest_day);
         self.hosts.retain(|_, owners| i64::from(owners.last_day) >= oldest_day);
     }
@@ -124,6 +140,7 @@ impl Fleet {
     /// Bytes that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
         self.cohorts.heap_bytes()
+            + [&self.host_kinds, &self.networks, &self.operations].map(Familiar::heap_bytes).iter().sum::<usize>()
             + self.hosts.len() * (size_of::<u64>() + size_of::<Owners>())
             + self.secrets.len() * (size_of::<u64>() + size_of::<Reader>())
     }
@@ -137,11 +154,15 @@ mod tests {
     fn a_host_of_another_bot_is_told_from_ones_own() {
         let mut fleet = Fleet::default();
         fleet.learn("t", "h", 1, 10);
-        assert_eq!(fleet.other_owner("t", "h", 1), None);
-        assert_eq!(fleet.other_owner("t", "h", 2), Some(1));
-        assert_eq!(fleet.other_owner("other", "h", 2), None);
+        assert_eq!(fleet.standing("t", "h", 1), Standing::Strange);
+        assert_eq!(fleet.standing("t", "h", 2), Standing::Owned(1));
+        assert_eq!(fleet.standing("other", "h", 2), Standing::Strange);
+        fleet.learn("t", "h", 3, 10);
+        assert_eq!(fleet.standing("t", "h", 2), Standing::Shared);
+        fleet.host_kinds.learn("t", "h", 10);
+        assert_eq!(fleet.standing("t", "h-2", 2), Standing::Kin);
         fleet.forget(11, 1);
-        assert_eq!(fleet.other_owner("t", "h", 2), None);
+        assert_eq!(fleet.standing("t", "h", 2), Standing::Strange);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! A suppression must not use up the word that it hides: what was told under one is news when it comes again behind its
 //! end, as what the page budget held back is. Verdicts and what is learned of them are the same with it and without.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::policy::Breach;
 use super::profile::Profile;
-use super::rulebook::is_detector;
+use super::rulebook::{Off, Rulebook, Thresholds, is_detector};
 use super::stats::{Stats, SuppressionStats};
 use crate::alert::{Alert, Finding, Reason, Severity, Sight, Standing, Status, Suppression, Whom, suppressed};
 use crate::event::Text;
@@ -53,12 +56,49 @@ pub(super) enum Word {
     Off,
 }
 
+/// Profiles with the thresholds that hold for somebody, each made once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tuned(BTreeMap<Thresholds, Arc<Profile>>);
+
+/// Profiles kept; there are as many as there are sets of thresholds that hold together, which end one by one.
+const TUNED_MAX: usize = 64;
+
+impl Tuned {
+    fn of(&mut self, thresholds: Thresholds, rules: &Rulebook, common: &Profile) -> Arc<Profile> {
+        if self.0.len() >= TUNED_MAX && !self.0.contains_key(&thresholds) {
+            self.0.clear();
+        }
+        let own = self.0.entry(thresholds);
+        Arc::clone(own.or_insert_with_key(|thresholds| Arc::new(rules.tune(common, thresholds))))
+    }
+}
+
 impl Engine {
     /// The constants by which a bot's events are held against the rules, where they are its own.
-    pub(super) fn tuned(&self, at: u32, ts: Timestamp) -> Option<Box<Profile>> {
-        let rules = &self.settings.rules;
-        if rules.tunes() { rules.tuned(&self.profile, whom(self, at), ts) } else { None }
+    pub(super) fn tuned(&mut self, at: u32, ts: Timestamp) -> Option<Arc<Profile>> {
+        if !self.settings.rules.tunes() {
+            return None;
+        }
+        let thresholds = self.settings.rules.thresholds(whom(self, at), ts);
+        (!thresholds.is_empty()).then(|| self.tuned.of(thresholds, &self.settings.rules, &self.profile))
     }
+
+    /// The same for what is a tenant's and no bot's.
+    pub(super) fn tuned_of(&mut self, tenant: &str, ts: Timestamp) -> Option<Arc<Profile>> {
+        let thresholds = self.settings.rules.thresholds(Whom { tenant, ..Whom::default() }, ts);
+        (!thresholds.is_empty()).then(|| self.tuned.of(thresholds, &self.settings.rules, &self.profile))
+    }
+
+    /// The rules that are off for a bot.
+    pub(super) fn off(&self, at: u32, ts: Timestamp) -> Off {
+        let rules = &self.settings.rules;
+        if rules.overrides().is_empty() { Off::new() } else { rules.off(whom(self, at), ts) }
+    }
+}
+
+/// Whether one of an earlier state's suppressions is there no more, or is another now.
+pub(super) fn is_gone(suppressions: &[Hits], earlier: &[Hits]) -> bool {
+    earlier.iter().any(|hits| suppressions.iter().all(|known| known.print != hits.print))
 }
 
 /// The records of suppressions: those of an earlier state, as far as there still are such suppressions.

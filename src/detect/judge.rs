@@ -1,12 +1,15 @@
-//! The verdict on a session, a running one or a closed one, and on a broken rule: what is told, and what is learned.
+//! The verdict on a session, a running one or a closed one, on a day's levels and on a silence: what is told, and what is
+//! learned. Every finding goes into the alert book by here; broken rules come from [`broken`](super::broken).
 
 use super::baseline::{ClosedDay, Trust, totals};
-use super::bot::Known;
+use super::bot::{BotState, Known};
 use super::context;
 use super::decide;
 use super::engine::{Engine, Output, Verdict};
 use super::explain::{self, Subject};
+use super::familiar::{self, Standing};
 use super::feature::Session;
+use super::fleet::Fleet;
 use super::hidden;
 use super::normal::LastNormal;
 use super::peers;
@@ -252,7 +255,7 @@ fn tell(
 ) -> (Known, Option<Timestamp>) {
     let &Told { session, others, start, judgment, closed } = told;
     let owner = match judgment.scores[1].why {
-        Why::NewHost { owner: Some(owner), .. } => Some(engine.bots[owner as usize].bot.to_string()),
+        Why::NewHost { standing: Standing::Owned(owner), .. } => Some(engine.bots[owner as usize].bot.to_string()),
         _ => None,
     };
     let bot = &engine.bots[at as usize];
@@ -321,6 +324,7 @@ pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, ou
     finding.incident = act.map(|act| act.incident.to_string()).filter(|story| !story.is_empty());
     let watermark = engine.frontier.watermark().unwrap_or(ts);
     let suppression = hidden::hide(engine, &mut finding);
+    finding.score = finding.severity.keep(finding.score);
     let alerts = engine.book.raise(finding, watermark, engine.settings.incident_quiet);
     if let Some(number) = suppression {
         hidden::count(engine, number, &alerts);
@@ -407,11 +411,33 @@ fn learn(
             }
         }
     }
+    note_news(&mut engine.fleet, at, bot, session, trust);
     engine.stats.limited += bot.baseline.learn(session, start, each, &engine.profile);
     if trust >= 0.5 {
-        let day = session.newest.day_utc();
+        let (day, tenant) = (session.newest.day_utc(), &bot.tenant);
         for host in &session.hosts {
-            engine.fleet.learn(&bot.tenant, host, at, day);
+            engine.fleet.learn(tenant, host, at, day);
+            engine.fleet.host_kinds.learn(tenant, familiar::kind(host), day);
         }
+        session.networks.iter().for_each(|network| engine.fleet.networks.learn(tenant, network, day));
+        session.endpoints.iter().for_each(|name| engine.fleet.operations.learn(tenant, name, day));
+    }
+}
+
+/// Counts what a session has that its bot did not know, for what new values are like in general.
+fn note_news(fleet: &mut Fleet, at: u32, bot: &BotState, session: &Session, trust: f64) {
+    let (baseline, tenant) = (&bot.baseline, &bot.tenant);
+    if baseline.days < familiar::DAYS_MIN {
+        return;
+    }
+    for host in session.hosts.iter().filter(|host| !baseline.hosts.knows(host)) {
+        let standing = fleet.standing(tenant, host, at);
+        fleet.host_news.learn(tenant, standing, trust);
+    }
+    for network in session.networks.iter().filter(|network| !baseline.networks.knows(network)) {
+        fleet.networks.learn_new(tenant, network, trust);
+    }
+    for name in session.endpoints.iter().filter(|name| baseline.graph.number(name).is_none()) {
+        fleet.operations.learn_new(tenant, name, trust);
     }
 }

@@ -18,6 +18,7 @@ mod engine;
 mod entitlement;
 mod explain;
 mod facts;
+mod familiar;
 mod feature;
 mod fleet;
 mod frontier;

@@ -14,6 +14,8 @@ use crate::time::{Local, Span, Timestamp, Zone};
 const FACTOR: u64 = 2;
 /// Least difference of a quantity that is told, since small numbers double by themselves.
 const LEAST: u64 = 3;
+/// Largest amount that is told apart: four bytes of it are kept for each bot.
+const AMOUNT_MAX: u64 = u32::MAX as u64;
 /// Minutes of the day from which a start is told as at another hour.
 const START_MINUTES: u16 = 120;
 
@@ -25,8 +27,8 @@ pub(super) struct LastNormal {
     /// The log that it was read from, if that one counts.
     pub producer: Option<Text>,
     host: Option<Text>,
-    calls: u64,
-    records: u64,
+    calls: u32,
+    records: u32,
 }
 
 /// What is held against it.
@@ -48,8 +50,8 @@ impl LastNormal {
             start: session.opened,
             producer: session.producer.clone(),
             host: session.hosts.first().cloned(),
-            calls: session.calls,
-            records: session.records(),
+            calls: session.calls.min(AMOUNT_MAX) as u32,
+            records: session.records().min(AMOUNT_MAX) as u32,
         }
     }
 
@@ -62,6 +64,8 @@ impl LastNormal {
         }
         if let Some((calls, records)) = now.amounts {
             for (amount, before, noun) in [(calls, self.calls, "calls"), (records, self.records, "records")] {
+                let before = u64::from(before);
+                let amount = amount.min(AMOUNT_MAX);
                 if unlike(amount, before, now.closed) {
                     parts.push(format!("{amount} {noun} instead of {before}"));
                 }

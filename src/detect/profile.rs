@@ -67,12 +67,12 @@ pub struct NoveltyProfile {
     pub prior_unmet_far: f64,
     /// Values kept.
     pub values_max: usize,
-    /// Nats for another bot's host.
-    pub foreign_host_nats: f64,
     /// Nats for a public network of a bot in private ones.
     pub public_network_nats: f64,
     /// Nats for a way that nothing travels.
     pub travel_nats: f64,
+    /// Most nats for what is new for everybody.
+    pub strange_nats_max: f64,
 }
 
 /// See `[time]`.
@@ -141,6 +141,15 @@ pub struct PrivilegeProfile {
     pub new_pair_nats: f64,
 }
 
+impl PrivilegeProfile {
+    /// Whether a role's name says that it administers.
+    #[must_use]
+    pub fn is_admin(&self, role: &str) -> bool {
+        let lower = role.to_lowercase();
+        self.admin_words.iter().any(|word| lower.contains(word.as_str()))
+    }
+}
+
 /// See `[calibration]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -205,6 +214,8 @@ pub struct DecideProfile {
     pub high: f64,
     /// Pages.
     pub critical: f64,
+    /// Expected a bot-day at most, to be worth a word that is no page.
+    pub word_rate_per_bot_day: f64,
 }
 
 /// See `[learn]`.

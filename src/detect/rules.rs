@@ -6,23 +6,22 @@ use super::engine::{Engine, Output};
 use super::hidden::Word;
 use super::policy::{self, Arrival, Breach, Read, Signing};
 use super::{acts, broken, tenure};
-use crate::alert::Whom;
 use crate::event::{Event, Kind};
 use crate::time::Timestamp;
 
 /// Holds an event against the rules about bots, and notes what it announces; whether it broke one.
 pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) -> bool {
     let deed = acts::read(engine, at, event);
-    let bot = &engine.bots[at as usize];
+    let (bot, off) = (&engine.bots[at as usize], engine.off(at, event.ts));
     let reading = deed.as_ref().map(|deed| &deed.reading);
-    let mut breaches = policy::check(event, engine.record(at), &bot.windows, reading, &engine.profile);
+    let mut breaches = policy::check(event, engine.record(at), &bot.windows, reading, &engine.profile, &off);
     let suspicion = acts::suspicion(event, &breaches, reading, &engine.profile.operator);
     if let Some(deed) = deed {
-        acts::learn(engine, at, &deed, &mut breaches);
+        acts::learn(engine, at, event, &deed, &mut breaches);
     }
     let mut broke = false;
     let found =
-        if matches!(event.kind, Kind::Login(_)) { sign_in(engine, at, event) } else { secret(engine, at, event) };
+        if matches!(event.kind, Kind::Login(_)) { sign_in(engine, at, event) } else { secret(engine, at, event, &off) };
     for breach in breaches.into_iter().chain(found) {
         broke |= broken::rule(engine, at, event, breach, output) != Word::Off;
     }
@@ -52,7 +51,7 @@ fn sign_in(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
 }
 
 /// Holds the read of a secret against those that the bot reads.
-fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
+fn secret(engine: &mut Engine, at: u32, event: &Event, off: &[&str]) -> Option<Breach> {
     let name = policy::secret_name(event)?;
     let tenant = &engine.bots[at as usize].tenant;
     let owner = engine.fleet.other_reader(tenant, &name, at).map(|owner| engine.bots[owner as usize].bot.clone());
@@ -63,7 +62,8 @@ fn secret(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
     let read = Read {
         event,
         secret: &name,
-        owner: owner.as_deref(),
+        owner: owner.as_deref().filter(|_| !off.contains(&"foreign_secret")),
+        sweeps: !off.contains(&"secret_sweep"),
         today: bot.baseline.today,
         days: f64::from(bot.baseline.days),
         window_days: bot.baseline.window(engine.settings.baseline_days) as u32,
@@ -94,12 +94,15 @@ pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: 
 
 /// Tells of the gaps whose time is up.
 pub(super) fn logs_due(engine: &mut Engine, watermark: Timestamp, output: &mut Output) {
-    let (settings, profile) = (&engine.settings, &engine.profile);
-    let of_tenant = |tenant: &str, ts| {
-        let own = settings.rules.tuned(profile, Whom { tenant, ..Whom::default() }, ts);
-        own.map(|own| own.integrity)
-    };
-    for found in engine.logs.due(watermark, &profile.integrity, of_tenant) {
+    if !engine.logs.are_due(watermark) {
+        return;
+    }
+    let mut logs = std::mem::take(&mut engine.logs);
+    let common = engine.profile.integrity.clone();
+    let of_tenant = |tenant: &str, ts| engine.tuned_of(tenant, ts).map(|own| own.integrity.clone());
+    let due = logs.due(watermark, &common, of_tenant);
+    engine.logs = logs;
+    for found in due {
         broken::log(engine, found, output);
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
         let to = hour(local).min(last + AHEAD_HOURS);
         bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY)
     });
-    let told = bot.watch.odd.is_some_and(|odd| odd.told);
+    let told = bot.watch.odd.as_ref().is_some_and(|odd| odd.told);
     if told {
         output.alerts.extend(engine.book.end(&bot.tenant, &bot.bot, Dimension::Absence));
     }
@@ -128,7 +128,10 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         set(engine, at, now, LOOK_NATS.max(nats + AGAIN_NATS));
         return;
     };
-    let odd = engine.bots[at as usize].watch.odd.get_or_insert(OddSilence { since: now, ..OddSilence::default() });
+    let odd = engine.bots[at as usize]
+        .watch
+        .odd
+        .get_or_insert_with(|| Box::new(OddSilence { since: now, ..OddSilence::default() }));
     if odd.told && !odd.hidden {
         return;
     }
@@ -153,7 +156,7 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         }
     };
     let watch = &mut engine.bots[at as usize].watch;
-    watch.odd = Some(OddSilence { since, told: true, hidden: hidden.is_some() });
+    watch.odd = Some(Box::new(OddSilence { since, told: true, hidden: hidden.is_some() }));
     // Who is still silent when the suppression ends is told of then.
     watch.due = hidden;
     engine.timers.extend(hidden.map(|until| (until, at, SILENCE)));

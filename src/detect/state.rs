@@ -131,7 +131,12 @@ impl Engine {
         engine.budget = state.budget;
         engine.hidden = hidden::hits(&engine.settings.suppressions, &state.hidden);
         engine.stats = state.stats;
-        for bot in state.bots {
+        // Whoever was told of under a suppression that is gone is looked at anew.
+        let unveils = hidden::is_gone(&engine.hidden, &state.hidden).then(|| engine.frontier.watermark()).flatten();
+        for mut bot in state.bots {
+            if let Some(now) = unveils {
+                bot.unveil(now);
+            }
             let sessions = bot.sessions.iter().map(|session| (session.due, session.key));
             let ids = bot.ids_due(engine.settings.lateness_max).map(|due| (due, TIDY));
             let silence = bot.watch.due.map(|due| (due, SILENCE));

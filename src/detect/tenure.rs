@@ -2,7 +2,7 @@
 
 use super::broken;
 use super::engine::{Engine, Output};
-use super::entitlement::{Entitlements, Grant, Once, Use};
+use super::entitlement::{Entitlements, Grant, Once, Owed, Use, Vocabulary};
 use super::hidden::Word;
 use super::policy::lifecycle::{self, Environment, Waking};
 use super::policy::{Breach, standing};
@@ -28,16 +28,10 @@ pub(super) fn exercise(
     let bot = &mut engine.bots[at as usize];
     let before = (bot.entitlements.days, bot.entitlements.last_day, bot.entitlements.first_day);
     let week_over = bot.entitlements.roll(day(event.ts), &engine.profile.entitlement);
-    let mut news = (None, None);
+    let mut news;
     let mut breaches = Vec::new();
     if event.outcome == Outcome::Denied {
-        // What was refused was not done; it says all the more where the bot wanted to go.
-        let system = event.system.as_deref();
-        let known =
-            |name: &str| engine.names.systems.find(name).is_some_and(|number| bot.entitlements.knows_system(number));
-        news.0 = system.filter(|name| !known(name));
-        let held = |name: &str| engine.names.roles.find(name).is_some_and(|number| bot.entitlements.knows_role(number));
-        news.1 = event.role.as_deref().filter(|name| !held(name));
+        news = wanted(&bot.entitlements, &engine.names, event);
     } else {
         let role = event.role.as_deref();
         let session = bot.sessions.iter().find(|session| session.key == key);
@@ -53,11 +47,16 @@ pub(super) fn exercise(
         };
         let noted = bot.entitlements.exercise(&used, &mut engine.names, &engine.profile.entitlement);
         engine.stats.limited += noted.limited;
-        news = (event.system.as_deref().filter(|_| noted.system), role.filter(|_| noted.role));
+        let system = event.system.as_deref().filter(|_| noted.system);
+        news = News { system, role: role.filter(|_| noted.role), trial: system };
+        if bot.entitlements.owes() {
+            news = owed(&mut bot.entitlements, &engine.names, event, news);
+        }
         if let Some((silent_days, gap_max)) = noted.silence {
             let (days, last_day, first_day) = before;
             let waking = Waking { silent_days, gap_max, days, span_days: last_day - first_day + 1 };
-            let (record, own) = (engine.record(at), engine.tuned(at, event.ts));
+            let own = engine.tuned(at, event.ts);
+            let record = engine.record(at);
             let profile = &own.as_deref().unwrap_or(&engine.profile).lifecycle;
             breaches.extend(record.and_then(|record| lifecycle::dormant(record, waking, profile)));
         }
@@ -79,18 +78,30 @@ pub(super) fn exercise(
     for breach in breaches {
         let rule = breach.reason.detector.clone();
         if broken::rule(engine, at, event, breach, output) != Word::Said {
-            untell(&mut engine.bots[at as usize].entitlements, &rule, before.as_deref());
+            untell(engine, at, event, &rule, before.as_deref());
         }
     }
 }
 
 /// A rule that speaks once spoke where nobody hears it: it is to speak again. `before` is the ledger before this week.
-fn untell(ledger: &mut Entitlements, rule: &str, before: Option<&Entitlements>) {
+fn untell(engine: &mut Engine, at: u32, event: &Event, rule: &str, before: Option<&Entitlements>) {
+    let (ledger, names) = (&mut engine.bots[at as usize].entitlements, &engine.names);
+    let system = event.system.as_deref().and_then(|name| names.systems.find(name));
     match (rule, before) {
         ("unregistered_bot", _) => ledger.untell_once(Once::Unregistered),
         ("no_owner", _) => ledger.untell_once(Once::NoOwner),
-        ("test_identity", _) => ledger.untell_once(Once::TestIdentity),
-        ("unregistered_system" | "unregistered_role", _) => ledger.outside_told = ledger.outside_told.saturating_sub(1),
+        ("test_identity", _) => {
+            ledger.untell_once(Once::TestIdentity);
+            ledger.owe(system.map(Owed::Trial));
+        }
+        ("unregistered_system", _) => {
+            ledger.outside_told = ledger.outside_told.saturating_sub(1);
+            ledger.owe(system.map(Owed::System));
+        }
+        ("unregistered_role", _) => {
+            ledger.outside_told = ledger.outside_told.saturating_sub(1);
+            ledger.owe(event.role.as_deref().and_then(|name| names.roles.find(name)).map(Owed::Role));
+        }
         ("privilege_creep", Some(before)) => ledger.weeks = before.weeks,
         ("elevation_kept", Some(before)) => ledger.tell_grants_as(before),
         ("standing_privilege", Some(before)) => {
@@ -98,15 +109,43 @@ fn untell(ledger: &mut Entitlements, rule: &str, before: Option<&Entitlements>) 
                 held.idle_told = was.idle_told;
             }
         }
+        // It speaks of each waking.
         _ => {}
     }
 }
 
-/// A system and a role that the bot shows for the first time.
-type News<'a> = (Option<&'a str>, Option<&'a str>);
+/// What the bot shows for the first time, or for the first time that somebody may hear of it.
+#[derive(Clone, Copy, Debug)]
+struct News<'a> {
+    system: Option<&'a str>,
+    role: Option<&'a str>,
+    /// The system as one that a bot for trials may have no business with.
+    trial: Option<&'a str>,
+}
+
+/// What was refused was not done; it says all the more where the bot wanted to go.
+fn wanted<'a>(ledger: &Entitlements, names: &Vocabulary, event: &'a Event) -> News<'a> {
+    let known = |name: &str| names.systems.find(name).is_some_and(|number| ledger.knows_system(number));
+    let held = |name: &str| names.roles.find(name).is_some_and(|number| ledger.knows_role(number));
+    let system = event.system.as_deref().filter(|name| !known(name));
+    News { system, role: event.role.as_deref().filter(|name| !held(name)), trial: system }
+}
+
+/// What nobody heard of is news once more on a later day.
+fn owed<'a>(ledger: &mut Entitlements, names: &Vocabulary, event: &'a Event, news: News<'a>) -> News<'a> {
+    let (system, role) = (event.system.as_deref(), event.role.as_deref());
+    let at = system.and_then(|name| names.systems.find(name));
+    let held = role.and_then(|name| names.roles.find(name));
+    News {
+        system: news.system.or(system.filter(|_| ledger.pay(at.map(Owed::System)))),
+        role: news.role.or(role.filter(|_| ledger.pay(held.map(Owed::Role)))),
+        trial: news.trial.or(system.filter(|_| ledger.pay(at.map(Owed::Trial)))),
+    }
+}
 
 /// What the registry has against an event.
-fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<'_>) -> Vec<Breach> {
+fn registered(engine: &mut Engine, at: u32, event: &Event, news: News<'_>) -> Vec<Breach> {
+    let own = engine.tuned(at, event.ts);
     let bot = &engine.bots[at as usize];
     let Some(record) = bot.record.and_then(|number| engine.registry.record(number)) else {
         let tenant =
@@ -116,11 +155,11 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
         return vec![lifecycle::unregistered(event, tenant)];
     };
     let unowned = !record.has_owner() && !bot.entitlements.was_told(Once::NoOwner);
-    let news = system.is_some() || role.is_some();
+    let News { system, role, trial } = news;
+    let news = system.or(role).or(trial).is_some();
     if !unowned && !news {
         return Vec::new();
     }
-    let own = engine.tuned(at, event.ts);
     let profile = &own.as_deref().unwrap_or(&engine.profile).lifecycle;
     let mut breaches = Vec::new();
     if unowned && let Some(tenant) = engine.registry.tenant(&bot.tenant) {
@@ -130,7 +169,7 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, (system, role): News<
     if !news {
         return breaches;
     }
-    let test = system.and_then(|system| in_production(engine, at, record, system, profile));
+    let test = trial.and_then(|system| in_production(engine, at, record, system, profile));
     let ledger = &engine.bots[at as usize].entitlements;
     let roles = &engine.names.roles;
     let granted = |name: &str| roles.find(name).is_some_and(|number| ledger.is_granted(number));

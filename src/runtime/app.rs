@@ -281,7 +281,7 @@ impl Parts {
             geo,
         };
         let snapshot_every = config.state.as_ref().map(|state| state.snapshot_every);
-        let settings = ScorerSettings { subject_prefix, snapshot_every };
+        let settings = ScorerSettings { subject_prefix, snapshot_every, snapshot_first: None };
         let notify_metrics = metrics.notify;
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());

@@ -1,7 +1,7 @@
 //! The imperative shell: everything that touches sockets, files, clocks, threads and randomness.
 //!
-//! The way of a batch, each step a file: `source` takes it off NATS, `pipeline::score` runs the engine over it on a
-//! thread of its own, `pipeline::settle` logs and publishes what came out, keeps the state and acknowledges. The parts do not
+//! The way of a batch, each step a file: `source` takes it off NATS, `pipeline::decode` makes events of it and
+//! `pipeline::score` runs the engine over them, each on a thread of its own, `pipeline::settle` logs and publishes what came out, keeps the state and acknowledges. The parts do not
 //! know each other; `app` ties them together, for one process or, in `cluster`, for each partition that a member owns. Between any two parts stands a bounded queue, so that a slow receiver
 //! slows the stream down and never fills the memory.
 

@@ -78,6 +78,27 @@ fn every_wrong_standing_takes_place_and_the_registry_tells_of_it() {
 }
 
 #[test]
+fn a_scenario_that_finds_no_place_leaves_no_trace() {
+    // The test is a weekend, on which most bots rest.
+    let spec = FleetSpec {
+        bots: 48,
+        attacks_per_bot: 1.0,
+        oddities_per_bot: 2.0,
+        days_baseline: 5,
+        days_test: 3,
+        wrongs: Wrongs::Standing,
+        ..FleetSpec::default()
+    };
+    let (told, clean) = (EventStream::new(&spec).told(), EventStream::new(&FleetSpec { clean: true, ..spec }).told());
+    assert!(told.iter().all(|(scenarios, _)| scenarios.len() <= 1), "{told:?}");
+    for ((scenarios, odd), (_, usual)) in told.iter().zip(&clean) {
+        assert!(!scenarios.is_empty() || odd == usual, "{odd:?} {usual:?}");
+    }
+    let labels = Fleet::generate(&spec).labels.len();
+    assert_eq!(labels, told.iter().map(|(scenarios, _)| scenarios.len()).sum::<usize>());
+}
+
+#[test]
 fn what_a_bot_does_is_not_another_thing_for_the_wrongs_that_others_suffer() {
     let fleet = |wrongs| Fleet::generate(&FleetSpec { wrongs, clean: true, oddities_per_bot: 0.0, ..small(5, 6) });
     let calls = |wrongs| {

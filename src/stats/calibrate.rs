@@ -172,6 +172,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Calibrators>(), 64);
+    }
+
     const SCALE: f64 = 0.8;
 
     fn calibrator(scores: &[f64]) -> Calibrators {

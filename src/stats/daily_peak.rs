@@ -93,6 +93,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<DailyPeak>(), 24);
+    }
+
     fn days(peaks: impl IntoIterator<Item = u32>) -> DailyPeak {
         let mut history = DailyPeak::default();
         for peak in peaks {

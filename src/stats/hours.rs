@@ -6,7 +6,7 @@
 //! most as dense (highest-density region, Hyndman, *The American Statistician* 50, 1996). An hour counts once a day,
 //! since ten acts of one evening prove one evening.
 //!
-//! 104 bytes. Blind spots: holidays; shifts that change from week to week look like somebody who acts at any hour.
+//! 108 bytes. Blind spots: holidays; shifts that change from week to week look like somebody who acts at any hour.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ const SHRINK: f64 = 3.0;
 
 /// Hours of working days, then of weekends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hours {
+pub struct HourDensity {
     working: [Half; HOURS],
     weekend: [Half; HOURS],
     total: f32,
@@ -37,7 +37,7 @@ pub struct Hours {
     seen: u32,
 }
 
-impl Default for Hours {
+impl Default for HourDensity {
     fn default() -> Self {
         Self {
             working: [Half::default(); HOURS],
@@ -49,7 +49,7 @@ impl Default for Hours {
     }
 }
 
-impl Hours {
+impl HourDensity {
     /// Weight of all hours seen.
     #[must_use]
     pub fn total(&self) -> f64 {
@@ -113,13 +113,18 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<HourDensity>(), 108);
+    }
+
     fn at(day: i32, hour: u16) -> Local {
         Local { day, weekday: day.rem_euclid(7) as u8, minute: hour * 60 + 20 }
     }
 
     /// Somebody who acts on working days at these hours.
-    fn office(days: i32, hours: &[u16]) -> Hours {
-        let mut seen = Hours::default();
+    fn office(days: i32, hours: &[u16]) -> HourDensity {
+        let mut seen = HourDensity::default();
         for day in (0..days).filter(|day| day % 7 < 5) {
             for &hour in hours {
                 seen.learn(at(day, hour), 1.0);
@@ -134,14 +139,14 @@ mod tests {
         assert!(ann.tail_mass(&all, at(28, 11)) > 0.3);
         assert!(ann.tail_mass(&all, at(28, 3)) < 0.01, "{}", ann.tail_mass(&all, at(28, 3)));
         assert!(ann.tail_mass(&all, at(33, 11)) < 0.01);
-        let stranger = Hours::default();
+        let stranger = HourDensity::default();
         assert!(stranger.tail_mass(&all, at(28, 3)) < 0.1 && stranger.tail_mass(&all, at(28, 12)) > 0.3);
         assert!((stranger.tail_mass(&stranger, at(28, 3)) - 1.0).abs() < 1e-9);
     }
 
     #[test]
     fn an_evening_is_one_evening_however_much_was_done() {
-        let mut busy = Hours::default();
+        let mut busy = HourDensity::default();
         (0..50).for_each(|_| busy.learn(at(0, 22), 1.0));
         assert!((busy.total() - 1.0).abs() < 1e-9);
     }
@@ -149,12 +154,12 @@ mod tests {
     proptest! {
         #[test]
         fn mass_is_a_probability(seen in proptest::collection::vec((0..60_i32, 0..24_u16), 0..80), hour in 0..24_u16) {
-            let mut hours = Hours::default();
+            let mut hours = HourDensity::default();
             for &(day, hour) in &seen {
                 hours.learn(at(day, hour), 1.0);
             }
             hours.forget(0.9);
-            let mass = hours.tail_mass(&Hours::default(), at(70, hour));
+            let mass = hours.tail_mass(&HourDensity::default(), at(70, hour));
             prop_assert!(0.0 < mass && mass <= 1.0);
         }
     }

@@ -190,6 +190,11 @@ fn spread(days: &[u16]) -> f64 {
 mod tests {
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Levels>(), 64);
+    }
+
     /// Levels of a bot that varies by a tenth, and grows by `rate` a day from day 28 on.
     fn told(rate: f64, days: usize) -> Option<(usize, f64)> {
         let mut levels = Levels::default();

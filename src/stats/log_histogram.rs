@@ -189,6 +189,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<LogHistogram>(), 24);
+    }
+
     fn histogram(values: impl IntoIterator<Item = f64>) -> LogHistogram {
         let mut histogram = LogHistogram::default();
         for value in values {

@@ -145,6 +145,11 @@ impl Novelty {
 mod tests {
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Value>(), 40);
+    }
+
     const PRIOR: NoveltyPrior = NoveltyPrior { a: 0.05, b: 5.0, c: 0.5 };
 
     fn month(host: impl Fn(i32) -> String) -> Novelty {

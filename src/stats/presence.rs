@@ -171,6 +171,11 @@ fn sort(day: i32) -> i32 {
 mod tests {
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Presence>(), 92);
+    }
+
     /// A Monday.
     const MONDAY: i32 = 20_514;
 

@@ -126,6 +126,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Rhythm>(), 20);
+    }
+
     /// Uniform on 0 to 1.
     fn draw(state: &mut u64) -> f64 {
         *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

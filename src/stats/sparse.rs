@@ -126,6 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Sparse>(), 64);
+    }
+
+    #[test]
     fn what_was_never_hit_takes_nothing() {
         let mut sparse = Sparse::default();
         sparse.add(BINS_MAX, 1.0);

@@ -9,7 +9,7 @@
 //! region that holds it (Hyndman, *The American Statistician* 50, 1996). Unlike a distance to the mean that needs no idea
 //! of how many times a day there are.
 //!
-//! Local time comes from the zone, so that a clock change moves nothing. 68 bytes and two for each hour of the week and
+//! Local time comes from the zone, so that a clock change moves nothing. 72 bytes and two for each hour of the week and
 //! quarter hour of the day in which it ever starts, at most 596. Blind spot: months, holidays.
 
 use serde::{Deserialize, Serialize};
@@ -219,6 +219,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<WeekDensity>(), 72);
+    }
 
     const PRIOR: WeekPrior = WeekPrior { days: 20.0, any_time: 0.05, in_time: 0.5, alike: 0.3 };
 

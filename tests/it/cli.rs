@@ -86,18 +86,6 @@ fn check_says_who_is_told() {
 }
 
 #[test]
-fn check_takes_the_receivers_of_the_readme() {
-    let (folder, readme) = (folder(), read(&repository("README.md")));
-    let block = readme.split("```toml\n").find(|block| block.starts_with("[[receivers]]")).expect("is there");
-    let block = block.split("```").next().expect("ends").replace("/run/secrets/", "");
-    write(&folder.path().join("c.toml"), block);
-    write(&folder.path().join("pagerduty"), "0123456789abcdef0123456789abcdef\n");
-    write(&folder.path().join("slack"), "https://hooks.slack.com/services/secret\n");
-    let (status, out, err) = run(folder.path(), &["check", "--config", "c.toml"]);
-    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
-}
-
-#[test]
 fn check_looks_at_the_environment_and_the_flags() {
     let folder = folder();
     let output = humdrum(folder.path())

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use humdrum::alert::{Alert, Severity, Whose};
 use humdrum::config::{self, Config, Sources};
 
 use crate::support::files::{golden, read, repository};
@@ -60,9 +61,29 @@ fn bad_files_are_told_what_is_wrong() {
 fn the_settings_that_the_readme_shows_are_taken() {
     let readme = read(&repository("README.md"));
     let blocks: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(blocks.iter().any(|block| block.contains("[[receivers]]") && block.contains("[[silences]]")));
-    for block in blocks {
-        let taken = config::load(Sources { file: Some(block), ..Sources::default() }, &|_| Ok(None));
-        assert!(taken.is_ok(), "{block}{}", taken.err().map(|faults| faults.to_string()).unwrap_or_default());
-    }
+    let secret = |path: &Path| {
+        let secret = match path.file_name().and_then(|name| name.to_str()) {
+            Some("slack") => "https://hooks.slack.com/services/secret",
+            Some("webhook") => "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+            _ => "0123456789abcdef0123456789abcdef",
+        };
+        Ok(Some(secret.to_owned()))
+    };
+    let taken: Vec<Config> = blocks
+        .iter()
+        .map(|block| config::load(Sources { file: Some(block), ..Sources::default() }, &secret))
+        .map(|taken| taken.unwrap_or_else(|faults| panic!("{faults}")))
+        .collect();
+    let routed = taken.iter().find(|config| !config.routing.routes.is_empty()).expect("the README routes alerts");
+    let page = read(&repository("fixtures/scenarios/new-host/expected.ndjson"));
+    let page: Alert = serde_json::from_str(page.lines().next().expect("an alert")).expect("an alert");
+    let finance = Whose { team: Some("finance-rpa".to_owned()), ..Whose::default() };
+    let told = |severity: Severity, at: &str| {
+        let page = Alert { severity, ..page.clone() };
+        let way = routed.routing.way(&page, &finance, at.parse().expect("a time"));
+        way.receivers.expect("names").into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(told(Severity::Critical, "2026-05-04T03:00:00+02:00"), "pager prometheus soc");
+    assert_eq!(told(Severity::High, "2026-05-04T03:00:00+02:00"), "pager prometheus soc");
+    assert_eq!(told(Severity::High, "2026-05-04T15:00:00+02:00"), "desk prometheus soc");
 }

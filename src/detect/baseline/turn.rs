@@ -67,6 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<Turns>(), 12);
+    }
+
+    #[test]
     fn who_closes_books_is_allowed_all_and_who_does_not_little() {
         let mut turns = Turns::default();
         assert!((turns.volume_share() - 1.0).abs() < 1e-9, "nothing is known");

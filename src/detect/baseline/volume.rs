@@ -24,7 +24,7 @@ pub(in crate::detect) type Totals = [f64; MEASURES.len()];
 type Sums = [f32; MEASURES.len()];
 
 /// Histories of volume.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::detect) struct Volumes {
     pub session: [LogHistogram; MEASURES.len()],
     pub hour: [LogHistogram; MEASURES.len()],
@@ -35,10 +35,26 @@ pub(in crate::detect) struct Volumes {
     /// What was moved today.
     pub this_day: Sums,
     /// What was moved today beyond the usual and has been told.
-    pub told_day: Sums,
-    /// Least trust in a session of today.
-    trust_today: Option<f32>,
-    trust_hour: Option<f32>,
+    told_day: Option<Box<Sums>>,
+    /// Least trust in a session of today, and of this hour.
+    trust_today: f32,
+    trust_hour: f32,
+}
+
+impl Default for Volumes {
+    fn default() -> Self {
+        Self {
+            session: Default::default(),
+            hour: Default::default(),
+            day: Default::default(),
+            this_hour: Sums::default(),
+            hour_number: 0,
+            this_day: Sums::default(),
+            told_day: None,
+            trust_today: 1.0,
+            trust_hour: 1.0,
+        }
+    }
 }
 
 impl Measure {
@@ -92,45 +108,43 @@ impl Volumes {
             history.learn(total, trust);
         }
         for least in [&mut self.trust_today, &mut self.trust_hour] {
-            *least = Some(least.map_or(trust as f32, |least| least.min(trust as f32)));
+            *least = least.min(trust as f32);
         }
     }
 
     /// Learns the running hour, as far as its sessions are trusted.
     fn close_hour(&mut self) {
         if self.this_hour[3] > 0.0 {
-            let trust = f64::from(self.trust_hour.unwrap_or(1.0));
+            let trust = f64::from(self.trust_hour);
             for (history, total) in self.hour.iter_mut().zip(self.this_hour) {
                 history.learn(f64::from(total), trust);
             }
         }
         self.this_hour = Sums::default();
-        self.trust_hour = None;
+        self.trust_hour = 1.0;
     }
 
     /// Learns the running day, as far as its sessions are trusted.
     pub(in crate::detect) fn close_day(&mut self) {
         self.close_hour();
         if self.this_day[3] > 0.0 {
-            let trust = f64::from(self.trust_today.unwrap_or(1.0));
+            let trust = f64::from(self.trust_today);
             for (history, total) in self.day.iter_mut().zip(self.this_day) {
                 history.learn(f64::from(total), trust);
             }
         }
-        (self.this_day, self.told_day) = (Sums::default(), Sums::default());
-        self.trust_today = None;
+        (self.this_day, self.told_day, self.trust_today) = (Sums::default(), None, 1.0);
     }
 
     /// What is above the usual today was told of.
     pub(in crate::detect) fn tell_excess(&mut self) {
-        for (at, told) in self.told_day.iter_mut().enumerate() {
-            *told = (self.this_day[at] - self.day[at].quantile(0.5).unwrap_or(0.0) as f32).max(0.0);
-        }
+        let usual = |at: usize| self.day[at].quantile(0.5).unwrap_or(0.0) as f32;
+        self.told_day = Some(Box::new(std::array::from_fn(|at| (self.this_day[at] - usual(at)).max(0.0))));
     }
 
     /// What was moved today and not told yet.
     pub(in crate::detect) fn untold_day(&self, at: usize) -> f64 {
-        f64::from(self.this_day[at] - self.told_day[at])
+        f64::from(self.this_day[at] - self.told_day.as_ref().map_or(0.0, |told| told[at]))
     }
 
     /// Shrinks all histories.
@@ -142,6 +156,7 @@ impl Volumes {
 
     /// Bytes on the heap.
     pub(in crate::detect) fn heap_bytes(&self) -> usize {
-        self.session.iter().chain(&self.hour).chain(&self.day).map(LogHistogram::heap_bytes).sum()
+        let told = if self.told_day.is_some() { size_of::<Sums>() } else { 0 };
+        self.session.iter().chain(&self.hour).chain(&self.day).map(LogHistogram::heap_bytes).sum::<usize>() + told
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! That the next grant comes from somebody new has the chance of Good and Turing, as in
 //! [`novelty`](crate::stats::novelty): the share of grants by people who granted once. A stranger is told of only where
-//! that chance is small. Bound: [`PEOPLE_MAX`] a tenant, the one longest unseen goes first.
+//! that chance is small. Bound: [`PEOPLE_MAX`] a tenant, the one longest unseen goes first, and before all who granted more
+//! than once any who did not, so that made-up names push out each other.
 
 use std::collections::BTreeMap;
 
@@ -59,10 +60,15 @@ impl Granters {
             return None;
         }
         if people >= PEOPLE_MAX
-            && let Some(longest) =
-                circle.people.iter().min_by_key(|(_, person)| person.last_day).map(|(print, _)| *print)
+            && let Some(longest) = circle
+                .people
+                .iter()
+                .min_by_key(|(_, person)| (person.grants > 1, person.last_day))
+                .map(|(print, _)| *print)
+            && let Some(gone) = circle.people.remove(&longest)
         {
-            circle.people.remove(&longest);
+            // As of those who are forgotten: the chance is that of the people who are there.
+            circle.grants = circle.grants.saturating_sub(gone.grants);
         }
         circle.people.insert(print, Person { grants: 1, last_day: day });
         settled.then_some((grants, people))
@@ -71,5 +77,28 @@ impl Granters {
     /// Bytes that it takes, about.
     pub(in crate::detect) fn heap_bytes(&self) -> usize {
         self.0.values().map(|circle| 64 + circle.people.len() * (size_of::<u64>() + size_of::<Person>())).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::profile::Profile;
+
+    #[test]
+    fn made_up_names_push_out_each_other() {
+        let profile = Profile::shipped().entitlement;
+        let mut granters = Granters::default();
+        for day in 1..=100 {
+            granters.note("acme", ["ann", "bob"][usize::from(day) % 2], day, &profile);
+        }
+        assert!(granters.note("acme", "eve", 101, &profile).is_some(), "a circle of two");
+        for nth in 0..2 * PEOPLE_MAX {
+            granters.note("acme", &format!("temp-{nth}"), 102, &profile);
+        }
+        let circle = &granters.0[&fingerprint(&["acme"])];
+        assert_eq!(circle.people.len(), PEOPLE_MAX);
+        assert!(["ann", "bob"].iter().all(|by| circle.people.contains_key(&fingerprint(&[by]))));
+        assert_eq!(circle.grants, circle.people.values().map(|person| person.grants).sum::<u32>());
     }
 }

@@ -66,7 +66,21 @@ struct Rare {
     grants: Vec<Grant>,
     /// What was found about the bot.
     found: Vec<Found>,
+    /// What nobody heard of, and the day on which that was.
+    owed: Vec<(Owed, u16)>,
 }
+
+/// Something that was said of a name where nobody hears it: by the name's number, outside of the registry as a system or
+/// as a role, or as production's system that a bot for trials works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Owed {
+    System(u32),
+    Role(u32),
+    Trial(u32),
+}
+
+/// Names that something is owed of for one bot. What is beyond is not told again.
+const OWED_MAX: usize = 32;
 
 /// Something that the bot does, with the role that it did it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +162,29 @@ impl Entitlements {
             self.told &= (1 << HIDDEN_SHIFT) - 1;
         }
         self.told = (self.told & !(what as u8)) | ((what as u8) << HIDDEN_SHIFT);
+    }
+
+    /// Notes that something of a name is to be said again on another day.
+    pub(super) fn owe(&mut self, what: Option<Owed>) {
+        let Some(what) = what else { return };
+        let day = self.last_day;
+        let owed = &mut self.rare.get_or_insert_default().owed;
+        if owed.len() < OWED_MAX && owed.iter().all(|(known, _)| *known != what) {
+            owed.push((what, day));
+        }
+    }
+
+    /// Whether something is owed of any name.
+    pub(super) fn owes(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.owed.is_empty())
+    }
+
+    /// Whether something of a name was owed since another day, noting that it is said now.
+    pub(super) fn pay(&mut self, what: Option<Owed>) -> bool {
+        let today = self.last_day;
+        let (Some(rare), Some(what)) = (&mut self.rare, what) else { return false };
+        let due = rare.owed.iter().position(|(known, day)| *known == what && *day != today);
+        due.map(|place| rare.owed.remove(place)).is_some()
     }
 
     /// Counts a use.
@@ -307,6 +344,7 @@ impl Entitlements {
                 size_of::<Rare>()
                     + rare.grants.capacity() * size_of::<Grant>()
                     + rare.found.capacity() * size_of::<Found>()
+                    + rare.owed.capacity() * size_of::<(Owed, u16)>()
             })
     }
 

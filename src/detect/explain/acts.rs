@@ -8,7 +8,7 @@ use crate::time::Span;
 ///
 /// It weighs as much as it makes an attack more likely.
 pub(in crate::detect) fn after(what: &str, since: Span, factor: f64) -> (Reason, String) {
-    let ago = ago(since);
+    let ago = since.in_words();
     let reason = Reason {
         dimension: Dimension::Control,
         detector: "after_control".to_owned(),
@@ -40,14 +40,4 @@ pub(super) fn person(person: Person) -> (Reason, String) {
 
 fn seconds(secs: f64) -> String {
     if secs < 1.0 { format!("{secs:.1} s") } else { format!("{secs:.0} s") }
-}
-
-fn ago(since: Span) -> String {
-    let minutes = since.as_micros() / Span::MINUTE.as_micros();
-    match minutes {
-        i64::MIN..=0 => "less than a minute".to_owned(),
-        1 => "a minute".to_owned(),
-        2..=119 => format!("{minutes} minutes"),
-        _ => format!("{} hours", minutes / 60),
-    }
 }

@@ -7,6 +7,7 @@ pub(super) use acts::after;
 pub(super) use lasting::{drift, left_cohort, silence, young};
 
 use super::baseline::{Baseline, END, Measure, START};
+use super::familiar::Standing;
 use super::feature::Session;
 use super::score::{BY_SESSION, DIMENSIONS, Judgment, Scope, Why};
 use crate::alert::{Dimension, Reason};
@@ -105,7 +106,7 @@ impl Subject<'_> {
         Some(match why {
             Why::Usual => return None,
             Why::OddTime => self.odd_time(),
-            Why::NewHost { host, .. } => self.new_host(host),
+            Why::NewHost { host, standing } => self.new_host(host, standing),
             Why::RareHost { host } => {
                 let name = &self.session.hosts[host];
                 plain(
@@ -159,11 +160,15 @@ impl Subject<'_> {
         }
     }
 
-    fn new_host(&self, host: usize) -> Words {
+    fn new_host(&self, host: usize, standing: Standing) -> Words {
         let name = &self.session.hosts[host];
-        let (detector, phrase) = match self.owner {
-            Some(owner) => ("foreign_host", format!("ran from `{name}`, a host of the bot `{owner}`")),
-            None => ("new_host", format!("ran from host `{name}`, never seen before")),
+        let (detector, phrase) = match (self.owner, standing) {
+            (Some(owner), _) => ("foreign_host", format!("ran from `{name}`, a host of the bot `{owner}`")),
+            (None, Standing::Shared) => ("new_host", format!("ran from host `{name}`, where only other bots did")),
+            (None, Standing::Strange) => {
+                ("new_host", format!("ran from host `{name}`, never seen before and named like none in use"))
+            }
+            (None, _) => ("new_host", format!("ran from host `{name}`, never seen before")),
         };
         plain(detector, "host", name, usual_names(&self.baseline.hosts), phrase)
     }

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use super::place::{self, Travel};
 use crate::detect::profile::BoundsProfile;
 use crate::event::{Event, Geo, Kind, Phase, Text, normalize};
+use crate::stats::make_room;
 use crate::stats::rhythm::Pace;
 use crate::time::{Span, Timestamp};
 
@@ -41,7 +42,7 @@ pub(in crate::detect) struct Session {
     pub newest: Timestamp,
     pub ended: bool,
     pub events: u64,
-    pub evidence: SmallVec<[Text; 4]>,
+    pub evidence: Vec<Text>,
     pub steps: Vec<Step>,
     /// Endpoints by number, as the steps name them.
     pub endpoints: Vec<Text>,
@@ -116,7 +117,7 @@ impl Session {
             newest: event.ts,
             ended: false,
             events: 0,
-            evidence: SmallVec::new(),
+            evidence: Vec::new(),
             steps: Vec::new(),
             endpoints: Vec::new(),
             money: 0,
@@ -164,6 +165,7 @@ impl Session {
         self.newest = self.newest.later(event.ts);
         self.events += 1;
         if self.evidence.len() < EVIDENCE_MAX {
+            make_room(&mut self.evidence);
             self.evidence.push(event.id.clone());
         }
         if self.producer.is_none() && event.seq.is_some() {

@@ -11,7 +11,7 @@ use crate::detect::profile::Profile;
 use crate::event::Text;
 use crate::stats::combine::harmonic;
 use crate::stats::daily_peak::DailyPeak;
-use crate::stats::hours::Hours;
+use crate::stats::hours::HourDensity;
 use crate::stats::{fingerprint, forget};
 
 /// Weight in days from which a bot is one of somebody's: what was only ever doubted stays below.
@@ -27,7 +27,7 @@ pub(super) struct Circle {
     /// Days with acts, weighted by age, and the last of them.
     days: f32,
     last_day: i32,
-    hours: Hours,
+    hours: HourDensity,
     factor: Share,
     /// Most bots that one operator reached on a day.
     peak: DailyPeak,
@@ -64,7 +64,7 @@ impl Circle {
         let known = self.people.get(&fingerprint(&[act.by]));
         let person = known.filter(|person| person.trusted);
         let mut facets = person.map_or_else(|| self.stranger(profile), |person| person.facets(act, profile));
-        let nobody = Hours::default();
+        let nobody = HourDensity::default();
         let hours = person.map_or(&nobody, |person| &person.hours);
         facets.push(Odd { facet: Facet::Hour, p: hours.tail_mass(&self.hours, act.local), never: false });
         let burst = self.reached(act, known, profile);
@@ -90,12 +90,10 @@ impl Circle {
     pub(super) fn learn(&mut self, act: &Act<'_>, trust: f64, profile: &Profile) -> u64 {
         let (day, print) = (act.local.day, fingerprint(&[act.by]));
         let mut limited = 0;
-        if !self.people.contains_key(&print) && self.people.len() >= profile.operator.people_max {
-            let longest = self.people.iter().min_by_key(|(print, person)| (person.last_day, **print));
-            if let Some(longest) = longest.map(|(print, _)| *print) {
-                self.people.remove(&longest);
-                limited += 1;
-            }
+        let full = !self.people.contains_key(&print) && self.people.len() >= profile.operator.people_max;
+        if full && let Some(least) = self.least_known(f64::from(profile.operator.memory_days)) {
+            self.people.remove(&least);
+            limited += 1;
         }
         let person = self.people.entry(print).or_insert_with(|| Person::new(act.by));
         limited += person.learn(act, trust, profile);
@@ -131,6 +129,23 @@ impl Circle {
 
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + self.people.values().map(|person| 64 + person.bytes()).sum::<usize>()
+    }
+
+    /// Who makes room: strangers before those whose acts were trusted, and of each the one who acted on the fewest days,
+    /// by age. Whoever makes names up evicts those names, and one colleague at most.
+    fn least_known(&self, memory_days: f64) -> Option<u64> {
+        let days = |person: &Person| {
+            let passed = f64::from(self.today.saturating_sub(person.last_day).max(0));
+            if person.trusted {
+                f64::from(person.days) * forget(passed, memory_days)
+            } else {
+                f64::from(person.last_day)
+            }
+        };
+        let order = |(a, x): &(&u64, &Person), (b, y): &(&u64, &Person)| {
+            x.trusted.cmp(&y.trusted).then(days(x).total_cmp(&days(y))).then(a.cmp(b))
+        };
+        self.people.iter().min_by(order).map(|(print, _)| *print)
     }
 
     /// What there is to say of somebody of whom nothing is known: how often somebody new comes.

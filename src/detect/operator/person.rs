@@ -7,7 +7,7 @@ use super::{Act, Facet, Odd};
 use crate::detect::profile::Profile;
 use crate::event::Text;
 use crate::stats::daily_peak::DailyPeak;
-use crate::stats::hours::Hours;
+use crate::stats::hours::HourDensity;
 use crate::stats::novelty::Novelty;
 use crate::stats::{fingerprint, forget};
 
@@ -64,7 +64,7 @@ pub(super) struct Person {
     pub bots: Novelty,
     hosts: Novelty,
     networks: Novelty,
-    pub hours: Hours,
+    pub hours: HourDensity,
     pub ticket: Share,
     pub factor: Share,
     pub peak: DailyPeak,

@@ -144,6 +144,27 @@ fn memory_is_bounded_and_fades() {
     assert_eq!(reading.days, 0, "everybody is forgotten");
 }
 
+#[test]
+fn made_up_names_do_not_push_out_the_office() {
+    let mut profile = Profile::shipped();
+    profile.operator.people_max = 10;
+    let mut operators = office(&profile);
+    let flood = |operators: &mut Operators, trust: f64, count: usize| {
+        for nth in 0..count {
+            let by = format!("temp-{trust}-{nth}");
+            operators.learn("acme", &Act { by: &by, ..act(70) }, trust, &profile);
+        }
+    };
+    flood(&mut operators, profile.operator.trust_odd, 50);
+    assert_eq!(facets(&operators.read("acme", &act(71), &profile)), []);
+    // Whoever gets names trusted pushes out those who acted least.
+    flood(&mut operators, 1.0, 50);
+    for by in ["ann", "bob"] {
+        let reading = operators.read("acme", &Act { by, ..act(71) }, &profile);
+        assert!(reading.days > 40 && !reading.shows(Facet::Newcomer), "{by}: {reading:?}");
+    }
+}
+
 /// Operators with settled habits, drawn at random: how often an act of theirs is that unusual.
 #[test]
 fn probabilities_of_a_steady_office_mean_what_they_say() {

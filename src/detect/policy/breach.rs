@@ -11,6 +11,8 @@ pub(in crate::detect) struct Breach {
     pub score: f64,
     /// The sentence without the subject.
     pub phrase: String,
+    /// The part of the sentence that says what was done to the bot, without how unusual that was; none where nothing was.
+    pub deed: Option<Text>,
     pub reason: Reason,
     /// Further reasons for it.
     pub also: Vec<Reason>,

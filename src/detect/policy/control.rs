@@ -14,7 +14,7 @@ use super::{Breach, breach, who};
 use crate::alert::{Dimension, Reason, Severity};
 use crate::detect::operator::{Burst, Facet, Odd, Reading, Second};
 use crate::detect::profile::{OperatorProfile, Profile};
-use crate::event::{Control, Event, Kind};
+use crate::event::{Control, Event, Kind, Text};
 use crate::stats::fingerprint;
 
 /// Scores of acts that only their operator or their second factor speaks against: told for the archive, and paging.
@@ -49,7 +49,12 @@ fn grave(control: &Control) -> Option<(Severity, f64, &'static str, bool)> {
 }
 
 /// An act of administration that no ticket approves, or that speaks against whoever did it.
-pub(super) fn control(event: &Event, reading: Option<&Reading>, profile: &OperatorProfile) -> Option<Breach> {
+pub(super) fn control(
+    event: &Event,
+    reading: Option<&Reading>,
+    profile: &OperatorProfile,
+    off: &[&str],
+) -> Option<Breach> {
     let Kind::Control(control) = &event.kind else { return None };
     let action = control.action.as_deref()?;
     let grave = grave(control);
@@ -58,37 +63,36 @@ pub(super) fn control(event: &Event, reading: Option<&Reading>, profile: &Operat
         (None, "bot_started_manually") => "was started by hand".to_owned(),
         (None, action) => format!("was administered (`{action}`)"),
     };
-    let phrase = format!("{what} by {} {}{}", who(control.by.as_deref()), approval(event), second(control, reading));
-    let phrase = format!("{phrase}{}", how(reading));
-    let also = reasons(control.mfa, reading, profile);
-    let mut found = match grave.filter(|_| event.ticket().is_none()) {
-        Some((severity, score, _, excusable)) => {
-            let (severity, score) = moved((severity, score), excusable, reading, profile);
-            breach(severity, score, Dimension::Control, action, action, "an approved change", phrase)
-        }
-        None => return aside(reading, profile, phrase, also, action),
+    let deed = format!("{what} by {} {}{}", who(control.by.as_deref()), approval(event), second(control, reading));
+    let phrase = format!("{deed}{}", how(reading));
+    let also = reasons(control.mfa, reading, profile, off);
+    let without = grave.filter(|_| event.ticket().is_none() && !off.contains(&action));
+    let deed = Some(Text::from(deed));
+    let Some((severity, score, _, excusable)) = without else {
+        let found = aside(reading?, profile, phrase, also, action, off)?;
+        return Some(Breach { deed, ..found });
     };
-    found.also = also;
-    found.key = identity(action, control.by.as_deref(), reading, profile);
-    Some(found)
+    let (severity, score) = moved((severity, score), excusable, reading, profile);
+    let key = identity(action, control.by.as_deref(), reading, profile);
+    let found = breach(severity, score, Dimension::Control, action, action, "an approved change", phrase);
+    Some(Breach { deed, also, key, ..found })
 }
 
 /// A role given that no ticket approves.
-pub(super) fn entitlement(event: &Event, reading: Option<&Reading>, profile: &Profile) -> Option<Breach> {
+pub(super) fn entitlement(event: &Event, reading: Option<&Reading>, profile: &Profile, off: &[&str]) -> Option<Breach> {
     let Kind::Grant(grant) = &event.kind else { return None };
     if event.ticket().is_some() || grant.change.as_deref() == Some("removed") {
         return None;
     }
     let role = grant.role.as_deref().unwrap_or("?");
-    let lower = role.to_lowercase();
-    let admin = profile.privilege.admin_words.iter().any(|word| lower.contains(word.as_str()));
-    let base = if admin { (Severity::High, 93.0) } else { (Severity::Medium, 82.0) };
+    let base = if profile.privilege.is_admin(role) { (Severity::High, 93.0) } else { (Severity::Medium, 82.0) };
     let (severity, score) = moved(base, false, reading, &profile.operator);
     let by = who(grant.by.as_deref());
-    let phrase = format!("was given the role `{role}` by {by} without a ticket{}", how(reading));
-    let also = reasons(None, reading, &profile.operator);
+    let deed = format!("was given the role `{role}` by {by} without a ticket");
+    let phrase = format!("{deed}{}", how(reading));
+    let also = reasons(None, reading, &profile.operator, off);
     let found = breach(severity, score, Dimension::Entitlement, "grant_without_ticket", role, "a ticket", phrase);
-    Some(Breach { also, ..found })
+    Some(Breach { also, deed: Some(Text::from(deed)), ..found })
 }
 
 /// An operator who reaches many bots in a day, told of at the bot with which they are too many, with what the act broke.
@@ -121,20 +125,21 @@ pub(in crate::detect) fn burst(by: &str, burst: &Burst, of_act: Option<Breach>) 
 
 /// What is said of an act that needs no ticket, or has one.
 fn aside(
-    reading: Option<&Reading>,
+    reading: &Reading,
     profile: &OperatorProfile,
     phrase: String,
     mut also: Vec<Reason>,
     action: &str,
+    off: &[&str],
 ) -> Option<Breach> {
-    let reading = reading?;
     let bare = matches!(reading.second, Second::None { p } if p < NEVER_GIVEN);
     let factor = also.iter().position(|reason| reason.detector == NO_FACTOR);
     let unusual = also.iter().position(|reason| reason.detector == UNUSUAL).filter(|_| reading.p <= profile.raise_p);
     // Neither would be worth a word with the other, and one of them is the first reason.
     let reason = also.remove(unusual.or(factor)?);
-    let alone = matches!(reading.second, Second::None { p } if p <= profile.suspect_p);
-    let doubtful = reading.p <= profile.suspect_p || alone || (unusual.is_some() && bare);
+    let alone = !off.contains(&NO_FACTOR) && matches!(reading.second, Second::None { p } if p <= profile.suspect_p);
+    let unlike = !off.contains(&UNUSUAL) && reading.p <= profile.suspect_p;
+    let doubtful = unlike || alone || (unusual.is_some() && bare);
     let (severity, score) = if doubtful { (Severity::Medium, SCORE_DOUBT) } else { (Severity::Low, SCORE_NOTE) };
     let (observed, expected) = (reason.observed.clone(), reason.expected.clone());
     let mut found = breach(severity, score, Dimension::Control, &reason.detector, &observed, &expected, phrase);
@@ -174,11 +179,11 @@ fn identity(action: &str, by: Option<&str>, reading: Option<&Reading>, profile: 
 const UNUSUAL: &str = "unusual_operator";
 const NO_FACTOR: &str = "no_second_factor";
 
-/// The reasons beside the act itself.
-fn reasons(said: Option<bool>, reading: Option<&Reading>, profile: &OperatorProfile) -> Vec<Reason> {
+/// The reasons beside the act itself, but those of rules that are off.
+fn reasons(said: Option<bool>, reading: Option<&Reading>, profile: &OperatorProfile, off: &[&str]) -> Vec<Reason> {
     let Some(reading) = reading else { return Vec::new() };
     let mut reasons = Vec::new();
-    if !reading.odd.is_empty() {
+    if !reading.odd.is_empty() && !off.contains(&UNUSUAL) {
         let observed = reading.odd.iter().map(|odd| facet(*odd, reading)).collect::<Vec<_>>().join("; ");
         let expected = usual(reading);
         let text = format!("Whoever did it {observed}; expected {expected}.");
@@ -190,6 +195,9 @@ fn reasons(said: Option<bool>, reading: Option<&Reading>, profile: &OperatorProf
         Second::Unsaid { p } if p <= profile.odd_p => (p, "none was named"),
         _ => return reasons,
     };
+    if off.contains(&NO_FACTOR) {
+        return reasons;
+    }
     let known = said.is_some() && p > profile.odd_p;
     let expected = if known { "a second factor" } else { "a second factor, as usual" };
     let text = format!("The act had no second factor: {observed}; expected {expected}.");

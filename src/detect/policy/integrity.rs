@@ -94,16 +94,21 @@ impl Logs {
         (breach, limited)
     }
 
+    /// Whether the time of anything that is missing is up.
+    pub(in crate::detect) fn are_due(&self, watermark: Timestamp) -> bool {
+        self.timers.first().is_some_and(|(due, _)| *due <= watermark)
+    }
+
     /// What is still missing although its time is up. `of_tenant` gives the constants of a tenant at a time, where it has
     /// its own.
     pub(in crate::detect) fn due(
         &mut self,
         watermark: Timestamp,
         profile: &IntegrityProfile,
-        of_tenant: impl Fn(&str, Timestamp) -> Option<IntegrityProfile>,
+        mut of_tenant: impl FnMut(&str, Timestamp) -> Option<IntegrityProfile>,
     ) -> Vec<LogBreach> {
         let mut told = Vec::new();
-        while self.timers.first().is_some_and(|(due, _)| *due <= watermark) {
+        while self.are_due(watermark) {
             let Some((_, at)) = self.timers.pop_first() else { break };
             let log = &mut self.all[at as usize];
             let (over, open): (Vec<Gap>, Vec<Gap>) = log.gaps.drain(..).partition(|gap| gap.due <= watermark);

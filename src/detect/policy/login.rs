@@ -1,10 +1,10 @@
 //! How the bot's account is signed in to: by a person, or by another method than ever.
 //!
-//! A machine has one method, day after day. Another one is told on its first days and adopted when it stays; where the
-//! new one is what people use (a password where a token is usual), it pages. A bot that had several methods before it
-//! was known is not held to any.
+//! A machine has one method, day after day. Another one is told on its first days and adopted when it is the one that
+//! stays; where the new one is what people use (a password where a token is usual), it pages, whatever else was told on
+//! the day. A bot that had several methods before it was known is not held to any.
 //!
-//! Eight bytes a bot. Bound: one method, known by a sixteenth of a million of fingerprints. Blind spot: a bot that signs
+//! 10 bytes a bot. Bound: one method and one other, each known by one of 65,535 fingerprints. Blind spot: a bot that signs
 //! in by password as ever.
 
 use serde::{Deserialize, Serialize};
@@ -26,12 +26,18 @@ const SCORE_MACHINE: f64 = 40.0;
 pub(in crate::detect) struct Methods {
     /// Part of its fingerprint; 0 before the first.
     usual: u16,
-    /// The last byte of the day on which it, or another one, was seen last.
+    /// The same of the other one that was seen last; 0 for none.
+    other: u16,
+    /// The last byte of the day on which the usual one was seen last.
     day: u8,
     /// Days with it, up to what a byte holds.
     days: u8,
-    /// Days with another one since then.
-    others: u8,
+    /// The last byte of the day on which another one was seen last.
+    other_day: u8,
+    /// Days with that other one.
+    other_days: u8,
+    /// Whether one of people's was told on that day.
+    told_people: bool,
     /// Whether it had several before one was known.
     several: bool,
 }
@@ -66,33 +72,45 @@ impl Methods {
             return None;
         }
         let print = (fingerprint(&[method]) as u16).max(1);
-        let fresh_day = self.day != signing.today as u8;
-        self.day = signing.today as u8;
+        let today = signing.today as u8;
         if self.usual == 0 || self.usual == print {
-            self.days = if self.usual == 0 { 1 } else { self.days.saturating_add(u8::from(fresh_day)) };
-            self.usual = print;
+            self.days = if self.usual == 0 { 1 } else { self.days.saturating_add(u8::from(self.day != today)) };
+            (self.usual, self.day) = (print, today);
             return None;
         }
         if u32::from(self.days) < signing.mature_days {
             self.several = true;
             return None;
         }
-        if !fresh_day && self.others > 0 {
-            // It was told today.
-            return None;
-        }
-        self.others = self.others.saturating_add(1);
-        if signing.announced || u16::from(self.others) > signing.adopt_days {
-            *self = Self { usual: print, day: self.day, days: self.days, ..Self::default() };
-            return None;
-        }
         let lower = method.to_lowercase();
         let of_people = OF_PEOPLE.iter().any(|word| lower.contains(word));
+        let news = self.is_news(print, today, of_people);
+        if signing.announced || u16::from(self.other_days) > signing.adopt_days {
+            *self = Self { usual: print, day: today, days: self.days, ..Self::default() };
+            return None;
+        }
+        if !news {
+            return None;
+        }
         let (severity, score) =
             if of_people { (Severity::Medium, SCORE_PEOPLE) } else { (Severity::Low, SCORE_MACHINE) };
         let days = self.days;
         let phrase = format!("was signed in to by `{method}`, where another method was used on all {days} days before");
         Some(breach(severity, score, Dimension::Login, "new_login_method", method, "the one usual method", phrase))
+    }
+
+    /// Notes another method; whether it is the first one of the day, or the first of people's.
+    fn is_news(&mut self, print: u16, today: u8, of_people: bool) -> bool {
+        let first = self.other == 0 || self.other_day != today;
+        let news = first || (of_people && !self.told_people);
+        if self.other != print {
+            (self.other, self.other_days) = (print, 1);
+        } else if first {
+            self.other_days = self.other_days.saturating_add(1);
+        }
+        self.told_people = of_people || (!first && self.told_people);
+        self.other_day = today;
+        news
     }
 }
 
@@ -125,6 +143,27 @@ mod tests {
         assert_eq!(sign_in(&mut settled(20), 20, "certificate", false), Some(Severity::Low));
         assert_eq!(sign_in(&mut settled(20), 20, "certificate", true), None, "it was announced");
         assert_eq!(sign_in(&mut settled(20), 20, "token", false), None);
+    }
+
+    #[test]
+    fn a_password_pages_whatever_else_came_before_it() {
+        let (low, page) = (Some(Severity::Low), Some(Severity::Medium));
+        for (before, expected) in [
+            (&[(20, "certificate")][..], &[low, page][..]),
+            (&[(19, "certificate"), (20, "token")], &[low, None, page]),
+            (&[(16, "cert"), (17, "cert"), (18, "cert"), (19, "cert")], &[low, low, low, low, page]),
+            (&[(20, "password"), (20, "certificate")], &[page, None, None]),
+        ] {
+            let mut methods = settled(16);
+            let signed = before.iter().chain([&(20, "password")]);
+            let told: Vec<_> = signed.map(|&(day, method)| sign_in(&mut methods, day, method, false)).collect();
+            assert_eq!(told, expected, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn it_takes_ten_bytes() {
+        assert_eq!(size_of::<Methods>(), 10);
     }
 
     #[test]

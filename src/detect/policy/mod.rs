@@ -25,33 +25,36 @@ use crate::alert::{Dimension, Reason, Severity};
 use crate::event::{Event, Kind};
 use crate::registry::{BotRecord, BotStatus};
 
-/// Holds an event against all rules.
+/// Holds an event against all rules but those that are off.
 pub(super) fn check(
     event: &Event,
     record: Option<&BotRecord>,
     windows: &ChangeWindows,
     reading: Option<&Reading>,
     profile: &Profile,
+    off: &[&str],
 ) -> Vec<Breach> {
     let rules = [
-        lifecycle(event, record),
-        control::control(event, reading, &profile.operator),
-        control::entitlement(event, reading, profile),
+        lifecycle(event, record, off),
+        control::control(event, reading, &profile.operator, off),
+        control::entitlement(event, reading, profile, off),
         login::login(event, windows),
     ];
-    rules.into_iter().flatten().collect()
+    let is_on = |breach: &Breach| !off.contains(&breach.reason.detector.as_str());
+    rules.into_iter().flatten().filter(is_on).collect()
 }
 
 /// A bot at work that the registry says is not.
-fn lifecycle(event: &Event, record: Option<&BotRecord>) -> Option<Breach> {
-    let record = record?;
+fn lifecycle(event: &Event, record: Option<&BotRecord>, off: &[&str]) -> Option<Breach> {
+    let (record, on) = (record?, |rule| !off.contains(&rule));
     if matches!(event.kind, Kind::Grant(_) | Kind::Control(_)) {
         return None;
     }
     let since = record.retired_at.filter(|at| event.ts >= *at);
+    let ended = record.retired_at.is_none() || since.is_some();
     let (state, detector) = match record.status {
-        BotStatus::Retired if record.retired_at.is_none() || since.is_some() => ("retired", "retired_bot"),
-        BotStatus::Disabled if record.retired_at.is_none() || since.is_some() => ("disabled", "disabled_bot"),
+        BotStatus::Retired if ended && on("retired_bot") => ("retired", "retired_bot"),
+        BotStatus::Disabled if ended && on("disabled_bot") => ("disabled", "disabled_bot"),
         _ if record.expires_at.is_some_and(|at| event.ts >= at) => ("expired", "expired_bot"),
         _ => return None,
     };
@@ -83,7 +86,18 @@ fn breach(
         text: format!("The bot {phrase}."),
         contribution: None,
     };
-    Breach { severity, score, phrase, reason, key, about: None, newest: None, evidence: Vec::new(), also: Vec::new() }
+    Breach {
+        severity,
+        score,
+        phrase,
+        reason,
+        key,
+        deed: None,
+        about: None,
+        newest: None,
+        evidence: Vec::new(),
+        also: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +110,7 @@ mod tests {
         let json = format!(r#"{{"ts":"2026-05-04T06:00:00Z","bot":"b",{json}}}"#);
         let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
         let profile = Profile::parse(Profile::SHIPPED).expect("the shipped profile");
-        let mut breaches = check(&event, record, &ChangeWindows::default(), None, &profile);
+        let mut breaches = check(&event, record, &ChangeWindows::default(), None, &profile, &[]);
         assert!(breaches.len() <= 1, "{breaches:?}");
         breaches.pop().map(|breach| (breach.reason.detector, breach.severity))
     }

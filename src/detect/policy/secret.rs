@@ -52,6 +52,8 @@ pub(in crate::detect) struct Read<'a> {
     pub secret: &'a str,
     /// The one other bot that reads the secret.
     pub owner: Option<&'a str>,
+    /// Whether sweeps are told of.
+    pub sweeps: bool,
     /// The bot's local day, and its days at work, weighted by age.
     pub today: i32,
     pub days: f64,
@@ -156,7 +158,7 @@ impl Secrets {
         };
         // No release needs the secrets of several other bots.
         let sweep = if read.announced && !foreign { None } else { self.sweep(read, halves, profile) };
-        if sweep.is_some() {
+        if sweep.is_some() && read.sweeps {
             return sweep;
         }
         let (severity, score) = match (habit, foreign) {
@@ -277,6 +279,7 @@ mod tests {
             event: &event,
             secret,
             owner: (how == How::Foreign).then_some("other"),
+            sweeps: true,
             today: day,
             days: if how == How::Rare { 1.5 } else { f64::from(day.min(16)) },
             // Who seldom works is remembered for longer.

@@ -18,12 +18,6 @@ const SCORE_IDLE: f64 = 15.0;
 /// Days of a bot's life that must be over before the weeks that a creep is looked for in: what it is for comes out.
 const SETTLE_DAYS: u16 = 28;
 
-/// Whether a role's name says that it administers.
-pub(in crate::detect) fn is_admin(role: &str, profile: &Profile) -> bool {
-    let lower = role.to_lowercase();
-    profile.privilege.admin_words.iter().any(|word| lower.contains(word.as_str()))
-}
-
 /// A grant by somebody who never granted before, where a circle of others does.
 pub(in crate::detect) fn stranger(event: &Event, by: &str, (grants, people): (u32, usize)) -> Breach {
     let ticket = if event.ticket().is_some() { "with" } else { "without" };
@@ -118,7 +112,7 @@ fn idle(
         let granted = grant.is_some_and(|grant| grant.at.day_utc() <= i64::from(since));
         let stands = (registered && ledger.first_day <= since) || granted;
         let uses = if held.last_used > 0 { held.days_since(since) } else { 0 };
-        if held.idle_told || !stands || uses > limits.standing_uses_max || !is_admin(name, profile) {
+        if held.idle_told || !stands || uses > limits.standing_uses_max || !profile.privilege.is_admin(name) {
             continue;
         }
         ledger.roles[at].idle_told = true;

@@ -14,7 +14,8 @@ pub struct Rule {
     pub name: &'static str,
     /// The dimension that its reasons carry.
     pub dimension: Dimension,
-    /// Severities that it tells at, from the least.
+    /// Severities that it tells at by itself, from the least. What it told within the last days is `low` when it comes
+    /// again, and a page after a suspicious act is a step worse.
     pub severities: &'static [Severity],
     /// What breaks it, as a short phrase.
     pub breaks: &'static str,
@@ -52,6 +53,11 @@ impl Threshold {
 #[must_use]
 pub fn rule(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)
+}
+
+/// Whether a rule tells at a severity by itself.
+pub(in crate::detect) fn tells_at(name: &str, severity: Severity) -> bool {
+    rule(name).is_some_and(|rule| rule.severities.contains(&severity))
 }
 
 /// Whether a name is that of a detector, a rule or not.
@@ -165,7 +171,7 @@ pub const RULES: &[Rule] = &[
     plain("host_moved", D::Control, &[Low, Medium, High], "a bot is moved to another host without a ticket"),
     plain("unusual_operator", D::Control, &[Low, Medium], "an act with a ticket, or that needs none, is unlike its operator"),
     plain("no_second_factor", D::Control, &[Low, Medium], "an act with a ticket, or that needs none, has no second factor"),
-    tuned("operator_burst", D::Control, &[Low, Critical], "an operator administers far more bots in a day than usual",
+    tuned("operator_burst", D::Control, &[Low, Medium, High, Critical], "an operator administers far more bots in a day than usual",
         whole("bots in a day", (2.0, 10_000.0),
             |p| p.operator.burst_bots_min.into(), |p, v| p.operator.burst_bots_min = v as _)),
     plain("interactive_login", D::Login, &[High], "a person signs in to a bot's account with no announced maintenance"),

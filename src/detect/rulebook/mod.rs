@@ -4,14 +4,16 @@
 //! Later decisions win over earlier ones, setting by setting, so that an exception stands below what it is one from. All
 //! of it is on event time: a decision that has ended is as if it had never been. A decision about severity changes who
 //! is woken and not what is believed: a bot's baseline learns what a rule found as lightly as ever. A threshold changes
-//! what is found.
+//! what is found. A rule that is off says nothing, casts no suspicion and makes no other rule stand back; what it
+//! remembers goes on, or its end would be a month without it.
 //!
 //! Blind spot: what a threshold let pass is not told when the decision ends.
 
 mod catalog;
 
-use std::borrow::Cow;
+use smallvec::SmallVec;
 
+pub(super) use catalog::tells_at;
 pub use catalog::{MODELS, RULES, Rule, Threshold, is_detector, rule};
 
 use super::profile::Profile;
@@ -41,6 +43,11 @@ impl RuleOverride {
     }
 }
 
+/// Rules that are off.
+pub(super) type Off = SmallVec<[&'static str; 2]>;
+/// Thresholds by number, in their order.
+pub(super) type Thresholds = SmallVec<[u16; 4]>;
+
 /// All decisions, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rulebook {
@@ -63,9 +70,23 @@ impl Rulebook {
         &self.overrides
     }
 
-    /// Whether anything is decided about a rule.
-    pub(super) fn decides(&self, rule: &str) -> bool {
-        self.overrides.iter().any(|decision| decision.rule == rule)
+    /// Whether anything is decided about a rule, for somebody at a time.
+    pub(super) fn decides(&self, rule: &str, whom: Whom<'_>, ts: Timestamp) -> bool {
+        self.overrides.iter().any(|decision| decision.rule == rule && decision.holds(whom, ts))
+    }
+
+    /// The rules that are off for somebody at a time: they say nothing, and what stands back for them does not.
+    pub(super) fn off(&self, whom: Whom<'_>, ts: Timestamp) -> Off {
+        let mut off = Off::new();
+        for decision in self.overrides.iter().filter(|decision| decision.holds(whom, ts)) {
+            let known = off.iter().position(|rule| *rule == decision.rule);
+            match (decision.enabled, known) {
+                (Some(false), None) => off.push(decision.rule),
+                (Some(true), Some(place)) => drop(off.remove(place)),
+                _ => {}
+            }
+        }
+        off
     }
 
     /// Whether there are thresholds at all.
@@ -93,21 +114,22 @@ impl Rulebook {
         on.then_some((severity_now, score))
     }
 
-    /// The profile by which a bot's events are held against the rules; `None` where it is the common one.
-    pub(super) fn tuned(&self, profile: &Profile, whom: Whom<'_>, ts: Timestamp) -> Option<Box<Profile>> {
-        let mut own = Cow::Borrowed(profile);
-        for decision in self.overrides.iter().filter(|decision| decision.threshold.is_some()) {
-            if let Some((threshold, value)) =
-                rule(decision.rule).and_then(|rule| rule.threshold).zip(decision.threshold)
-                && decision.holds(whom, ts)
-            {
-                threshold.apply(own.to_mut(), value);
+    /// Numbers of the thresholds that hold for somebody at a time.
+    pub(super) fn thresholds(&self, whom: Whom<'_>, ts: Timestamp) -> Thresholds {
+        let all = self.overrides.iter().enumerate().filter(|(_, decision)| decision.threshold.is_some());
+        all.filter(|(_, decision)| decision.holds(whom, ts)).map(|(number, _)| number as u16).collect()
+    }
+
+    /// A profile with some of the thresholds.
+    pub(super) fn tune(&self, profile: &Profile, thresholds: &Thresholds) -> Profile {
+        let mut own = profile.clone();
+        for decision in thresholds.iter().filter_map(|number| self.overrides.get(usize::from(*number))) {
+            let threshold = rule(decision.rule).and_then(|rule| rule.threshold);
+            if let Some((threshold, value)) = threshold.zip(decision.threshold) {
+                threshold.apply(&mut own, value);
             }
         }
-        match own {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(own) => Some(Box::new(own)),
-        }
+        own
     }
 }
 
@@ -170,8 +192,24 @@ mod tests {
         let before = day(3) - Span::from_micros(1);
         let on = |ts| book.ruled("secret_sweep", whom("b"), ts, (Severity::High, 95.0)).is_some();
         assert_eq!((on(before), on(day(3))), (false, true));
-        let high = |ts| book.tuned(&Profile::shipped(), whom("b"), ts).map(|profile| profile.secret.sweep_high);
-        assert_eq!((high(before), high(day(3))), (Some(9), None));
-        assert_eq!(Rulebook::default().tuned(&Profile::shipped(), whom("b"), before), None);
+        let high = |ts| book.tune(&Profile::shipped(), &book.thresholds(whom("b"), ts)).secret.sweep_high;
+        assert_eq!((high(before), high(day(3))), (9, 3));
+        assert!(Rulebook::default().thresholds(whom("b"), before).is_empty());
+        assert_eq!(
+            (book.off(whom("b"), before).as_slice(), book.off(whom("b"), day(3)).len()),
+            (&["secret_sweep"][..], 0)
+        );
+        assert!(book.decides("secret_sweep", whom("b"), before) && !book.decides("secret_sweep", whom("b"), day(3)));
+    }
+
+    #[test]
+    fn an_exception_from_what_is_off_is_on() {
+        let book = Rulebook::new(vec![
+            RuleOverride { enabled: Some(false), ..decision("host_moved", "*") },
+            RuleOverride { enabled: Some(false), ..decision("host_moved", "lab-*") },
+            RuleOverride { enabled: Some(true), ..decision("host_moved", "lab-9") },
+        ]);
+        assert_eq!(book.off(whom("lab-1"), day(0)).as_slice(), ["host_moved"]);
+        assert!(book.off(whom("lab-9"), day(0)).is_empty());
     }
 }

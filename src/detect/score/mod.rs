@@ -14,6 +14,7 @@ mod volume;
 
 use super::baseline::{Baseline, Measure, SCORED};
 use super::change::Excuses;
+use super::familiar::Standing;
 use super::feature::Session;
 use super::fleet::Fleet;
 use super::profile::Profile;
@@ -81,7 +82,7 @@ pub(super) struct Score {
 pub(super) enum Why {
     Usual,
     OddTime,
-    NewHost { host: usize, owner: Option<u32> },
+    NewHost { host: usize, standing: Standing },
     RareHost { host: usize },
     NewNetwork { network: usize },
     NewDevice { device: usize },

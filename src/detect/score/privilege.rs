@@ -3,7 +3,6 @@
 use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
 use crate::detect::feature::Session;
-use crate::detect::profile::PrivilegeProfile;
 use crate::stats::fingerprint;
 
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
@@ -15,7 +14,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
         }
         let nats = baseline.roles.surprise(role, prior, baseline.today);
         if !baseline.roles.knows(role) {
-            let admin = administers(role, profile);
+            let admin = profile.is_admin(role);
             let extra = if admin { profile.admin_role_nats } else { 0.0 };
             worst = worst.max(Score::new(nats + extra, Why::NewRole { role: at, admin }));
             continue;
@@ -26,9 +25,4 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
         worst = worst.max(Score::new(nats + extra, Why::NewPair { role: at }));
     }
     worst
-}
-
-fn administers(role: &str, profile: &PrivilegeProfile) -> bool {
-    let role = role.to_lowercase();
-    profile.admin_words.iter().any(|word| role.contains(word.as_str()))
 }

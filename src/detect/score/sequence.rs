@@ -18,7 +18,11 @@ pub(super) fn operations(baseline: &Baseline, session: &Session, context: &Conte
     let unknown = |(at, name): &(usize, &Text)| graph.number(name).is_none() && !waits(*at);
     let new = session.endpoints.iter().enumerate().filter(unknown).count();
     let Some((at, _)) = session.endpoints.iter().enumerate().find(unknown) else { return Score::USUAL };
-    let first = graph.new_endpoint_surprise(profile, baseline.today);
+    let strange =
+        |name: &Text| context.fleet.operations.strangeness(context.tenant, name, profile.novelty.strange_nats_max);
+    let strange =
+        session.endpoints.iter().enumerate().filter(unknown).map(|(_, name)| strange(name)).fold(0.0, f64::max);
+    let first = graph.new_endpoint_surprise(profile, baseline.today) + strange;
     let more = (new - 1).min(MORE_MAX);
     let nats = first * (1.0 + profile.sequence.second_share * more as f64);
     let score = Score::new(nats, Why::NewEndpoint { endpoint: at as u16, more: new as u16 - 1 });

@@ -7,28 +7,32 @@
 
 use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
+use crate::detect::familiar::Standing;
 use crate::detect::feature::Session;
 use crate::stats::novelty::{Novelty, NoveltyPrior};
 use crate::time::Span;
 
 pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let (prior, today) = (context.profile.novelty_prior(), baseline.today);
+    let strange_max = context.profile.novelty.strange_nats_max;
     let mut host = Score::USUAL;
     for (at, name) in session.hosts.iter().enumerate() {
         let nats = baseline.hosts.surprise(name, prior, today);
         host = host.max(if baseline.hosts.knows(name) {
             Score::new(nats, Why::RareHost { host: at })
         } else {
-            let owner = context.fleet.other_owner(context.tenant, name, context.bot);
-            let foreign = if owner.is_some() { context.profile.novelty.foreign_host_nats } else { 0.0 };
-            Score::new(nats + foreign, Why::NewHost { host: at, owner })
+            let standing = context.fleet.standing(context.tenant, name, context.bot);
+            let further = context.fleet.host_news.strangeness(context.tenant, standing, strange_max);
+            Score::new(nats + further, Why::NewHost { host: at, standing })
         });
     }
     let far = context.profile.far_prior();
     let mut network = Score::USUAL;
     for (at, name) in session.networks.iter().enumerate() {
-        network =
-            network.max(Score::new(baseline.networks.surprise(name, far, today), Why::NewNetwork { network: at }));
+        let strange = !baseline.networks.knows(name);
+        let further = if strange { context.fleet.networks.strangeness(context.tenant, name, strange_max) } else { 0.0 };
+        let nats = baseline.networks.surprise(name, far, today) + further;
+        network = network.max(Score::new(nats, Why::NewNetwork { network: at }));
     }
     if network.nats > UNKNOWN_NATS && is_public_surprise(baseline, session) {
         network.nats += context.profile.novelty.public_network_nats;
@@ -51,7 +55,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
         _ => host.max(device).why,
     };
     // A replaced host is no other bot's, and stays in its network and its place.
-    let foreign = matches!(host.why, Why::NewHost { owner: Some(_), .. });
+    let foreign = matches!(host.why, Why::NewHost { standing: Standing::Owned(_), .. });
     let moved = foreign || place.nats > UNKNOWN_NATS || network.nats > UNKNOWN_NATS;
     let score = Score::new(host.nats + network.nats + device.nats + place.nats + overlap.nats, why);
     Score { excusable: !moved, ..score }

@@ -279,3 +279,160 @@ fn records_of_suppressions_follow_them_through_other_settings() {
     assert_eq!(counts, [0, findings]);
     assert_eq!(engine.stats().suppressions.unmatched, 1);
 }
+
+/// A change of the payroll bot that nobody approved.
+fn modified(bot: &str, by: &str, ticket: bool, ts: Timestamp) -> Event {
+    let ticket = if ticket { r#","ticket":"CHG-1""# } else { "" };
+    let rest = format!(r#""type":"control","control":{{"action":"bot_modified","by":"{by}"{ticket}}}"#);
+    Event { bot: bot.into(), ..event(&format!("{bot}-{ts}"), ts, &rest) }
+}
+
+#[test]
+fn a_rule_that_is_off_casts_no_suspicion() {
+    let more = Night { records: 1_600, ..Night::usual(30) };
+    let events = || month().into_iter().chain([modified("payroll", "eve", false, at(29, 700))]).chain(more.events());
+    let suspected = |settings| {
+        let (_, output) = engine_of(settings, "", events());
+        output.alerts.iter().any(|alert| alert.reasons.iter().any(|reason| reason.detector == "after_control"))
+    };
+    assert!(suspected(Settings::default()));
+    let off = RuleOverride { enabled: Some(false), ..decision("bot_modified") };
+    assert!(!suspected(deciding(vec![off])));
+    let quiet = RuleOverride { severity: Some(Severity::Info), ..decision("bot_modified") };
+    assert!(suspected(deciding(vec![quiet])), "a severity changes who is woken and not what is believed");
+}
+
+#[test]
+fn what_was_done_is_said_in_full_whatever_is_in_it() {
+    let rest = r#""type":"grant","grant":{"role":"Admin;Writer","change":"added","by":"eve;x"}"#;
+    let more = Night { records: 1_600, ..Night::usual(30) };
+    let events = month().into_iter().chain([event("g", at(29, 700), rest)]).chain(more.events());
+    let (_, output) = engine_of(Settings::default(), "", events);
+    let titles: Vec<&str> = output.alerts.iter().map(|alert| alert.title.as_str()).collect();
+    let after = "after it was given the role `Admin;Writer` by `eve;x` without a ticket";
+    assert!(titles.iter().any(|title| title.ends_with(after)), "{titles:#?}");
+}
+
+/// What is told where ann, who administers one bot a day, administers twelve; every third without a ticket.
+fn spree(settings: Settings) -> Output {
+    let names: Vec<String> = (0..12).map(|nth| format!("bot-{nth:02}")).collect();
+    let acts = (0..30).map(|day| modified("bot-00", "ann", true, at(day, 600)));
+    let last = names.iter().zip(0..).map(|(bot, nth)| modified(bot, "ann", nth % 3 != 2, at(30, 600 + nth)));
+    engine_of(settings, "", acts.chain(last)).1
+}
+
+#[test]
+fn a_burst_takes_in_what_nobody_decided_about() {
+    let bursts = |output: &Output| -> Vec<(Severity, bool)> {
+        let of = |alert: &&Alert| alert.reasons.iter().any(|reason| reason.detector == "operator_burst");
+        let with = |alert: &Alert| alert.reasons.iter().any(|reason| reason.detector == "bot_modified");
+        let firing = output.alerts.iter().filter(|alert| alert.status == Status::Firing).filter(of);
+        firing.map(|alert| (alert.severity, with(alert))).collect()
+    };
+    let plain = bursts(&spree(Settings::default()));
+    assert_eq!(plain[0], (Severity::Critical, true), "one act of the day is worse than their number");
+    let of_act = |change: RuleOverride| spree(deciding(vec![change]));
+    let off = of_act(RuleOverride { enabled: Some(false), ..decision("bot_modified") });
+    assert_eq!(bursts(&off)[0], (Severity::Low, false));
+    let low = of_act(RuleOverride { severity: Some(Severity::Info), ..decision("bot_modified") });
+    assert_eq!(bursts(&low)[0].0, Severity::Low);
+    let hides = |rule: &str| {
+        let scope = Scope { bots: patterns(&["bot-*"]), ..Scope::default() };
+        let hidden = Suppression {
+            scope,
+            detectors: vec![rule.to_owned(), "unusual_operator".to_owned()],
+            ..hide(at(0, 0), at(60, 0))
+        };
+        spree(hiding(&[hidden]))
+    };
+    assert_eq!(bursts(&hides("operator_burst"))[0].0, Severity::Info, "the act does not tell of the burst");
+    assert_eq!(pages_in(&hides("bot_modified")).len(), 0, "the burst does not tell of the act");
+}
+
+#[test]
+fn a_suppression_that_is_gone_hides_nothing_behind_a_restart() {
+    let hourly = |days: std::ops::Range<i64>, bot: &'static str| {
+        days.flat_map(|day| (0..24).map(move |hour| (day, 60 * hour))).map(move |(day, minute)| {
+            let rest = format!(r#""type":"call","operation":"GET /rows","session":"s-{day}-{minute}""#);
+            Event { bot: bot.into(), ..event(&format!("{bot}-{day}-{minute}"), at(day, minute), &rest) }
+        })
+    };
+    let mut events: Vec<Event> = hourly(0..30, "payroll").chain(hourly(0..33, "clock")).collect();
+    events.sort_by_key(|event| event.ts);
+    let (before, after): (Vec<Event>, Vec<Event>) = events.into_iter().partition(|event| event.ts < at(32, 0));
+    let hidden = hide(at(0, 0), at(60, 0));
+    let (mut engine, mut output) =
+        (Engine::new(hiding(std::slice::from_ref(&hidden)), Registry::default()), Output::default());
+    for event in before {
+        engine.observe(event, &mut output);
+    }
+    assert_eq!(told(&output).iter().filter(|(detector, ..)| *detector == "silence").count(), 1);
+    assert!(pages_in(&output).is_empty());
+    let told_by = |settings: Settings| {
+        let mut engine = Engine::restore(&engine.snapshot(), settings, Registry::default()).expect("its own state");
+        let mut output = Output::default();
+        for event in &after {
+            engine.observe_ref(event, &mut output);
+        }
+        told(&output)
+            .iter()
+            .map(|(detector, severity, _)| ((*detector).to_owned(), severity.pages()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told_by(hiding(&[hidden])), []);
+    assert_eq!(told_by(Settings::default()), [("silence".to_owned(), true)]);
+}
+
+#[test]
+fn a_system_that_nobody_heard_of_is_told_behind_the_suppression() {
+    let registry = r#"{"tenant":"acme","bot":"payroll","owner":"ann","systems":["crm"],"roles":["reader"]}"#;
+    let call = |day: i64| {
+        event(&format!("{day}"), at(day, 60), r#""type":"call","system":"hr","role":"root","operation":"GET /""#)
+    };
+    let events = || (0..6).map(call);
+    let days = |settings, rule: &str| -> Vec<(Timestamp, bool)> {
+        let (_, output) = engine_of(settings, registry, events());
+        let of = |alert: &&Alert| alert.reasons.iter().any(|reason| reason.detector == rule);
+        let firing = output.alerts.iter().filter(|alert| alert.status == Status::Firing).filter(of);
+        firing.map(|alert| (alert.ts, alert.suppressed.is_some())).collect()
+    };
+    let hidden = || hiding(&[hide(at(0, 0), at(3, 0))]);
+    let off = |rule| deciding(vec![RuleOverride { enabled: Some(false), until: Some(at(3, 0)), ..decision(rule) }]);
+    for rule in ["unregistered_system", "unregistered_role"] {
+        assert_eq!(days(Settings::default(), rule), [(at(0, 60), false)], "{rule}");
+        let told = days(hidden(), rule);
+        assert_eq!(told.last(), Some(&(at(3, 60), false)), "{rule}: {told:?}");
+        assert_eq!(days(off(rule), rule), [(at(3, 60), false)], "{rule}");
+    }
+}
+
+#[test]
+fn a_score_lies_within_its_severity_however_that_was_moved() {
+    let retired = r#"{"tenant":"acme","bot":"payroll","status":"retired"}"#;
+    let calls = || (0..6).map(|day| event(&format!("{day}"), at(day, 60), CALL)).collect::<Vec<_>>();
+    let export = r#""type":"control","control":{"action":"credentials_exported","by":"eve"}"#;
+    let acts = || month().into_iter().chain([event("x", at(29, 700), export)]).chain(kali(30, 122).events());
+    let info = RuleOverride { severity: Some(Severity::Info), ..decision("credentials_exported") };
+    let all = [
+        engine_of(Settings::default(), retired, calls()).1,
+        engine_of(Settings::default(), "", acts()).1,
+        engine_of(hiding(&[hide(at(0, 0), at(60, 0))]), "", acts()).1,
+        engine_of(deciding(vec![info]), "", acts()).1,
+        spree(Settings::default()),
+    ];
+    for alert in all.iter().flat_map(|output| &output.alerts) {
+        let (least, most) = alert.severity.scores();
+        assert!((least..=most).contains(&alert.score), "{alert:#?}");
+    }
+}
+
+#[test]
+fn a_profile_with_thresholds_is_made_once() {
+    let tuned = |threshold| RuleOverride { threshold: Some(threshold), ..decision("secret_sweep") };
+    let ends = RuleOverride { until: Some(at(1, 0)), ..tuned(9.0) };
+    let mut engine = Engine::new(deciding(vec![tuned(4.0), ends]), Registry::default());
+    engine.observe(event("e", at(0, 0), CALL), &mut Output::default());
+    let [first, again, later] = [at(0, 0), at(0, 1), at(2, 0)].map(|ts| engine.tuned(0, ts).expect("its own"));
+    assert!(std::sync::Arc::ptr_eq(&first, &again));
+    assert_eq!((first.secret.sweep_high, later.secret.sweep_high), (9, 4));
+}

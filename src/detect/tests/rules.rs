@@ -69,7 +69,7 @@ fn a_gap_in_a_log_is_about_the_log() {
     assert_eq!(gap.reasons[0].dimension, Dimension::Integrity);
     assert_eq!(gap.events, ["log-240"]);
     assert!(!gap.tags.mitre_attack.is_empty());
-    let title = "Log `audit` lacks 40 records, numbers 200 to 239, about 6 hours from 2026-04-12T09:10:00Z on";
+    let title = "Log `audit` lacks 40 records, numbers 200 to 239, about 7 hours from 2026-04-12T09:10:00Z on";
     assert_eq!(gap.title, title);
 }
 

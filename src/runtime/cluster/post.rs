@@ -37,6 +37,8 @@ use crate::runtime::store::shared::{Objects, SharedError, SharedStore};
 
 /// Time after which the server forgets the consumer of an owner that is gone.
 const FORGOTTEN_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
+/// Time before an owner's first snapshot. Longer, and owners that die soon after one another leave ever more to repeat.
+const SNAPSHOT_FIRST: std::time::Duration = std::time::Duration::from_secs(1);
 /// Time that receivers are given when a partition is given back. What they have not taken, the next owner owes them.
 const DRAIN: std::time::Duration = std::time::Duration::from_millis(50);
 
@@ -203,6 +205,7 @@ impl Post {
         let settings = ScorerSettings {
             subject_prefix: config.events.subject_prefix.clone(),
             snapshot_every: config.cluster.as_ref().map(|cluster| cluster.snapshot_every),
+            snapshot_first: Some(SNAPSHOT_FIRST),
         };
         // Faults of the connection are the member's, and told by it.
         let (_, faults) = mpsc::channel(1);

@@ -10,10 +10,13 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 /// The sequence that the header before it is about is that of all subjects of the partition.
 const EXPECTED_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
@@ -106,16 +109,30 @@ impl Fence {
     /// # Errors
     /// The server does not answer.
     pub async fn recall(&mut self, after: u64) -> Result<usize, FenceError> {
-        let (mut next, filter) = (after + 1, format!("{}.>", self.prefix));
-        while next < self.last && self.told.len() < TOLD_MAX {
-            let message = match self.stream.get_first_raw_message_by_subject(&filter, next).await {
-                Ok(message) => message,
-                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => break,
-                Err(error) => return Err(FenceError::Unavailable(error.to_string())),
-            };
-            next = message.sequence + 1;
-            let id = message.headers.get(NATS_MESSAGE_ID).map(|id| id.as_str().to_owned());
-            self.told.extend(id.map(|id| (id, message.sequence)));
+        if self.last <= after + 1 {
+            return Ok(0);
+        }
+        let unavailable = |error: String| FenceError::Unavailable(error);
+        let config = OrderedConfig {
+            filter_subject: format!("{}.>", self.prefix),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
+            headers_only: true,
+            ..OrderedConfig::default()
+        };
+        let consumer = self.stream.create_consumer(config).await.map_err(|error| unavailable(error.to_string()))?;
+        let mut messages = consumer.messages().await.map_err(|error| unavailable(error.to_string()))?;
+        // Our own claim is the last.
+        while self.told.len() < TOLD_MAX {
+            let next = tokio::time::timeout(PUBLISH_TIMEOUT, messages.next()).await;
+            let next = next.map_err(|_| unavailable("what was published cannot be read".to_owned()))?;
+            let Some(message) = next else { break };
+            let message = message.map_err(|error| unavailable(error.to_string()))?;
+            let sequence = message.info().map_err(|error| unavailable(error.to_string()))?.stream_sequence;
+            if sequence >= self.last {
+                break;
+            }
+            let id = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID));
+            self.told.extend(id.map(|id| (id.as_str().to_owned(), sequence)));
         }
         Ok(self.told.len())
     }

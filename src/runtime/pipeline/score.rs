@@ -45,6 +45,8 @@ pub struct ScorerSettings {
     pub subject_prefix: String,
     /// Time between snapshots; none where no state is kept.
     pub snapshot_every: Option<Duration>,
+    /// Time before the first one, so that whoever comes next need not repeat what we have just repeated.
+    pub snapshot_first: Option<Duration>,
 }
 
 /// The engine and its surroundings.
@@ -57,7 +59,7 @@ pub struct Scorer {
     told_at: Instant,
     suppressions: SuppressionWatch,
     position: Option<Position>,
-    snapshot_at: Instant,
+    snapshot_due: Instant,
     /// The snapshot that is under way, without its state.
     marked: Option<State>,
     events: u64,
@@ -77,6 +79,7 @@ impl Scorer {
     pub fn new(engine: Engine, position: Option<Position>, settings: ScorerSettings, metrics: EngineMetrics) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
         metrics.enter(&told);
+        let snapshot_due = now + settings.snapshot_first.or(settings.snapshot_every).unwrap_or_default();
         let mut suppressions = SuppressionWatch::default();
         suppressions.look(&engine);
         Self {
@@ -87,7 +90,7 @@ impl Scorer {
             told_at: now,
             suppressions,
             position,
-            snapshot_at: now,
+            snapshot_due,
             marked: None,
             events: 0,
             output: Output::default(),
@@ -144,9 +147,9 @@ impl Scorer {
 
     /// Begins a snapshot when one is due, and goes on with the one that is under way. False when nobody takes it any more.
     fn snapshot(&mut self, now: Instant, idle: bool, work: &mpsc::Sender<Work>) -> bool {
-        let due = self.settings.snapshot_every.is_some_and(|every| now - self.snapshot_at >= every);
-        if due && self.marked.is_none() {
-            self.snapshot_at = now;
+        let due = self.settings.snapshot_every.filter(|_| now >= self.snapshot_due && self.marked.is_none());
+        if let Some(every) = due {
+            self.snapshot_due = now + every;
             self.engine.begin_snapshot();
             let (event_time, position) = (self.engine.watermark(), self.position.clone());
             self.marked = Some(State { event_time, position, engine: None });

@@ -32,13 +32,14 @@ const USERS_MIN: usize = 5;
 pub(super) fn unknown_bot(w: &mut Writer<'_>) -> Option<()> {
     let day = w.test_day(true)?;
     let sessions = w.sessions(day).len();
+    (sessions > 0).then_some(())?;
     // Whoever is made up for this has no history at all.
     w.story = Story::default();
     w.story.listing.unlisted = true;
     w.silence(Timestamp::MIN, instant(&w.plan.zone, day, 0.0));
     let mark = Scenario::UnknownBot.label(w, "the first day of a bot that nobody registered".to_owned());
     (0..sessions).for_each(|nth| w.alter(day, nth, Act::None, mark));
-    (sessions > 0).then_some(())
+    Some(())
 }
 
 pub(super) fn disabled_awake(w: &mut Writer<'_>) -> Option<()> {

@@ -7,10 +7,9 @@ use super::none;
 use super::source::{files, is_a};
 use crate::support::files::{read, repository};
 
-/// The documents: the README and what lies under `docs/`.
+/// The documents: whatever is written in Markdown.
 fn documents() -> Vec<String> {
-    let document = |path: &String| is_a(path, "md") && (!path.contains('/') || path.starts_with("docs/"));
-    files().into_iter().filter(document).collect()
+    files().into_iter().filter(|path| is_a(path, "md")).collect()
 }
 
 /// What a document holds that can be checked, each with its line.

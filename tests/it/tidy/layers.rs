@@ -38,7 +38,8 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::frontier"], &["event", "time"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
     layer(&["detect::cluster"], &["stats"]),
-    layer(&["detect::fleet"], &["detect::cluster", "stats", "time"]),
+    layer(&["detect::familiar"], &["stats"]),
+    layer(&["detect::fleet"], &["detect::cluster", "detect::familiar", "stats", "time"]),
     layer(&["detect::feature"], &["detect::profile", "event", "stats", "time"]),
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
@@ -94,6 +95,7 @@ const LAYERS: &[Layer] = &[
             "alert::Dimension",
             "detect::baseline",
             "detect::change",
+            "detect::familiar",
             "detect::feature",
             "detect::fleet",
             "detect::profile",
@@ -104,7 +106,10 @@ const LAYERS: &[Layer] = &[
     ),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(&["detect::budget"], &["time"]),
-    layer(&["detect::explain"], &["alert", "detect::baseline", "detect::feature", "detect::score", "stats", "time"]),
+    layer(
+        &["detect::explain"],
+        &["alert", "detect::baseline", "detect::familiar", "detect::feature", "detect::score", "stats", "time"],
+    ),
     layer(
         &[
             "detect::acts",
@@ -129,6 +134,7 @@ const LAYERS: &[Layer] = &[
             "detect::decide",
             "detect::entitlement",
             "detect::explain",
+            "detect::familiar",
             "detect::feature",
             "detect::fleet",
             "detect::frontier",
@@ -170,16 +176,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         &["detect::facts"],
-        &[
-            "alert",
-            "detect::bot",
-            "detect::engine",
-            "detect::entitlement",
-            "detect::policy",
-            "event::Text",
-            "registry",
-            "time",
-        ],
+        &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
     layer(&["detect::revert"], &["alert::Dimension", "detect::engine"]),
     layer(&["detect"], &[]),

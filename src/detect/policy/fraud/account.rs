@@ -10,7 +10,8 @@
 //! at least `account_payments_min` payments, nearly always to the same few accounts (the Good–Turing chance of yet
 //! another one is at most [`P_NEW_MAX`]). A counterparty that stands for many people has a new account each time.
 //!
-//! Bounds: `parties_max` counterparties, [`ACCOUNTS_MAX`] accounts each. Blind spots: the first payment to a new vendor;
+//! Bounds: `parties_max` counterparties, [`ACCOUNTS_MAX`] accounts each; what was only doubted goes first, and whoever has no
+//! history, so that a flood of either pushes out no counterparty's own account. Blind spots: the first payment to a new vendor;
 //! an account that a fraudster announced and nobody paid for `change_days`.
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use smallvec::SmallVec;
 
 use super::ledger::{BankChange, Ledger};
 use super::paid::Paid;
-use super::words::{Words, ending, lag, money, names, who};
+use super::words::{Words, ending, money, names, who};
 use super::{Breach, Case, MoneyHistory, mark};
 use crate::alert::Severity;
 use crate::detect::profile::FraudProfile;
@@ -118,7 +119,8 @@ impl Parties {
             known.last_day = known.last_day.max(day);
         } else {
             if entry.accounts.len() >= ACCOUNTS_MAX
-                && let Some(oldest) = (0..entry.accounts.len()).min_by_key(|&at| entry.accounts[at].last_day)
+                && let Some(oldest) = (0..entry.accounts.len())
+                    .min_by_key(|&at| (entry.accounts[at].known(), entry.accounts[at].last_day))
             {
                 entry.accounts.remove(oldest);
             }
@@ -132,7 +134,7 @@ impl Parties {
                 ending: ending(number).into(),
             });
         }
-        self.evict(case.profile.parties_max)
+        self.evict(case.profile.parties_max, case.profile.account_payments_min)
     }
 
     /// Lets go whom nobody paid for longer than a year.
@@ -144,13 +146,14 @@ impl Parties {
         self.known.len() * (size_of::<u64>() + size_of::<Party>())
     }
 
-    fn evict(&mut self, max: usize) -> u64 {
+    fn evict(&mut self, max: usize, payments_min: u32) -> u64 {
         if self.known.len() <= max {
             return 0;
         }
-        let mut ages: Vec<_> = self.known.iter().map(|(mark, party)| (party.last_day, *mark)).collect();
+        let mut ages: Vec<_> =
+            self.known.iter().map(|(mark, party)| (party.payments() >= payments_min, party.last_day, *mark)).collect();
         ages.sort_unstable();
-        for (_, mark) in &ages[..(ages.len() / EVICTED).max(1)] {
+        for (_, _, mark) in &ages[..(ages.len() / EVICTED).max(1)] {
             self.known.remove(mark);
         }
         1
@@ -269,7 +272,7 @@ fn paid_after(change: &BankChange, paid: &Paid, approval_is_usual: bool, profile
     };
     let approved = names(change.approvers.iter().map(Text::as_str));
     let name = who(paid.counterparty.as_deref().or(change.counterparty.as_deref()));
-    let (amount, lag) = (money(paid.amount, paid.currency.as_deref()), lag(change.at, paid.at));
+    let (amount, lag) = (money(paid.amount, paid.currency.as_deref()), after.in_words());
     let by = who(change.by.as_deref());
     let number =
         paid.account.as_deref().map_or_else(|| "no account".to_owned(), |number| format!("account {}", ending(number)));
@@ -365,5 +368,26 @@ mod tests {
         let mut young = Books::default();
         (0..5).for_each(|day| young.quiet(day * DAY, &pay("A-1111")));
         young.quiet(6 * DAY, &pay("B-9"));
+    }
+
+    #[test]
+    fn a_flood_of_probes_pushes_out_no_account_and_no_vendor() {
+        let pay = |party: &str, account: &str, amount: f64| {
+            format!(r#""kind":"payment","amount":{amount},"counterparty":"{party}","account":"{account}""#)
+        };
+        let mut books = Books::default();
+        books.profile.parties_max = 20;
+        books.weeks(|_| pay("Acme", "A-1111", 900.0));
+        let found = Some(("unknown_account", Severity::Medium));
+        for nth in 0..3 * ACCOUNTS_MAX as i64 {
+            books.feed(31 * DAY + nth, &pay("Acme", &format!("P-{nth}"), 0.01));
+        }
+        for nth in 0..100 {
+            books.quiet(31 * DAY + 100 + nth, &pay(&format!("temp-{nth}"), &format!("T-{nth}"), 5.0));
+        }
+        assert_eq!(
+            books.worst(31 * DAY + 300, &pay("Acme", "B-9", 900.0)).map(|(name, _)| name),
+            found.map(|(name, _)| name)
+        );
     }
 }

@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 
 use super::ledger::{ChainChange, Ledger};
 use super::paid::Paid;
-use super::words::{Words, lag, money, names, who};
+use super::words::{Words, money, names, who};
 use super::{Breach, Case, mark};
 use crate::alert::Severity;
 use crate::detect::profile::FraudProfile;
@@ -107,7 +107,8 @@ impl Approvals {
             known.last_day = known.last_day.max(day);
         }
         while self.people.len() > PEOPLE_MAX
-            && let Some(oldest) = self.people.iter().min_by_key(|(_, known)| known.last_day).map(|(mark, _)| *mark)
+            && let Some(oldest) =
+                self.people.iter().min_by_key(|(_, known)| (known.known(), known.last_day)).map(|(mark, _)| *mark)
         {
             self.people.remove(&oldest);
         }
@@ -226,7 +227,7 @@ fn paid_after(chain: &ChainChange, paid: &Paid, profile: &FraudProfile) -> Optio
         (true, ..) if !paid.seasoned => Severity::High,
         _ => return None,
     };
-    let (approved, lag) = (names(paid.approvers.iter().map(Text::as_str)), lag(chain.at, paid.at));
+    let (approved, lag) = (names(paid.approvers.iter().map(Text::as_str)), (paid.at - chain.at).in_words());
     let (amount, by) = (money(paid.amount, paid.currency.as_deref()), who(chain.by.as_deref()));
     let name = who(paid.counterparty.as_deref());
     let words = Words {
@@ -300,5 +301,31 @@ mod tests {
         let mut straight = Books::default();
         straight.weeks(|_| own.clone());
         straight.quiet(30 * DAY, &own);
+    }
+
+    #[test]
+    fn a_rule_that_is_off_hides_no_other_and_doubts_as_ever() {
+        let chain = r#""kind":"approval_chain_change","object":"chain","by":"pay-bot","approvers":["pay-bot"]"#;
+        let own = pay(9_500.0, r#""approvers":["pay-bot"]"#);
+        let names = |off: Vec<&'static str>| {
+            let mut books = limited();
+            books.off = off;
+            books.quiet(30 * DAY, chain);
+            let case = books.all(30 * DAY + 60, &own);
+            (case, books.history().approvals.people.len())
+        };
+        assert_eq!(names(vec![]), (vec!["approval_chain_changed"], 3));
+        assert_eq!(names(vec!["approval_chain_changed"]), (vec!["approval_chain_changed", "own_approval"], 3));
+    }
+
+    #[test]
+    fn doubted_approvers_push_out_no_known_one() {
+        let mut books = limited();
+        books.quiet(30 * DAY, r#""kind":"approval_chain_change","object":"chain","by":"eve","approvers":["eve"]"#);
+        for nth in 0..2 * PEOPLE_MAX as i64 {
+            books.feed(30 * DAY + 1 + nth / 16, &pay(9_500.0, &format!(r#""approvers":["eve","temp-{nth}"]"#)));
+        }
+        let people = &books.history().approvals.people;
+        assert!(people.len() <= PEOPLE_MAX && ["ann", "bob"].iter().all(|name| people.contains_key(&mark(&[name]))));
     }
 }

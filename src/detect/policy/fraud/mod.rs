@@ -56,6 +56,15 @@ pub(in crate::detect) struct Case<'a> {
     pub mature_days: u32,
     pub window_days: u32,
     pub profile: &'a FraudProfile,
+    /// Rules that are off: they are learned from as ever, and none stands back for them.
+    pub off: &'a [&'a str],
+}
+
+impl Case<'_> {
+    /// Whether a finding is one that others stand back for.
+    fn tells(&self, found: Option<&Breach>) -> bool {
+        found.is_some_and(|breach| !self.off.contains(&breach.reason.detector.as_str()))
+    }
 }
 
 /// What the rules say of a transaction.
@@ -153,15 +162,16 @@ pub(in crate::detect) fn check(case: &Case<'_>, kept: &mut Option<Box<MoneyHisto
 fn payment(case: &Case<'_>, history: &mut MoneyHistory, ledger: &mut Ledger, audit: &mut Audit) {
     let paid = paid::Paid::of(case, history, ledger);
     let changed = ledger.paid_after_change(&paid, case.profile);
-    let unknown = if changed.is_none() { account::unknown(case, &paid, history, ledger) } else { None };
-    let approved =
-        ledger.paid_after_chain(&paid, case.profile).or_else(|| approval::own_request(case, &history.approvals));
+    let unknown = if case.tells(changed.as_ref()) { None } else { account::unknown(case, &paid, history, ledger) };
+    let chain = ledger.paid_after_chain(&paid, case.profile);
+    let own = if case.tells(chain.as_ref()) { None } else { approval::own_request(case, &history.approvals) };
     let split = history.splits.check(case, &history.approvals);
     let flagged = [&changed, &unknown].into_iter().flatten().any(|breach| breach.severity >= Severity::Low);
     audit.limited += history.parties.learn(case, &paid, flagged);
     audit.limited += ledger.learn(case, &paid, flagged);
-    history.approvals.learn(case, approved.as_ref().is_some_and(|breach| breach.severity.pages()));
-    audit.breaches.extend([changed, unknown, approved, split].into_iter().flatten());
+    let doubted = [&chain, &own].into_iter().flatten().any(|breach| breach.severity.pages());
+    history.approvals.learn(case, doubted);
+    audit.breaches.extend([changed, unknown, chain, own, split].into_iter().flatten());
     ledger.wait(paid);
 }
 

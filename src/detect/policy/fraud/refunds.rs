@@ -159,8 +159,10 @@ impl Refunds {
         let profile = case.profile;
         let p_of = |(peak, &repeats): (&DailyPeak, &u32)| peak.p_at_least(repeats, profile.dispersion_min);
         let least = self.peaks.iter().zip(&self.today.repeats).map(p_of).fold(1.0, f64::min);
-        let by_count = if in_week >= profile.refunds_min { (least * LEVELS.len() as f64).min(1.0) } else { 1.0 };
-        let enough = count >= AMOUNT_REFUNDS_MIN && self.sums.total() >= AMOUNT_DAYS_MIN;
+        let on = |rule| !case.off.contains(&rule);
+        let counts = in_week >= profile.refunds_min && on("refunds_to_few");
+        let by_count = if counts { (least * LEVELS.len() as f64).min(1.0) } else { 1.0 };
+        let enough = on("refund_sum_to_few") && count >= AMOUNT_REFUNDS_MIN && self.sums.total() >= AMOUNT_DAYS_MIN;
         let by_sum = if enough { self.sums.p_side(sum, Side::High, SPREAD_FLOOR) } else { 1.0 };
         let (top, share) = self.top(case.day);
         let currency = case.transaction.currency.as_deref();

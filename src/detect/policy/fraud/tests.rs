@@ -16,17 +16,29 @@ pub(super) struct Books {
     history: Option<Box<MoneyHistory>>,
     ledger: Ledger,
     events: u64,
+    /// Rules that are off.
+    pub(super) off: Vec<&'static str>,
 }
 
 impl Default for Books {
     fn default() -> Self {
-        Self { profile: Profile::shipped().fraud, history: None, ledger: Ledger::default(), events: 0 }
+        Self { profile: Profile::shipped().fraud, history: None, ledger: Ledger::default(), events: 0, off: Vec::new() }
     }
 }
 
 impl Books {
     /// Takes in a transaction of a minute; the worst that is said of it.
     pub(super) fn worst(&mut self, minute: i64, transaction: &str) -> Option<(&'static str, Severity)> {
+        let worst = self.check(minute, transaction).into_iter().next()?;
+        Some((named(&worst), worst.severity))
+    }
+
+    /// Takes in a transaction of a minute; all that is said of it.
+    pub(super) fn all(&mut self, minute: i64, transaction: &str) -> Vec<&'static str> {
+        self.check(minute, transaction).iter().map(named).collect()
+    }
+
+    fn check(&mut self, minute: i64, transaction: &str) -> Vec<Breach> {
         self.events += 1;
         let ts = Timestamp::from_micros(1_771_804_800_000_000) + Span::from_mins(minute + 8 * 60);
         let json = format!(
@@ -37,6 +49,7 @@ impl Books {
         let Kind::Transaction(transaction) = &event.kind else { panic!("{json}") };
         let day = 20_000 + minute.div_euclid(DAY) as i32;
         let case = Case {
+            off: &self.off,
             event: &event,
             transaction,
             bot: 0,
@@ -49,21 +62,10 @@ impl Books {
         };
         let audit = check(&case, &mut self.history, &mut self.ledger);
         assert!(audit.breaches.is_sorted_by_key(|breach| std::cmp::Reverse(breach.severity)));
-        let worst = audit.breaches.into_iter().next()?;
-        assert!(!worst.phrase.contains("  ") && worst.reason.text.ends_with('.'), "{worst:?}");
-        let names = [
-            "account_changed_and_paid",
-            "unknown_account",
-            "approval_chain_changed",
-            "own_approval",
-            "bulk_payees",
-            "refunds_to_few",
-            "refund_sum_to_few",
-            "split_payments",
-            "extreme_amount",
-        ];
-        let name = names.into_iter().find(|name| *name == worst.reason.detector).expect("a known detector");
-        Some((name, worst.severity))
+        for breach in &audit.breaches {
+            assert!(!breach.phrase.contains("  ") && breach.reason.text.ends_with('.'), "{breach:?}");
+        }
+        audit.breaches
     }
 
     /// Takes in a transaction of which nothing is said.
@@ -87,6 +89,22 @@ impl Books {
     pub(super) fn history(&self) -> &MoneyHistory {
         self.history.as_ref().expect("a transaction")
     }
+}
+
+/// The rule that a finding is of.
+fn named(breach: &Breach) -> &'static str {
+    let names = [
+        "account_changed_and_paid",
+        "unknown_account",
+        "approval_chain_changed",
+        "own_approval",
+        "bulk_payees",
+        "refunds_to_few",
+        "refund_sum_to_few",
+        "split_payments",
+        "extreme_amount",
+    ];
+    names.into_iter().find(|name| *name == breach.reason.detector).expect("a known detector")
 }
 
 #[test]

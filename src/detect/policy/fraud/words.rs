@@ -1,9 +1,8 @@
-//! How findings about money are worded: amounts, accounts and stretches of time as a person reads them.
+//! How findings about money are worded: amounts, accounts and names as a person reads them.
 
 use super::Breach;
 use crate::alert::{Dimension, Reason, Severity};
 use crate::stats::fingerprint;
-use crate::time::{Span, Timestamp};
 
 /// Characters of an account number that are shown.
 const ACCOUNT_SHOWN: usize = 4;
@@ -48,6 +47,7 @@ impl Words {
             phrase: self.phrase,
             reason,
             key,
+            deed: None,
             about: None,
             newest: None,
             evidence: Vec::new(),
@@ -97,34 +97,15 @@ pub(super) fn about(mean: Option<f64>) -> String {
     }
 }
 
-/// A stretch of time in its largest unit.
-pub(super) fn lag(from: Timestamp, to: Timestamp) -> String {
-    let span = to - from;
-    let (n, unit) = if span < Span::MINUTE {
-        (span.as_secs_f64(), "second")
-    } else if span < Span::from_hours(2) {
-        (span.as_secs_f64() / 60.0, "minute")
-    } else if span < Span::from_days(3) {
-        (span.as_secs_f64() / 3600.0, "hour")
-    } else {
-        (span.as_days_f64(), "day")
-    };
-    let n = n.max(0.0).round() as i64;
-    format!("{n} {unit}{}", if n == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn amounts_accounts_and_times_are_short() {
+    fn amounts_accounts_and_names_are_short() {
         assert_eq!(money(Some(950.5), Some("EUR")), "950.50 EUR");
         assert_eq!((money(Some(27_022.4), None), money(None, None)), ("27022".into(), "an unknown amount".into()));
         assert_eq!((ending("DE8937040044"), ending("é")), ("…0044".into(), "…é".into()));
-        let from = Timestamp::from_micros(0);
-        let lags = [30, 240, 9_000, 400_000].map(|secs| lag(from, from + Span::from_secs(secs)));
-        assert_eq!(lags, ["30 seconds", "4 minutes", "3 hours", "5 days"]);
         let said = [vec![], vec!["a"], vec!["a", "b"], vec!["a", "b", "c"]].map(|list| names(list.into_iter()));
         assert_eq!(said, ["nobody", "`a`", "`a` and `b`", "`a` and 2 others"]);
     }

@@ -244,7 +244,7 @@ impl Log {
             1 => ("1 record".to_owned(), format!("number {}", gap.from)),
             _ => (format!("{missing} records"), format!("numbers {} to {}", gap.from, gap.to)),
         };
-        let phrase = format!("lacks {count}, {range}, {} from {} on", lasting(span), gap.before);
+        let phrase = format!("lacks {count}, {range}, about {} from {} on", span.in_words(), gap.before);
         of_log(severity, score, "sequence_gap", &range, "every number once", phrase)
     }
 
@@ -280,14 +280,4 @@ fn of_log(severity: Severity, score: f64, detector: &str, observed: &str, expect
     let mut breach = breach(severity, score, Dimension::Integrity, detector, observed, expected, phrase);
     breach.reason.text = format!("The log {}.", breach.phrase);
     breach
-}
-
-/// A stretch of time in words.
-fn lasting(span: Span) -> String {
-    let secs = span.as_micros() / Span::SECOND.as_micros();
-    match secs {
-        ..120 => format!("about {secs} seconds"),
-        120..7200 => format!("about {} minutes", secs / 60),
-        _ => format!("about {} hours", secs / 3600),
-    }
 }
