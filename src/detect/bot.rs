@@ -31,6 +31,13 @@ pub(super) struct Watch {
     pub odd: Option<Box<OddSilence>>,
 }
 
+impl Watch {
+    /// Whether a silence was told that goes on.
+    pub(super) fn is_told(&self) -> bool {
+        self.odd.as_ref().is_some_and(|odd| odd.told)
+    }
+}
+
 /// A silence that is odd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct OddSilence {

@@ -179,38 +179,6 @@ impl Engine {
         self.frontier.watermark()
     }
 
-    /// Figures for metrics. It walks over all bots: ask once a scrape, not once an event.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let mut stats = self.stats.clone();
-        let window = Span::from_days(i64::from(self.settings.baseline_days));
-        let stale = self.watermark().map(|watermark| watermark - window);
-        for bot in &self.bots {
-            if stale.is_some_and(|stale| bot.newest < stale) {
-                stats.bots_stale += 1;
-            } else if self.mature(&bot.baseline) {
-                stats.bots_mature += 1;
-            } else {
-                stats.bots_learning += 1;
-            }
-            stats.sessions_open += bot.sessions.len() as u64;
-            stats.baseline_bytes += bot.bytes() as u64;
-        }
-        let shared = self.fleet.heap_bytes()
-            + self.logs.heap_bytes()
-            + self.ledgers.heap_bytes()
-            + self.names.heap_bytes()
-            + self.granters.heap_bytes()
-            + self.operators.heap_bytes();
-        stats.baseline_bytes += shared as u64;
-        stats.incidents_open = self.book.len() as u64;
-        hidden::figures(self, &mut stats);
-        if let Some((pages, watermark)) = self.settings.pages_per_week.zip(self.watermark()) {
-            (stats.budget_pages, stats.budget_left_pages) = (pages, self.budget.left(watermark, pages));
-        }
-        stats
-    }
-
     /// Whether enough is known of a bot to judge it.
     pub(super) fn mature(&self, baseline: &Baseline) -> bool {
         baseline.age_days(self.settings.baseline_days) >= f64::from(self.settings.mature_days)

@@ -20,6 +20,7 @@ mod explain;
 mod facts;
 mod familiar;
 mod feature;
+mod figures;
 mod fleet;
 mod frontier;
 mod hidden;

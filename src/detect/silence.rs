@@ -82,7 +82,7 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
         let to = hour(local).min(last + AHEAD_HOURS);
         bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY)
     });
-    let told = bot.watch.odd.as_ref().is_some_and(|odd| odd.told);
+    let told = bot.watch.is_told();
     if told {
         output.alerts.extend(engine.book.end(&bot.tenant, &bot.bot, Dimension::Absence));
     }

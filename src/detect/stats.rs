@@ -23,6 +23,14 @@ pub struct Stats {
     pub bots_mature: u64,
     /// Bots that have been silent for longer than the baseline's window.
     pub bots_stale: u64,
+    /// Bots whose silence was told and goes on.
+    pub bots_silent: u64,
+    /// Logs whose producers number their records.
+    pub logs: u64,
+    /// Records that are missing and may still come.
+    pub log_records_awaited: u64,
+    /// Records that never came.
+    pub log_records_lost: u64,
     /// Sessions open now.
     pub sessions_open: u64,
     /// Incidents open now.

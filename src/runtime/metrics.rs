@@ -47,6 +47,10 @@ pub struct EngineMetrics {
     budget_pages: Gauge,
     budget_left_pages: Gauge,
     sessions_open: IntGauge,
+    bots_silent: IntGauge,
+    logs: IntGauge,
+    log_records_awaited: IntGauge,
+    log_records_lost: IntCounter,
     /// Event time so far, in seconds since 1970.
     pub event_time: Gauge,
     /// Time to score one decoded event; one in a hundred is measured.
@@ -104,6 +108,14 @@ impl EngineMetrics {
             )?,
             budget_left_pages: float_gauge(registry, "humdrum_page_budget_left_pages", "Pages left of the budget.")?,
             sessions_open: gauge(registry, "humdrum_sessions_open", "Sessions open now.")?,
+            bots_silent: gauge(registry, "humdrum_bots_silent", "Bots whose silence was told and goes on.")?,
+            logs: gauge(registry, "humdrum_logs", "Logs whose producers number their records.")?,
+            log_records_awaited: gauge(
+                registry,
+                "humdrum_log_records_awaited",
+                "Records of logs that are missing and may still come.",
+            )?,
+            log_records_lost: counter(registry, "humdrum_log_records_lost_total", "Records of logs that never came.")?,
             event_time: float_gauge(registry, "humdrum_event_time_seconds", "Event time so far, since 1970.")?,
             scoring: histogram(
                 registry,
@@ -131,6 +143,7 @@ impl EngineMetrics {
             (&self.limited, before.limited, now.limited),
             (&self.sessions, before.sessions, now.sessions),
             (&self.pages_held, before.pages_held, now.pages_held),
+            (&self.log_records_lost, before.log_records_lost, now.log_records_lost),
         ] {
             counter.inc_by(now.saturating_sub(before));
         }
@@ -165,6 +178,9 @@ impl EngineMetrics {
             (&self.baseline_bytes, before.baseline_bytes, now.baseline_bytes),
             (&self.incidents_open, before.incidents_open, now.incidents_open),
             (&self.sessions_open, before.sessions_open, now.sessions_open),
+            (&self.bots_silent, before.bots_silent, now.bots_silent),
+            (&self.logs, before.logs, now.logs),
+            (&self.log_records_awaited, before.log_records_awaited, now.log_records_awaited),
         ] {
             gauge.add(now as i64 - before as i64);
         }

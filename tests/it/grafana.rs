@@ -11,7 +11,7 @@ use crate::support::prometheus::promtool;
 use crate::support::site::Site;
 use crate::support::until;
 
-const DASHBOARDS: [&str; 2] = ["operations", "alerts"];
+const DASHBOARDS: [&str; 3] = ["operations", "alerts", "bots"];
 /// Grafana's grid has this many columns.
 const COLUMNS: u64 = 24;
 

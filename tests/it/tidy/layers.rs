@@ -116,6 +116,7 @@ const LAYERS: &[Layer] = &[
             "detect::broken",
             "detect::context",
             "detect::engine",
+            "detect::figures",
             "detect::hidden",
             "detect::judge",
             "detect::peers",
