@@ -7,7 +7,7 @@
 //! Events come in over NATS, are decoded, tied to a bot and put into the bot's session; each bot's own baseline of 14
 //! to 30 days scores the session by nine detectors; the surprises become probabilities by the bot's own history of
 //! daily surprises, are fused, and a verdict falls; the baseline learns, as much as the verdict allows; an alert opens, grows
-//! or resolves, and goes into the alert log, to NATS, by its routes to receivers, and into the figures. A pure, deterministic core does
+//! or resolves, and goes into the alert log, to NATS, by its routes to receivers, and into the figures and the console. A pure, deterministic core does
 //! all of that on event time; a thin shell around it does the input and output. Live operation, replay, the demo, the
 //! measure and the tests run the same core.
 //!

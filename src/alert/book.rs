@@ -124,6 +124,11 @@ impl AlertBook {
         vec![std::mem::replace(matter, next).resolved(), matter.alert.clone()]
     }
 
+    /// All open alerts, in order of whom they are about.
+    pub fn open(&self) -> impl Iterator<Item = &Alert> {
+        self.open.values().flatten().map(|matter| &matter.alert)
+    }
+
     /// The open story of a bot.
     #[must_use]
     pub fn incident(&self, tenant: &str, bot: &str) -> Option<&str> {

@@ -6,6 +6,7 @@
 
 mod check;
 mod cluster;
+mod console;
 mod duration;
 mod env;
 mod fault;
@@ -83,14 +84,27 @@ pub struct Config {
     pub geo_file: Option<PathBuf>,
     /// Address of `/metrics`, `/healthz` and `/readyz`.
     pub metrics_listen: Option<SocketAddr>,
-    /// Address of the console.
-    pub console_listen: Option<SocketAddr>,
+    /// The console; none switches it off.
+    pub console: Option<ConsoleConfig>,
     /// Detection.
     pub detection: Settings,
     /// Bounds of one event.
     pub limits: Limits,
     /// How tables of history are read.
     pub history: HistoryConfig,
+}
+
+/// Where and to whom the console is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsoleConfig {
+    /// The address.
+    pub listen: SocketAddr,
+    /// Names that it answers to, besides those of loopback.
+    pub hosts: Vec<String>,
+    /// Who may sign in; none asks nobody, which only loopback may do.
+    pub users_file: Option<PathBuf>,
+    /// Certificate and key, PEM; none speaks plain HTTP, which only loopback may do.
+    pub tls: Option<(PathBuf, PathBuf)>,
 }
 
 /// How tables of history are read.

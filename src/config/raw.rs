@@ -27,7 +27,7 @@ pub(super) struct Raw {
     pub(super) cluster: RawCluster,
     pub(super) geo: RawGeo,
     pub(super) metrics: RawListen,
-    pub(super) console: RawListen,
+    pub(super) console: RawConsole,
     pub(super) baseline: RawBaseline,
     pub(super) detection: RawDetection,
     pub(super) limits: RawLimits,
@@ -221,6 +221,16 @@ pub(super) struct RawGeo {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawListen {
     pub(super) listen: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawConsole {
+    pub(super) listen: Option<String>,
+    pub(super) hosts: Option<Vec<String>>,
+    pub(super) users_file: Option<String>,
+    pub(super) tls_cert_file: Option<String>,
+    pub(super) tls_key_file: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

@@ -70,7 +70,7 @@ fn a_variable_is_read_as_what_its_setting_is() {
     assert_eq!(config.events.idle_after, Duration::from_secs(60));
     assert_eq!(config.webhooks[0].url, "https://hooks.example.com/key");
     assert_eq!(config.metrics_listen, None);
-    assert_eq!(config.console_listen.map(|address| address.port()), Some(8080));
+    assert_eq!(config.console.map(|console| console.listen.port()), Some(8080));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::check::{Check, endpoint};
 use super::cluster::cluster;
+use super::console;
 use super::history::history;
 use super::lists::Lists;
 use super::raw::{
@@ -56,7 +57,7 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
         cluster: cluster(check, raw.cluster),
         geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
-        console_listen: check.listen("console.listen", raw.console.listen.as_deref()),
+        console: console::console(check, raw.console),
         detection: detection(check, &raw.baseline, raw.detection, &raw.limits),
         limits: limits(check, &raw.limits),
         history: history(check, raw.history),
@@ -166,7 +167,7 @@ fn alerts(check: &mut Check<'_>, raw: RawAlerts) -> AlertsConfig {
 
 /// Two listeners need two addresses, and what is published must not come back as an event.
 fn apart(check: &mut Check<'_>, config: &Config) {
-    if let (Some(metrics), Some(console)) = (config.metrics_listen, config.console_listen)
+    if let (Some(metrics), Some(console)) = (config.metrics_listen, config.console.as_ref().map(|console| console.listen))
         && metrics == console
         && metrics.port() != 0
     {
@@ -192,6 +193,9 @@ fn apart(check: &mut Check<'_>, config: &Config) {
         subjects.push(("cluster.subject_prefix".to_owned(), &cluster.subject_prefix));
         if config.state.is_some() {
             check.fault("state.dir", "a cluster keeps its state in NATS; leave it out");
+        }
+        if config.console.is_some() {
+            check.fault("console.listen", "a cluster has no console; write `off`");
         }
         if config.events.mode == SourceMode::Core {
             check.fault("events.mode", "a cluster needs `jetstream`");

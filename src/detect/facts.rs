@@ -171,6 +171,19 @@ impl Engine {
         facts
     }
 
+    /// The facts of some of the bots, by number; fewer at the end.
+    #[must_use]
+    pub fn facts_between(&self, numbers: std::ops::Range<usize>) -> Vec<BotFacts> {
+        let end = numbers.end.min(self.bots.len());
+        self.bots.iter().take(end).skip(numbers.start).map(|bot| self.facts_of(bot)).collect()
+    }
+
+    /// The facts of one bot; none for one that was never seen.
+    #[must_use]
+    pub fn facts_about(&self, tenant: &str, bot: &str) -> Option<BotFacts> {
+        self.number(tenant, bot).map(|at| self.facts_of(&self.bots[at as usize]))
+    }
+
     /// The registry that it goes by.
     #[must_use]
     pub fn registry(&self) -> &Registry {

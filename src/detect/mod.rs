@@ -10,6 +10,7 @@ mod bot;
 mod bots;
 mod broken;
 mod budget;
+mod census;
 mod change;
 mod cluster;
 mod context;
@@ -29,6 +30,7 @@ mod normal;
 mod operator;
 mod peers;
 mod policy;
+mod portrait;
 pub mod profile;
 mod revert;
 pub mod rulebook;
@@ -41,9 +43,13 @@ mod stats;
 mod tags;
 mod tenure;
 
+pub use census::Census;
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use hidden::SuppressionFacts;
+pub use portrait::{
+    CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts,
+};
 pub use revert::RevertError;
 pub use settings::Settings;
 pub use state::RestoreError;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::risk::{Risk, risk};
 use super::{DORMANT_DAYS, Estate, date, is_ended};
 use crate::detect::{BaselineState, BotFacts};
-use crate::registry::{BotRecord, BotStatus};
+use crate::registry::{BotRecord, BotStatus, Registry};
 use crate::time::Timestamp;
 
 /// One bot.
@@ -60,6 +60,24 @@ pub fn inventory(estate: &Estate<'_>) -> Vec<InventoryRow> {
         estate.all().into_iter().map(|(facts, record)| row(estate, facts, record)).collect();
     rows.sort_by(|a, b| (&a.tenant, &a.bot).cmp(&(&b.tenant, &b.bot)));
     rows
+}
+
+/// The bots of an estate's facts, in their order; those that only the registry names are left out.
+#[must_use]
+pub fn seen(estate: &Estate<'_>) -> Vec<InventoryRow> {
+    estate.bots.iter().map(|facts| row(estate, Some(facts), estate.registry.get(&facts.tenant, &facts.bot))).collect()
+}
+
+/// One bot, of which facts or a record are there.
+#[must_use]
+pub fn one(
+    registry: &Registry,
+    now: Timestamp,
+    facts: Option<&BotFacts>,
+    record: Option<&BotRecord>,
+) -> Option<InventoryRow> {
+    let estate = Estate { bots: &[], registry, now };
+    (facts.is_some() || record.is_some()).then(|| row(&estate, facts, record))
 }
 
 /// One bot, of which facts or a record are there.

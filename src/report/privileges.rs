@@ -126,7 +126,8 @@ pub fn privileges(estate: &Estate<'_>, window: Window) -> Vec<BotPrivileges> {
 }
 
 /// The roles of one bot.
-pub(super) fn of(facts: &BotFacts, record: Option<&BotRecord>, now: Timestamp, window: Window) -> BotPrivileges {
+#[must_use]
+pub fn of(facts: &BotFacts, record: Option<&BotRecord>, now: Timestamp, window: Window) -> BotPrivileges {
     let today = now.day_utc();
     let known_days = facts.seen_days.map_or(0, |(first, _)| today - first);
     let needed = needed(facts, today - window.work_days);

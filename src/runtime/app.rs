@@ -5,6 +5,9 @@
 //! the way of the data: the source stops fetching, the engine works off what it has, settling publishes, drains the
 //! receivers' queues and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
 
+mod served;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -14,11 +17,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::archive::Archive;
 use super::audit::log::{AlertLog, LogParams};
 use super::clock::Clock;
 use super::cluster::member::{Member, PostMetrics};
+use super::console::Console;
 use super::geo::GeoDatabase;
 use super::health::HealthState;
+use super::inquiry::inquiry;
 use super::metrics::{ClusterMetrics, GeoMetrics, SourceMetrics};
 use super::nats::connect::connect;
 use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
@@ -63,6 +69,7 @@ pub struct App {
     stop: CancellationToken,
     abort: CancellationToken,
     work: JoinHandle<anyhow::Result<()>>,
+    console: Option<Console>,
 }
 
 impl App {
@@ -83,23 +90,29 @@ impl App {
         let metrics = PostMetrics::new(registry)?;
         let cluster = ClusterMetrics::new(registry)?;
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let work = if config.cluster.is_some() {
+        let (work, console) = if config.cluster.is_some() {
             let client = connect(&config.nats, &health, &metrics.source.connected).await?;
             let faults = keep_watch(&config, &client, &metrics.source, &health, &stop)?;
             let member = Member { config, bots, client, health: health.clone(), metrics, cluster, faults };
             let stop = stop.clone();
-            tokio::spawn(async move { Ok(member.run(stop).await?) })
+            (tokio::spawn(async move { Ok(member.run(stop).await?) }), None)
         } else {
-            let parts = Parts::new(config, bots, metrics, &health, &stop).await?;
-            tokio::spawn(parts.work(stop.clone(), abort.clone()))
+            let (parts, console) = Parts::new(config, bots, metrics, &health, &stop).await?;
+            (tokio::spawn(parts.work(stop.clone(), abort.clone())), console)
         };
-        Ok(Self { health, stop, abort, work })
+        Ok(Self { health, stop, abort, work, console })
     }
 
     /// Facts for `/readyz`.
     #[must_use]
     pub fn health(&self) -> HealthState {
         self.health.clone()
+    }
+
+    /// Where the console listens; none where it is off.
+    #[must_use]
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(Console::address)
     }
 
     /// Waits until the work ends by itself, which it only does for a fault that needs somebody.
@@ -117,6 +130,10 @@ impl App {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.health.set_stopping();
         self.stop.cancel();
+        if let Some(console) = self.console.take() {
+            // Whoever reads does not hold the stop up.
+            tokio::spawn(console.stop());
+        }
         if let Ok(ended) = tokio::time::timeout(PUBLISH_TIMEOUT, &mut self.work).await {
             return flatten(ended);
         }
@@ -158,9 +175,16 @@ pub async fn stop_at_signal(mut app: App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measured(geo: GeoDatabase, metrics: GeoMetrics) -> GeoDatabase {
-    tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
-    geo.measured(metrics)
+/// What an earlier run left. Half a history is no state to go on from: `run` would forget that the other half is missing.
+fn left(store: &Store) -> anyhow::Result<Option<Checkpoint>> {
+    let checkpoint = store.load()?;
+    if checkpoint.as_ref().and_then(|checkpoint| checkpoint.history.as_ref()).is_some_and(|place| !place.done) {
+        bail!(
+            "the state directory holds a history of which only a part was learned; repeat the `humdrum backfill` \
+            that was interrupted, or begin it anew with `--fresh`"
+        );
+    }
+    Ok(checkpoint)
 }
 
 /// Opens the alert log behind a place. Damage is told and stops nothing: whoever could do it must not be able to end the
@@ -198,6 +222,14 @@ fn keep_watch(
         tokio::spawn(heartbeat.run(stop.child_token()));
     }
     Ok(faults)
+}
+
+fn open_geo(config: &Config, metrics: GeoMetrics) -> anyhow::Result<Option<GeoDatabase>> {
+    let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+    if let Some(geo) = &geo {
+        tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
+    }
+    Ok(geo.map(|geo| geo.measured(metrics)))
 }
 
 fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a> {
@@ -250,13 +282,13 @@ impl Parts {
         metrics: PostMetrics,
         health: &HealthState,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<(Self, Option<Console>)> {
         let store = config
             .state
             .as_ref()
             .map(|state| Store::open(&state.dir, state.keep).map(|store| store.with_days(state.keep_days)))
             .transpose()?;
-        let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
+        let checkpoint = store.as_ref().map(left).transpose()?.flatten();
         let known = bots.clone();
         let engine = match &checkpoint {
             Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
@@ -266,8 +298,7 @@ impl Parts {
         let Checkpoint { position, outbox, told, log, gaps, .. } = checkpoint.unwrap_or_default();
         let log = config.state.as_ref().map(|state| open_log(state, log, health)).transpose()?;
         let log = LogWriter::new(log, metrics.log, health.clone());
-        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
-        let geo = geo.map(|geo| measured(geo, metrics.geo));
+        let geo = open_geo(&config, metrics.geo)?;
         let follower = Follower::new(known, health.clone(), metrics.registry);
         let client = connect(&config.nats, health, &metrics.source.connected).await?;
         let dispatch = Dispatch::start(dispatch_params(&config, &client), Owed { outbox, told }, &metrics.receivers)?;
@@ -282,6 +313,10 @@ impl Parts {
         };
         let snapshot_every = config.state.as_ref().map(|state| state.snapshot_every);
         let settings = ScorerSettings { subject_prefix, snapshot_every, snapshot_first: None };
+        let decoded = mpsc::channel(BATCHES_QUEUED);
+        let (inquiry, inbox) = inquiry(served::wake(&decoded.0));
+        let archive = config.console.as_ref().map(|_| Archive::default());
+        let console = served::open(&config, &client, inquiry, archive.clone(), health).await?;
         let notify_metrics = metrics.notify;
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
@@ -290,6 +325,7 @@ impl Parts {
             notifier,
             dispatch,
             log,
+            archive,
             snapshots: Snapshots::new(store.map_or(Keeping::Nowhere, Keeping::Here), metrics.store, health.clone()),
             notify_metrics,
             health: health.clone(),
@@ -299,11 +335,9 @@ impl Parts {
             drain: DRAIN,
         };
         let (events, registry, health) = (config.events, config.registry, health.clone());
-        Ok(Self {
-            line: Line { decoder, scorer: Scorer::new(engine, position, settings, engine_metrics), settler },
-            opening: Opening { client, events, start, metrics: metrics.source, health, registry },
-            follower,
-        })
+        let scorer = Scorer::new(engine, position, settings, engine_metrics, inbox);
+        let opening = Opening { client, events, start, metrics: metrics.source, health, registry };
+        Ok((Self { line: Line { decoder, decoded, scorer, settler }, opening, follower }, console))
     }
 
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {

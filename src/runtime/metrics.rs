@@ -13,7 +13,7 @@ use crate::alert::{Alert, Dimension, Severity, Standing, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
 
-pub use receivers::{Attempt, DeadReason, OutletMetrics, ReceiverMetrics};
+pub use receivers::{Attempt, OutletMetrics, ReceiverMetrics, UndeliveredReason};
 pub use source::SourceMetrics;
 
 /// Buckets of the time from the broker's stamp to the published alert, in seconds.

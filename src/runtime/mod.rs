@@ -6,14 +6,18 @@
 //! slows the stream down and never fills the memory.
 
 pub mod app;
+pub mod archive;
 pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod console;
+pub mod evidence;
 pub mod geo;
 pub mod health;
 pub mod history;
 pub mod http;
+pub mod inquiry;
 pub mod lines;
 pub mod metrics;
 pub mod nats;

@@ -109,6 +109,11 @@ impl Levels {
         }
     }
 
+    /// The levels of the last days, oldest first.
+    pub fn nats(&self) -> impl Iterator<Item = f64> {
+        self.days().iter().map(|day| f64::from(*day) / STEPS_PER_NAT)
+    }
+
     /// Makes the present level the anchor: its rise was told.
     pub fn anchor(&mut self) {
         let days = self.days();

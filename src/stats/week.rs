@@ -122,8 +122,8 @@ impl WeekDensity {
         self.total *= factor as f32;
     }
 
-    /// Hours of the week in which it ever starts, with their weights.
-    fn hours(&self) -> impl Iterator<Item = (usize, f32)> {
+    /// Hours of the week in which it ever starts, 0 to 167 from Monday's midnight, with their weights.
+    pub fn hours(&self) -> impl Iterator<Item = (usize, f32)> {
         self.bins.iter().take_while(|(bin, _)| *bin < HOURS)
     }
 

@@ -16,7 +16,7 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(1);
 
 fn params() -> HttpParams {
-    HttpParams { deadline: DEADLINE, ..HttpParams::default() }
+    HttpParams { deadline: DEADLINE, head_deadline: DEADLINE, ..HttpParams::default() }
 }
 
 async fn start(params: HttpParams, reasons: &'static [&'static str]) -> HttpServer {

@@ -10,6 +10,7 @@ mod backfill;
 mod cli;
 mod cluster;
 mod config;
+mod console;
 mod coverage;
 mod demo;
 mod escalation;

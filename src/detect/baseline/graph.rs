@@ -116,6 +116,22 @@ impl CallGraph {
         edges.max_by(|a, b| a.sessions.total_cmp(&b.sessions).then(b.to.cmp(&a.to))).map(|edge| edge.to)
     }
 
+    /// All endpoints with their numbers, known or not.
+    pub(in crate::detect) fn endpoints(&self) -> impl Iterator<Item = (u16, &Endpoint)> {
+        let numbered = self.endpoints.iter().enumerate().map(|(at, endpoint)| (at as u16, endpoint));
+        numbered.filter(|(_, endpoint)| !endpoint.name.is_empty())
+    }
+
+    /// All edges: from, to, and the sessions that show them, weighted by age and trust.
+    pub(in crate::detect) fn edges(&self) -> impl Iterator<Item = (u16, u16, f64)> {
+        self.edges.iter().map(|edge| (edge.from, edge.to, f64::from(edge.sessions)))
+    }
+
+    /// Sessions with at least one call, weighted by age and trust.
+    pub(in crate::detect) fn sessions(&self) -> f64 {
+        f64::from(self.sessions)
+    }
+
     /// Whether a role was used on an endpoint.
     pub(in crate::detect) fn knows_role(&self, number: u16, role: &str) -> bool {
         let print = fingerprint(&[role]) as u32;

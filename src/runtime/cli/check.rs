@@ -9,7 +9,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
-use crate::config::{self, Config, RegistryConfig, Service, SourceMode};
+use crate::config::{self, Config, ConsoleConfig, RegistryConfig, Service, SourceMode};
 use crate::runtime::geo::GeoDatabase;
 use crate::runtime::health::HealthState;
 use crate::runtime::nats::connect::connect_once;
@@ -32,7 +32,7 @@ pub(super) struct CheckArgs {
     #[arg(long, conflicts_with = "print_defaults")]
     rules: bool,
     /// Send a message that says that it is a test to this receiver or webhook, and say what was answered
-    #[arg(long, value_name = "RECEIVER", conflicts_with = "print_defaults")]
+    #[arg(long, value_name = "RECEIVER", conflicts_with_all = ["print_defaults", "rules"])]
     send_test: Option<String>,
 }
 
@@ -105,6 +105,7 @@ fn summary(config: &Config, bots: usize, geo: Option<&GeoDatabase>) -> String {
         ("geography", or_none(geo.map(|geo| format!("{}, built {}", geo.kind(), geo.built())))),
         ("state", or_none(kept(config))),
         ("metrics", or_none(config.metrics_listen.map(|address| format!("http://{address}/metrics")))),
+        ("console", or_none(config.console.as_ref().map(console))),
         ("baseline", format!("{} days, mature after {}", config.detection.baseline_days, config.detection.mature_days)),
     ];
     let counts = [
@@ -160,4 +161,11 @@ async fn try_out(config: &Config, subject: trial::Subject<'_>) -> anyhow::Result
         _ => None,
     };
     Ok(trial::run(subject, nats.as_ref()).await?)
+}
+
+/// Where the console is, and who is asked to sign in.
+fn console(console: &ConsoleConfig) -> String {
+    let scheme = if console.tls.is_some() { "https" } else { "http" };
+    let asked = if console.users_file.is_some() { "whoever signs in" } else { "whoever is on this machine" };
+    format!("{scheme}://{}, for {asked}", console.listen)
 }

@@ -11,6 +11,7 @@ mod demo;
 mod evaluate;
 mod explain;
 mod failure;
+mod hash_password;
 mod log;
 mod output;
 mod replay;
@@ -55,6 +56,7 @@ enum Verb {
     Check(check::CheckArgs),
     Cluster(cluster::ClusterArgs),
     State(state::StateArgs),
+    HashPassword(hash_password::HashPasswordArgs),
 }
 
 /// Reads the command line and does what it says.
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::run(args),
         Verb::Cluster(args) => cluster::run(args),
         Verb::State(args) => state::run(args),
+        Verb::HashPassword(args) => hash_password::run(args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,7 +17,7 @@ use crate::runtime::app::{self, App};
 use crate::runtime::health::HealthState;
 use crate::runtime::http::{HttpParams, HttpServer, Readiness};
 
-/// Watch: events in from NATS, alerts out, metrics served, until SIGTERM.
+/// Watch: events in from NATS, alerts out, metrics and console served, until SIGTERM.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  humdrum run\n  humdrum run --nats nats://10.0.0.5:4222 --state-dir /var/lib/humdrum\n  \
@@ -39,6 +39,9 @@ pub(super) struct RunArgs {
     /// Address of `/metrics`, `/healthz` and `/readyz`, or `off`
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<String>,
+    /// Address of the console, or `off`
+    #[arg(long, value_name = "ADDRESS")]
+    console_listen: Option<String>,
 }
 
 impl RunArgs {
@@ -48,6 +51,7 @@ impl RunArgs {
             settings::flag("--registry", "registry", self.registry.as_ref()),
             settings::flag("--state-dir", "state.dir", self.state_dir.as_ref()),
             settings::flag("--metrics-listen", "metrics.listen", self.metrics_listen.as_ref()),
+            settings::flag("--console-listen", "console.listen", self.console_listen.as_ref()),
         ]
         .into_iter()
         .flatten()

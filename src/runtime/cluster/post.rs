@@ -12,6 +12,7 @@ use crate::registry::Registry;
 use crate::runtime::clock::Clock;
 use crate::runtime::geo::{GeoDatabase, GeoError};
 use crate::runtime::health::HealthState;
+use crate::runtime::inquiry::inquiry;
 use crate::runtime::metrics::{
     EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
 };
@@ -207,6 +208,8 @@ impl Post {
             snapshot_every: config.cluster.as_ref().map(|cluster| cluster.snapshot_every),
             snapshot_first: Some(SNAPSHOT_FIRST),
         };
+        // There is nobody to ask the engine of a partition anything.
+        let (_, inbox) = inquiry(|| {});
         // Faults of the connection are the member's, and told by it.
         let (_, faults) = mpsc::channel(1);
         Ok(Line {
@@ -216,12 +219,14 @@ impl Post {
                 metrics: metrics.engine.clone(),
                 geo: geo.map(|geo| geo.measured(metrics.geo.clone())),
             },
-            scorer: Scorer::new(engine, position, settings, metrics.engine.clone()),
+            decoded: mpsc::channel(BATCHES_QUEUED),
+            scorer: Scorer::new(engine, position, settings, metrics.engine.clone(), inbox),
             settler: Settler {
                 client: client.clone(),
                 notifier: notifier.fenced(fence),
                 dispatch: Dispatch::start(self.dispatch(), Owed { outbox, told }, &metrics.receivers)?,
                 log: LogWriter::new(None, metrics.log.clone(), self.health.clone()),
+                archive: None,
                 snapshots: Snapshots::new(Keeping::Shared(Box::new(store)), metrics.store.clone(), self.health.clone()),
                 notify_metrics: metrics.notify.clone(),
                 health: self.health.clone(),

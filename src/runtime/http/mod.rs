@@ -1,6 +1,7 @@
-//! The metrics listener: `/metrics`, `/healthz` and `/readyz`, on an address of their own.
+//! HTTP listeners that nobody can hold on to, and the one for metrics: `/metrics`, `/healthz` and `/readyz`, on an address of
+//! their own.
 //!
-//! It has to answer when everything else is in trouble, and it must not be the trouble itself. So it shares nothing
+//! The metrics listener has to answer when everything else is in trouble, and it must not be the trouble itself. So it shares nothing
 //! with the event path, holds at most [`HttpParams::connections_max`] connections, bounds the header, and gives each
 //! connection one request and one deadline: a socket that stays silent, a header that trickles and a reader that does
 //! not read all end the same way, when [`HttpParams::deadline`] is over. Connections are not kept alive: a scraper that
@@ -18,8 +19,11 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -48,6 +52,10 @@ impl<F: Fn() -> Result<(), Vec<String>> + Send + Sync + 'static> Readiness for F
 pub struct HttpParams {
     /// Time that a connection has from its first packet to its last.
     pub deadline: Duration,
+    /// Time that a request's head may take, and that a connection may wait for one.
+    pub head_deadline: Duration,
+    /// Whether a connection may bring more than one request.
+    pub keep_alive: bool,
     /// Connections that are served at a time; further ones wait in the system's backlog.
     pub connections_max: usize,
     /// Bytes of a request's head.
@@ -62,14 +70,17 @@ const ACCEPT_PAUSE_MS: u64 = 100;
 
 impl Default for HttpParams {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(5), connections_max: 256, head_bytes_max: 16 * 1024 }
+        let deadline = Duration::from_secs(5);
+        Self { deadline, head_deadline: deadline, keep_alive: false, connections_max: 256, head_bytes_max: 16 * 1024 }
     }
 }
 
 /// The listener cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("metrics listener cannot be opened on {address}")]
+#[error("{listener} listener cannot be opened on {address}")]
 pub struct BindError {
+    /// Whose listener.
+    pub listener: &'static str,
     /// The address that was asked for.
     pub address: SocketAddr,
     /// Why not.
@@ -90,7 +101,7 @@ impl fmt::Debug for HttpServer {
 }
 
 impl HttpServer {
-    /// Opens the listener and serves until [`HttpServer::stop`].
+    /// Opens the listener for metrics and serves until [`HttpServer::stop`].
     ///
     /// # Errors
     /// The address is taken, or not ours to listen on.
@@ -100,13 +111,30 @@ impl HttpServer {
         metrics: prometheus::Registry,
         readiness: Arc<dyn Readiness>,
     ) -> Result<Self, BindError> {
-        let fault = |source| BindError { address, source };
+        Self::serve("metrics", address, params, routes::router(metrics, readiness), None).await
+    }
+
+    /// Opens a listener of some name for some routes, with TLS where that is given, and serves until
+    /// [`HttpServer::stop`].
+    ///
+    /// # Errors
+    /// The address is taken, or not ours to listen on.
+    pub async fn serve(
+        name: &'static str,
+        address: SocketAddr,
+        params: HttpParams,
+        router: Router,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Result<Self, BindError> {
+        let fault = |source| BindError { listener: name, address, source };
         let listener = TcpListener::bind(address).await.map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
         let acceptor = Acceptor {
-            router: routes::router(metrics, readiness),
+            name,
+            router,
             params,
+            tls: tls.map(TlsAcceptor::from),
             slots: Arc::new(Semaphore::new(params.connections_max)),
             stopping: stopping.clone(),
             tasks: tasks.clone(),
@@ -129,9 +157,12 @@ impl HttpServer {
     }
 }
 
+#[derive(Clone)]
 struct Acceptor {
+    name: &'static str,
     router: Router,
     params: HttpParams,
+    tls: Option<TlsAcceptor>,
     slots: Arc<Semaphore>,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -146,7 +177,7 @@ impl Acceptor {
                 match listener.accept().await {
                     Ok((stream, _)) => self.serve(stream, slot),
                     Err(error) => {
-                        tracing::warn!(%error, "metrics listener cannot accept a connection");
+                        tracing::warn!(%error, listener = self.name, "a connection cannot be accepted");
                         tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
                     }
                 }
@@ -159,29 +190,43 @@ impl Acceptor {
     }
 
     fn serve(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.params.deadline)
-            .max_headers(HEADERS_MAX)
-            .max_buf_size(self.params.head_bytes_max)
-            .keep_alive(false)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
-        let (deadline, stopping) = (self.params.deadline, self.stopping.clone());
+        let (own, deadline) = (self.clone(), self.params.deadline);
         self.tasks.spawn(async move {
-            let mut connection = std::pin::pin!(connection);
             let served = async {
-                tokio::select! {
-                    ended = connection.as_mut() => return ended,
-                    () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+                match &own.tls {
+                    None => own.connection(stream).await,
+                    Some(tls) => match timeout(own.params.head_deadline, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => own.connection(stream).await,
+                        Ok(Err(error)) => tracing::debug!(%error, listener = own.name, "no TLS on a connection"),
+                        Err(_) => tracing::debug!(listener = own.name, "TLS took too long on a connection"),
+                    },
                 }
-                connection.await
             };
-            match tokio::time::timeout(deadline, served).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "metrics connection ended"),
-                Err(_) => tracing::debug!("metrics connection was over its deadline"),
+            if timeout(deadline, served).await.is_err() {
+                tracing::debug!(listener = own.name, "connection was over its deadline");
             }
             drop(slot);
         });
+    }
+
+    async fn connection(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.params.head_deadline)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(self.params.head_bytes_max)
+            .keep_alive(self.params.keep_alive)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.stopping.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, listener = self.name, "connection ended");
+        }
     }
 }

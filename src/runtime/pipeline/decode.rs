@@ -32,6 +32,8 @@ pub enum Decoded {
     Registry(Box<Registry>),
     /// Events were not watched.
     Gap(Box<Alert>),
+    /// The feed has ended, and this was all. A decoder that dies does not say so.
+    End,
 }
 
 /// Events that arrived together.
@@ -90,6 +92,8 @@ impl Decoder {
                 return;
             }
         }
+        // Where the engine's thread is gone, whoever waits for that one tells.
+        engine.blocking_send(Decoded::End).ok();
     }
 
     fn batch(&mut self, batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {

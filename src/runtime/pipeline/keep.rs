@@ -16,7 +16,7 @@ use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::StoreMetrics;
 use crate::runtime::notify::dispatch::Owed;
-use crate::runtime::notify::undelivered::DeadLetters;
+use crate::runtime::notify::undelivered::UndeliveredFile;
 use crate::runtime::store::format::{self, Checkpoint, LogPlace};
 use crate::runtime::store::shared::SharedStore;
 use crate::runtime::store::{Store, StoreError};
@@ -37,7 +37,7 @@ pub enum Keeping {
 #[derive(Debug)]
 pub(super) struct Marked {
     pub(super) owed: Owed,
-    pub(super) letters: Arc<DeadLetters>,
+    pub(super) letters: Arc<UndeliveredFile>,
     /// The place in the alert log.
     pub(super) log: Option<LogPlace>,
     pub(super) gaps: Vec<(Timestamp, Alert)>,
@@ -143,7 +143,7 @@ impl Snapshots {
 
 impl Keeping {
     /// Writes a snapshot in which every alert up to a sequence of the fence is; its bytes.
-    async fn save(&mut self, checkpoint: Checkpoint, letters: Arc<DeadLetters>, fence: u64) -> Result<u64, StoreError> {
+    async fn save(&mut self, checkpoint: Checkpoint, letters: Arc<UndeliveredFile>, fence: u64) -> Result<u64, StoreError> {
         let sequence = checkpoint.position.as_ref().map_or(0, |position| position.sequence);
         let event_time = checkpoint.event_time;
         // Both the encoding and the disk may take long.

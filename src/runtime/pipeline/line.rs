@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::BATCHES_QUEUED;
-use super::decode::Decoder;
+use super::decode::{Decoded, Decoder};
 use super::score::Scorer;
 use super::settle::{SettleError, Settler};
 use crate::runtime::source::Feed;
@@ -16,6 +16,8 @@ use crate::runtime::source::Feed;
 pub struct Line {
     /// Payloads become events.
     pub decoder: Decoder,
+    /// The way from there to the engine.
+    pub decoded: (mpsc::Sender<Decoded>, mpsc::Receiver<Decoded>),
     /// The engine.
     pub scorer: Scorer,
     /// What came out is made known and safe.
@@ -38,9 +40,8 @@ impl Line {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { decoder, scorer, settler } = self;
+        let Self { decoder, decoded: (decoded, events), scorer, settler } = self;
         let (work, done) = mpsc::channel(BATCHES_QUEUED);
-        let (decoded, events) = mpsc::channel(BATCHES_QUEUED);
         let (spend, spent) = mpsc::channel(BATCHES_QUEUED);
         std::thread::Builder::new()
             .name("humdrum-decoder".to_owned())

@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::event::decode::encode;
 use crate::event::subject::encode_token;
 use crate::runtime::clock;
+use crate::runtime::inquiry::Inbox;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
@@ -59,6 +60,7 @@ pub struct Scorer {
     told_at: Instant,
     suppressions: SuppressionWatch,
     position: Option<Position>,
+    inbox: Inbox,
     snapshot_due: Instant,
     /// The snapshot that is under way, without its state.
     marked: Option<State>,
@@ -74,9 +76,15 @@ impl Drop for Scorer {
 }
 
 impl Scorer {
-    /// A scorer that goes on at a position.
+    /// A scorer that goes on at a position, and answers what comes in.
     #[must_use]
-    pub fn new(engine: Engine, position: Option<Position>, settings: ScorerSettings, metrics: EngineMetrics) -> Self {
+    pub fn new(
+        engine: Engine,
+        position: Option<Position>,
+        settings: ScorerSettings,
+        metrics: EngineMetrics,
+        inbox: Inbox,
+    ) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
         metrics.enter(&told);
         let snapshot_due = now + settings.snapshot_first.or(settings.snapshot_every).unwrap_or_default();
@@ -90,6 +98,7 @@ impl Scorer {
             told_at: now,
             suppressions,
             position,
+            inbox,
             snapshot_due,
             marked: None,
             events: 0,
@@ -97,14 +106,19 @@ impl Scorer {
         }
     }
 
-    /// Works until the feed ends, or until nobody takes the work any more. Blocks its thread.
+    /// Works until the feed ends, or until nobody takes the work any more. Blocks its thread. A feed that breaks off has no
+    /// last word, and neither has this then: what is missing would pass for quiet.
     pub fn run(
         mut self,
         mut decoded: mpsc::Receiver<Decoded>,
         spent: &mpsc::Sender<Vec<(Event, Timestamp)>>,
         work: &mpsc::Sender<Work>,
     ) {
-        while let Some(item) = decoded.blocking_recv() {
+        loop {
+            let Some(item) = decoded.blocking_recv() else {
+                tracing::error!("the decoder's thread ended without a last word");
+                return;
+            };
             let idle = matches!(item, Decoded::Tick);
             let scored = match item {
                 Decoded::Batch(mut batch) => {
@@ -129,10 +143,12 @@ impl Scorer {
                     self.engine.set_registry(*registry);
                     None
                 }
+                Decoded::End => break,
             };
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
             }
+            self.inbox.answer(&self.engine);
             let now = clock::monotonic();
             self.tell(now);
             if !self.snapshot(now, idle, work) {
@@ -223,5 +239,40 @@ impl Scorer {
     fn state(&self) -> State {
         let engine = self.settings.snapshot_every.map(|_| self.engine.snapshot());
         State { event_time: self.engine.watermark(), position: self.position.clone(), engine }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Settings;
+    use crate::registry::Registry;
+
+    /// What a scorer hands over for these items, before its feed closes.
+    fn scored(items: Vec<Decoded>) -> Vec<Work> {
+        let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
+        let settings = ScorerSettings {
+            subject_prefix: "humdrum.events".to_owned(),
+            snapshot_every: None,
+            snapshot_first: None,
+        };
+        let (_, inbox) = crate::runtime::inquiry::inquiry(|| {});
+        let scorer = Scorer::new(Engine::new(Settings::default(), Registry::default()), None, settings, metrics, inbox);
+        let (feed, decoded) = mpsc::channel(9);
+        for item in items {
+            feed.try_send(item).expect("has room");
+        }
+        drop(feed);
+        let ((spent, _back), (work, mut done)) = (mpsc::channel(9), mpsc::channel(9));
+        scorer.run(decoded, &spent, &work);
+        std::iter::from_fn(|| done.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn a_feed_that_breaks_off_has_no_last_word() {
+        let whole = scored(vec![Decoded::Batch(Events::default()), Decoded::End]);
+        assert!(matches!(whole.as_slice(), [Work::Scored(_), Work::End(_)]), "{whole:?}");
+        let broken = scored(vec![Decoded::Batch(Events::default())]);
+        assert!(matches!(broken.as_slice(), [Work::Scored(_)]), "{broken:?}");
     }
 }

@@ -20,6 +20,7 @@ use super::gaps::OpenGaps;
 use super::keep::{Marked, Snapshots};
 use super::{Raised, Scored, State, Work};
 use crate::alert::{Alert, Whose};
+use crate::runtime::archive::Archive;
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
@@ -28,7 +29,6 @@ use crate::runtime::metrics::NotifyMetrics;
 use crate::runtime::notify::dispatch::Dispatch;
 use crate::runtime::notify::fence::Fence;
 use crate::runtime::notify::nats::{NatsNotifier, Stopped};
-
 use crate::runtime::store::StoreError;
 
 /// Time that receivers are given at the stop of a single process. What they have not taken by then is in the last snapshot.
@@ -45,6 +45,8 @@ pub struct Settler {
     pub dispatch: Dispatch,
     /// The alert log.
     pub log: LogWriter,
+    /// Alerts for readers; none where nobody reads.
+    pub archive: Option<Archive>,
     /// Snapshots.
     pub snapshots: Snapshots,
     /// Figures of the notifier.
@@ -67,8 +69,8 @@ pub enum SettleError {
     /// The stop ran out of time.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// The engine's thread died.
-    #[error("the engine's thread ended without a last word")]
+    /// The engine's thread died, or the decoder's before it.
+    #[error("the engine's or the decoder's thread ended without a last word")]
     EngineLost,
     /// The last snapshot could not be written.
     #[error("the last snapshot was not written: {0}")]
@@ -153,6 +155,9 @@ impl Settler {
     async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
         let alerts: Vec<Arc<Alert>> = scored.alerts.iter().map(|raised| Arc::clone(&raised.alert)).collect();
         let head = self.log.write(&alerts).await;
+        if let Some(archive) = self.archive.as_ref().filter(|_| !alerts.is_empty()) {
+            archive.record(&alerts);
+        }
         if self.notifier.fence().is_some() {
             // Whoever does not own the partition any more finds out here, before anybody is paged.
             self.publish_alerts(alerts, abort).await?;
@@ -251,7 +256,7 @@ impl Settler {
         }
         self.snapshots.mark(Some(Marked {
             owed: self.dispatch.owed(),
-            letters: self.dispatch.letters(),
+            letters: self.dispatch.undelivered(),
             log: self.log.place(),
             gaps: self.gaps.open(),
             fence: self.notifier.fence().map_or(0, Fence::settled),

@@ -25,15 +25,15 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 8;
+pub const FORMAT: u16 = 9;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 8;
+const READER_MIN: u16 = 9;
 
 /// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
-/// had been told of which alert, not what suppressions hid and what is owed behind their end, and one alert of a story at a
-/// time. 7 ends where [`Tail`] begins.
-const OLDEST: u16 = 7;
+/// had been told of which alert and of which nobody, not what suppressions hid and what is owed behind their end, and one
+/// alert of a story at a time. 8 ends where [`Tail`] begins.
+const OLDEST: u16 = 8;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct Checkpoint {
     /// The engine's own state.
     pub engine: Vec<u8>,
     /// What receivers have not taken yet.
-    pub outbox: Vec<Undelivered>,
+    pub outbox: Vec<OwedNotice>,
     /// Who has been told of which open alert.
     pub told: Told,
     /// How far the alert log had come; none where none is kept.
@@ -57,7 +57,7 @@ pub struct Checkpoint {
     pub gaps: Vec<(Timestamp, Alert)>,
 }
 
-/// What formats after 7 hold besides, behind the rest.
+/// What formats after 8 hold besides, behind the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Tail {
     record: Option<Mark>,
@@ -136,9 +136,9 @@ impl Mark {
     }
 }
 
-/// An alert on its way to a receiver.
+/// What a receiver is still to be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Undelivered {
+pub struct OwedNotice {
     /// The receiver's name.
     pub receiver: String,
     /// What it is to be told.
@@ -282,7 +282,7 @@ mod tests {
         let (mut before, body) = (small(), postcard::to_stdvec(&small()).expect("encodes"));
         before.gaps.clear();
         before.position.as_mut().expect("a position").record = None;
-        assert_eq!(decode(&file(7, 7, &body)), Ok(before));
+        assert_eq!(decode(&file(8, 8, &body)), Ok(before));
     }
 
     #[test]
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn files_of_other_versions_are_told_from_damaged_ones() {
         for (format, needs, error) in
-            [(10_u16, 9_u16, FormatError::Newer { needs: 9 }), (1, 1, FormatError::Older { format: 1 })]
+            [(11_u16, 10_u16, FormatError::Newer { needs: 10 }), (1, 1, FormatError::Older { format: 1 })]
         {
             assert_eq!(decode(&file(format, needs, b"whatever another program writes")), Err(error));
         }

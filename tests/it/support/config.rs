@@ -50,7 +50,7 @@ pub(crate) fn config(url: String) -> Config {
         registry: None,
         geo_file: None,
         metrics_listen: None,
-        console_listen: None,
+        console: None,
         detection: humdrum::detect::Settings::default(),
         limits: humdrum::event::decode::Limits::default(),
         history: humdrum::config::HistoryConfig::default(),

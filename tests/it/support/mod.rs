@@ -2,6 +2,7 @@
 
 pub(crate) mod alertmanager;
 pub(crate) mod config;
+pub(crate) mod console;
 pub(crate) mod files;
 pub(crate) mod humdrum;
 pub(crate) mod identity;

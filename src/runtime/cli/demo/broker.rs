@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 
 use super::receiver::Receiver;
 use super::show::Show;
-use super::{DemoArgs, Outcome, linger, registry, tally, verify, webhook};
+use super::{DRAIN, DemoArgs, Outcome, linger, registry, tally, verify, webhook};
 use crate::alert::Alert;
 use crate::config::{self, Config, Flag, Sources};
 use crate::detect::{Engine, Output, Settings};
@@ -31,10 +31,13 @@ const REJECTED: (&str, &str) = ("HUMDRUM_DEMO_REJECTED", "humdrum_demo.rejected"
 /// Time without any new alert after which the rest counts as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Time between two looks at what the webhook's receiver has.
+const POLL: Duration = Duration::from_millis(50);
+
 /// Runs the demo through a server.
 pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &str) -> anyhow::Result<()> {
     let receiver = Receiver::start().await?;
-    let (config, metrics) = (settings(url, &receiver)?, prometheus::Registry::new());
+    let (config, metrics) = (settings(args, url, &receiver)?, prometheus::Registry::new());
     // The demo's own connection; its state is nobody's figure.
     let connected = prometheus::IntGauge::new("connected", "1 while connected")?;
     let client = connect_once(&config.nats, &HealthState::new(None), &connected).await?;
@@ -52,6 +55,7 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
     let bots = registry(&stream.registry())?;
     let app = App::start(config, bots.clone(), &metrics).await?;
     let health = app.health();
+    let console = app.console_address().context("the demo has a console")?;
     let http = HttpServer::start(
         args.metrics_listen,
         HttpParams::default(),
@@ -62,7 +66,8 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
     let mut read_back = client.subscribe(format!("{}.>", ALERTS.1)).await?;
     client.flush().await?;
     show.line(&format!(
-        "{} simulated bots through {url}: {} days of peace, then {} days with attacks.\nMetrics: http://{}/metrics\n",
+        "{} simulated bots through {url}: {} days of peace, then {} days with attacks.\nConsole: http://{console}/\nMetrics: \
+         http://{}/metrics\n",
         spec.bots,
         spec.days_baseline,
         spec.days_test,
@@ -81,12 +86,19 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show, url: &
         show.alert(&alert).await?;
         alerts.push(alert);
     }
-    app.stop().await?;
     let outcome = Outcome { alerts, summary: stream.finish() };
+    // The app goes on for the console, so that its receivers are waited for, and not its stop.
+    let delivered = async {
+        while receiver.delivered().0 != outcome.pages() {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    drop(tokio::time::timeout(DRAIN, delivered).await);
     tally(&outcome, &mut show)?;
     verify(&outcome, &receiver, http.address(), &mut show).await?;
     show.line("The server's alert stream holds exactly the alerts that the engine raises alone.")?;
-    linger(args, http.address(), &mut show).await?;
+    linger(args, http.address(), console, &mut show).await?;
+    app.stop().await?;
     http.stop().await;
     clear(&context).await;
     Ok(())
@@ -117,7 +129,7 @@ async fn publish(
     Ok(output.alerts)
 }
 
-fn settings(url: &str, receiver: &Receiver) -> anyhow::Result<Config> {
+fn settings(args: &DemoArgs, url: &str, receiver: &Receiver) -> anyhow::Result<Config> {
     let settings = [
         ("nats.url", url),
         ("events.stream", EVENTS.0),
@@ -132,6 +144,7 @@ fn settings(url: &str, receiver: &Receiver) -> anyhow::Result<Config> {
     let sources = Sources { file: None, environment: Vec::new(), flags: settings.into_iter().map(flag).collect() };
     let mut config = config::load(sources, &|_| Ok(None)).map_err(|faults| anyhow::anyhow!("{faults}"))?;
     config.webhooks = vec![webhook(receiver)];
+    config.console = Some(super::console(args));
     // The demo always begins at its own beginning.
     config.state = None;
     Ok(config)

@@ -1,31 +1,40 @@
 //! The demo on an embedded stream: the engine on a thread of its own, paced by the viewer.
 //!
 //! The channel between them is short, so that an alert that is being read holds the engine up: event time stands still
-//! for the viewer, and nothing waits in memory.
+//! for the viewer, and nothing waits in memory. Meanwhile, and after the end, it answers the console.
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::receiver::Receiver;
 use super::show::Show;
 use super::{DRAIN, DemoArgs, Outcome, linger, registry, tally, verify, webhook};
 use crate::alert::{Alert, Whose};
 use crate::detect::{Engine, Output, Settings, Stats};
+use crate::runtime::archive::Archive;
 use crate::runtime::clock;
+use crate::runtime::console::{Console, ConsoleParts};
+use crate::runtime::evidence::{Evidence, Recent};
 use crate::runtime::http::{HttpParams, HttpServer};
+use crate::runtime::inquiry::{Inbox, inquiry};
 use crate::runtime::metrics::{EngineMetrics, NotifyMetrics, ReceiverMetrics};
 use crate::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use crate::simulate::{EventStream, FleetSpec, Summary};
 
+/// Events that the console can read back, of all bots together; each is about half a kilobyte.
+const EVENTS_KEPT: usize = 150_000;
 /// Beats between engine and viewer.
 const BEATS_QUEUED: usize = 4;
 
 /// What the engine's thread tells.
 enum Beat {
-    Day(u64, Stats),
+    Day(u64, Box<Stats>),
     Alert(Box<Alert>),
+    End(Box<Summary>),
 }
 
 /// Runs the demo.
@@ -38,67 +47,108 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show) -> any
     let mut dispatch = Dispatch::start(params, Owed::default(), &ReceiverMetrics::new(&metrics)?)?;
     let http =
         HttpServer::start(args.metrics_listen, HttpParams::default(), metrics.clone(), Arc::new(|| Ok(()))).await?;
+    let (inquiry, inbox) = inquiry(|| {});
+    let (archive, recent) = (Archive::default(), Recent::new((EVENTS_KEPT / spec.bots.max(1)).max(1)));
+    let parts =
+        ConsoleParts { inquiry, archive: archive.clone(), evidence: Evidence::Recent(recent.clone()), health: None };
+    let console = Console::start(&super::console(args), parts).await?;
     show.line(&format!(
-        "{} simulated bots: {} days of peace to learn from, then {} days with attacks.\nMetrics: http://{}/metrics\n",
+        "{} simulated bots: {} days of peace to learn from, then {} days with attacks.\nConsole: http://{}/\nMetrics: \
+         http://{}/metrics\n",
         spec.bots,
         spec.days_baseline,
         spec.days_test,
+        console.address(),
         http.address()
     ))?;
     show.begin(u64::from(spec.days_baseline));
     let (beats, mut told) = mpsc::channel(BEATS_QUEUED);
-    let engine = tokio::task::spawn_blocking(move || pass(&spec, &beats));
-    let (mut alerts, mut before) = (Vec::new(), Stats::default());
+    let stage = Stage { beats, inbox, recent };
+    let engine = tokio::task::spawn_blocking(move || stage.pass(&spec));
+    let (mut alerts, mut before, mut summary) = (Vec::new(), Stats::default(), None);
     while let Some(beat) = told.recv().await {
         match beat {
             Beat::Day(day, stats) => {
                 engine_metrics.update(&before, &stats);
-                before = stats;
+                before = *stats;
                 show.day(day);
             }
             Beat::Alert(alert) => {
                 notify_metrics.alert(&alert);
                 let alert = Arc::new(*alert);
+                archive.record([&alert]);
                 dispatch.offer(&alert, &Whose::default());
                 show.alert(&alert).await?;
                 alerts.push((*alert).clone());
             }
+            Beat::End(end) => {
+                summary = Some(*end);
+                break;
+            }
         }
     }
-    let summary = engine.await.context("the engine's thread died")??;
+    let Some(summary) = summary else {
+        engine.await.context("the engine's thread died")??;
+        bail!("the engine's thread ended early");
+    };
     dispatch.drain(clock::monotonic() + DRAIN).await;
     let outcome = Outcome { alerts, summary };
     tally(&outcome, &mut show)?;
     verify(&outcome, &receiver, http.address(), &mut show).await?;
-    linger(args, http.address(), &mut show).await?;
+    linger(args, http.address(), console.address(), &mut show).await?;
+    console.stop().await;
     http.stop().await;
+    // The engine's thread ends with the last who could ask it.
     Ok(())
 }
 
-/// Lets the fleet live, on a thread of its own.
-fn pass(spec: &FleetSpec, beats: &mpsc::Sender<Beat>) -> anyhow::Result<Summary> {
-    let mut stream = EventStream::new(spec);
-    let mut engine = Engine::new(Settings::default(), registry(&stream.registry())?);
-    let (mut output, first) = (Output::default(), spec.start.day_utc());
-    let mut today = 0;
-    for event in stream.by_ref() {
-        let day = event.ts.day_utc() - first;
-        engine.observe(event, &mut output);
-        tell(&mut output, beats)?;
-        if day > today {
-            today = day;
-            beats.blocking_send(Beat::Day(day as u64, engine.stats()))?;
+/// The engine's thread: what it tells, what it is asked, and the events that it remembers for the console.
+struct Stage {
+    beats: mpsc::Sender<Beat>,
+    inbox: Inbox,
+    recent: Recent,
+}
+
+impl Stage {
+    /// Lets the fleet live, then answers until nobody asks any more.
+    fn pass(mut self, spec: &FleetSpec) -> anyhow::Result<()> {
+        let mut stream = EventStream::new(spec);
+        let mut engine = Engine::new(Settings::default(), registry(&stream.registry())?);
+        let (mut output, first) = (Output::default(), spec.start.day_utc());
+        let mut today = 0;
+        for event in stream.by_ref() {
+            let day = event.ts.day_utc() - first;
+            self.recent.keep(&event);
+            engine.observe(event, &mut output);
+            self.inbox.answer(&engine);
+            self.alerts(&engine, &mut output)?;
+            if day > today {
+                today = day;
+                self.tell(&engine, Beat::Day(day as u64, Box::new(engine.stats())))?;
+            }
+        }
+        engine.finish(&mut output);
+        self.alerts(&engine, &mut output)?;
+        self.tell(&engine, Beat::Day(today as u64 + 1, Box::new(engine.stats())))?;
+        self.tell(&engine, Beat::End(Box::new(stream.finish())))?;
+        self.inbox.serve(&engine);
+        Ok(())
+    }
+
+    fn alerts(&mut self, engine: &Engine, output: &mut Output) -> anyhow::Result<()> {
+        output.alerts.drain(..).try_for_each(|alert| self.tell(engine, Beat::Alert(Box::new(alert))))
+    }
+
+    /// Waits for the viewer, and answers meanwhile.
+    fn tell(&mut self, engine: &Engine, beat: Beat) -> anyhow::Result<()> {
+        match self.beats.try_send(beat) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => bail!("nobody watches any more"),
+            Err(TrySendError::Full(beat)) => {
+                let room = self.inbox.answer_during(engine, self.beats.reserve());
+                Handle::current().block_on(room)?.send(beat);
+                Ok(())
+            }
         }
     }
-    engine.finish(&mut output);
-    tell(&mut output, beats)?;
-    beats.blocking_send(Beat::Day(today as u64 + 1, engine.stats()))?;
-    Ok(stream.finish())
-}
-
-fn tell(output: &mut Output, beats: &mpsc::Sender<Beat>) -> anyhow::Result<()> {
-    for alert in output.alerts.drain(..) {
-        beats.blocking_send(Beat::Alert(Box::new(alert)))?;
-    }
-    Ok(())
 }

@@ -20,7 +20,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use crate::alert::Alert;
-use crate::config::{SecretText, WebhookConfig};
+use crate::config::{ConsoleConfig, SecretText, WebhookConfig};
 use crate::evaluate::{self, AlertView, Options, Truth};
 use crate::registry::{BotRecord, Registry};
 use crate::simulate::{FleetSpec, Summary};
@@ -44,7 +44,7 @@ const DRAIN: Duration = Duration::from_secs(10);
     and with --nats the server's alert stream."
 )]
 pub(super) struct DemoArgs {
-    /// End after the last attack instead of serving metrics until Ctrl-C
+    /// End after the last attack instead of serving console and metrics until Ctrl-C
     #[arg(long)]
     once: bool,
     /// Send everything through this NATS server, in streams of the demo's own, made anew
@@ -62,6 +62,24 @@ pub(super) struct DemoArgs {
     /// Address of the metrics listener; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     metrics_listen: SocketAddr,
+    /// Address of the console, on loopback; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
+    console_listen: SocketAddr,
+}
+
+/// An address that nobody else can reach: the demo asks nobody who is there.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "no address; write `127.0.0.1:9465`".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("beyond loopback; `humdrum run` serves others".to_owned())
+    }
+}
+
+/// The console's settings for the demo.
+fn console(args: &DemoArgs) -> ConsoleConfig {
+    ConsoleConfig { listen: args.console_listen, hosts: Vec::new(), users_file: None, tls: None }
 }
 
 /// Shows the fleet.
@@ -89,6 +107,14 @@ struct Outcome {
     summary: Summary,
 }
 
+impl Outcome {
+    /// What must have reached the webhook.
+    fn pages(&self) -> BTreeSet<(String, u32)> {
+        let pages = self.alerts.iter().filter(|alert| alert.severity.pages());
+        pages.map(|alert| (alert.id.clone(), alert.revision)).collect()
+    }
+}
+
 /// The registry as the engine takes it.
 fn registry(records: &[BotRecord]) -> anyhow::Result<Registry> {
     let lines: Result<Vec<String>, _> = records.iter().map(serde_json::to_string).collect();
@@ -112,12 +138,7 @@ fn webhook(receiver: &Receiver) -> WebhookConfig {
 
 /// Holds every path against what was published.
 async fn verify(outcome: &Outcome, receiver: &Receiver, metrics: SocketAddr, show: &mut Show) -> anyhow::Result<()> {
-    let pages: BTreeSet<(String, u32)> = outcome
-        .alerts
-        .iter()
-        .filter(|alert| alert.severity.pages())
-        .map(|alert| (alert.id.clone(), alert.revision))
-        .collect();
+    let pages = outcome.pages();
     ensure!(!pages.is_empty(), "no alert paged anybody");
     let (delivered, forged) = receiver.delivered();
     ensure!(forged == 0, "{forged} webhook requests did not verify");
@@ -145,10 +166,12 @@ fn tally(outcome: &Outcome, show: &mut Show) -> anyhow::Result<()> {
     show.line(&format!("\n{report}"))
 }
 
-/// Serves metrics until Ctrl-C, unless it was to end.
-async fn linger(args: &DemoArgs, metrics: SocketAddr, show: &mut Show) -> anyhow::Result<()> {
+/// Serves console and metrics until Ctrl-C, unless it was to end.
+async fn linger(args: &DemoArgs, metrics: SocketAddr, console: SocketAddr, show: &mut Show) -> anyhow::Result<()> {
     if !args.once {
-        show.line(&format!("Metrics stay at http://{metrics}/metrics; Ctrl-C ends the demo."))?;
+        show.line(&format!(
+            "The console stays at http://{console}/ and metrics at http://{metrics}/metrics; Ctrl-C ends the demo."
+        ))?;
         tokio::signal::ctrl_c().await?;
     }
     Ok(())

@@ -1,0 +1,166 @@
+//! Who is there: users of a file, sessions in memory, and the door between them and the pages.
+//!
+//! Without a file of users everybody who reaches the listener is let in, which only loopback may do. With one, pages lead
+//! to the sign-in and programs are told to sign in. What a browser sends from a page elsewhere is refused: by where the
+//! browser says that it comes from, and by a token that only our own form holds.
+
+mod basic;
+mod form;
+mod sessions;
+mod throttle;
+mod users;
+
+pub(super) use form::{enter, leave, sign_in};
+pub use users::{UsersError, hash};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use minijinja::HtmlEscape;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::say;
+use basic::Fitted;
+use sessions::Sessions;
+use throttle::Throttle;
+use users::Users;
+
+/// The cookie. Its prefix binds it to this host, to TLS (or loopback) and to all paths.
+const COOKIE: &str = "__Host-humdrum";
+/// What is open to everybody: the sign-in, and the files that it looks like.
+const OPEN: [&str; 2] = ["/sign-in", "/static/"];
+
+/// The door.
+#[derive(Debug)]
+pub(super) struct Access {
+    users: Option<Users>,
+    sessions: Sessions,
+    throttle: Throttle,
+    fitted: Fitted,
+    /// Signs the tokens of the sign-in form.
+    key: [u8; 32],
+}
+
+impl Access {
+    /// With the users of a file, or open to everybody who reaches it.
+    pub(super) fn open(users_file: Option<&Path>) -> Result<Self, UsersError> {
+        let mut key = [0; 32];
+        SystemRandom::new().fill(&mut key).map_err(|_| UsersError::Randomness)?;
+        Ok(Self {
+            users: users_file.map(Users::read).transpose()?,
+            sessions: Sessions::default(),
+            throttle: Throttle::default(),
+            fitted: Fitted::default(),
+            key,
+        })
+    }
+
+    /// Who sent a request: a name, nobody, or anybody where nobody is asked.
+    pub(super) fn whom(&self, headers: &HeaderMap) -> Option<String> {
+        self.sessions.whom(token(headers)?)
+    }
+
+    /// Whether anybody is asked who is there.
+    pub(super) fn asks(&self) -> bool {
+        self.users.is_some()
+    }
+
+    /// Checks a password on a thread that may compute.
+    async fn is_user(self: &Arc<Self>, name: &str, password: String) -> bool {
+        let Some(_turn) = self.throttle.turn().await else { return false };
+        let (access, name) = (Arc::clone(self), name.to_owned());
+        let fits = move || access.users.as_ref().is_some_and(|users| users.is(&name, &password));
+        tokio::task::spawn_blocking(fits).await.unwrap_or(false)
+    }
+}
+
+/// The session's token in the cookies.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+}
+
+/// Whether a browser says that a request comes from a page elsewhere. One that says nothing of it is asked for its origin.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let (origin, host) = (text("origin"), text("host"));
+    let own = |origin: &str| origin.split_once("://").map(|(_, name)| name) == host;
+    origin.is_some_and(|origin| !own(origin))
+}
+
+/// Whether a person follows a link from a page elsewhere.
+fn comes_by_link(headers: &HeaderMap) -> bool {
+    let is = |name, value: &str| headers.get(name).is_some_and(|header: &axum::http::HeaderValue| header == value);
+    is("sec-fetch-site", "cross-site") && is("sec-fetch-mode", "navigate")
+}
+
+/// Lets in who has signed in.
+pub(super) async fn door(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let open = !access.asks() || OPEN.iter().any(|open| path.starts_with(open));
+    if open || access.whom(request.headers()).is_some() {
+        return next.run(request).await;
+    }
+    if path.starts_with("/api/") && access.admits(request.headers()).await {
+        return next.run(request).await;
+    }
+    if path.starts_with("/api/") || path == "/live" {
+        let told = serde_json::json!({"error": "not signed in", "advice": "Send name and password by HTTP's Basic."});
+        return (StatusCode::UNAUTHORIZED, Json(told)).into_response();
+    }
+    let wanted = form::own(request.uri().path_and_query().map_or("/", |wanted| wanted.as_str()));
+    if comes_by_link(request.headers()) {
+        // The browser keeps the cookie back on a way that begins elsewhere; the next step begins here.
+        let wanted = HtmlEscape(wanted);
+        let page = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Humdrum</title>\
+             <meta http-equiv=\"refresh\" content=\"0; url={wanted}\"><p><a href=\"{wanted}\">Go on</a></p></html>\n"
+        );
+        return Html(page).into_response();
+    }
+    Redirect::to(&format!("/sign-in?to={}", say::query(wanted))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_is_foreign() {
+        for (pairs, foreign) in [
+            (&[("sec-fetch-site", "same-origin")][..], false),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "http://a"), ("host", "a")], true),
+            (&[("sec-fetch-site", "same-site")], true),
+            (&[("origin", "https://a:1"), ("host", "a:1")], false),
+            (&[("origin", "https://b"), ("host", "a")], true),
+            (&[("origin", "null"), ("host", "a")], true),
+            (&[("host", "a")], false),
+        ] {
+            assert_eq!(is_foreign(&headers(pairs)), foreign, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_found_among_other_cookies() {
+        assert_eq!(token(&headers(&[("cookie", "a=b; __Host-humdrum=t")])), Some("t"));
+        assert_eq!(token(&headers(&[("cookie", "humdrum=t")])), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! The answers, one a route.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+
+use super::rows::{
+    BotAnswer, BotDetail, IncidentAnswer, IncidentDetail, LogAnswer, OverviewAnswer, PrivilegeAnswer, hosts, operations,
+};
+use super::{ApiFault, Slice, answer, asked, fault};
+use crate::alert::{Alert, Severity};
+use crate::detect::Engine;
+use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::pages::bot::Which;
+use crate::runtime::console::pages::estate::{LogRow, Unused};
+use crate::runtime::console::pages::incident::about;
+use crate::runtime::console::pages::{bots as bot_list, incidents as incident_list};
+use crate::runtime::console::roster::RosterRow;
+use crate::runtime::console::story::{StoryRow, stories, story};
+
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// How things stand
+#[utoipa::path(get, path = "/api/v1/overview", responses((status = 200, body = OverviewAnswer), (status = 503, body = ApiFault)))]
+pub(super) async fn overview(State(desk): State<Arc<Desk>>) -> Response {
+    answer(overview_of(&desk).await)
+}
+
+async fn overview_of(desk: &Desk) -> Result<Response, PageFault> {
+    let (now, census, logs) = desk.inquiry.ask(|engine| (engine.watermark(), engine.census(), engine.logs())).await?;
+    let (budget_pages, budget_left_pages) = census.budget.unwrap_or_default();
+    let rows = stories(&desk.archive.all());
+    let open = |severity| rows.iter().filter(|row: &&StoryRow| row.firing && row.severity == severity).count();
+    let pulse = desk.pulse(now);
+    let overview = OverviewAnswer {
+        event_time: now,
+        ready: pulse.ready,
+        reasons: pulse.reasons,
+        lag_messages: pulse.lag,
+        incidents_critical: open(Severity::Critical),
+        incidents_high: open(Severity::High),
+        incidents_medium: open(Severity::Medium),
+        incidents_low: open(Severity::Low),
+        incidents_info: open(Severity::Info),
+        bots_mature: census.mature,
+        bots_learning: census.learning,
+        bots_stale: census.stale,
+        sessions_open: census.sessions_open,
+        budget_pages,
+        budget_left_pages,
+        logs: logs.len(),
+        records_lost: logs.iter().map(|log| log.lost).sum(),
+        records_waited_for: logs.iter().map(|log| log.waited_for).sum(),
+    };
+    Ok(Json(overview).into_response())
+}
+
+/// Incidents, those that go on first, then the worst, then the newest
+#[utoipa::path(get, path = "/api/v1/incidents", params(incident_list::Wanted, Slice),
+    responses((status = 200, body = [IncidentAnswer]), (status = 400, body = ApiFault)))]
+pub(super) async fn incidents(
+    State(desk): State<Arc<Desk>>,
+    wanted: Asked<incident_list::Wanted>,
+    slice: Asked<Slice>,
+) -> Response {
+    let (wanted, slice) = match (asked(wanted), asked(slice)) {
+        (Ok(wanted), Ok(slice)) => (wanted, slice),
+        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
+    };
+    let rows = stories(&desk.archive.all());
+    slice.of(rows.iter().filter(|row| wanted.takes(row)).map(IncidentAnswer::from).collect())
+}
+
+/// One incident with its alerts
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", params(("id" = String, Path, description = "The incident's id")),
+    responses((status = 200, body = IncidentDetail), (status = 404, body = ApiFault)))]
+pub(super) async fn incident(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    let kept = desk.archive.incident(&id);
+    let alerts: Vec<&Alert> = kept.iter().map(|kept| &*kept.alert).collect();
+    let detail = story(&alerts).map(|row| {
+        let incident = IncidentAnswer::from(&row);
+        Json(IncidentDetail { incident, alerts: alerts.into_iter().cloned().collect() }).into_response()
+    });
+    answer(detail.ok_or_else(|| PageFault::Missing(format!("no incident `{id}` is remembered"))))
+}
+
+/// Bots, those at most risk first
+#[utoipa::path(get, path = "/api/v1/bots", params(bot_list::Wanted, Slice),
+    responses((status = 200, body = [BotAnswer]), (status = 400, body = ApiFault)))]
+pub(super) async fn bots(
+    State(desk): State<Arc<Desk>>,
+    wanted: Asked<bot_list::Wanted>,
+    slice: Asked<Slice>,
+) -> Response {
+    listed(&desk, wanted, slice, "risk")
+}
+
+/// Bots in order of tenant and name
+#[utoipa::path(get, path = "/api/v1/inventory", params(bot_list::Wanted, Slice),
+    responses((status = 200, body = [BotAnswer]), (status = 400, body = ApiFault)))]
+pub(super) async fn inventory(
+    State(desk): State<Arc<Desk>>,
+    wanted: Asked<bot_list::Wanted>,
+    slice: Asked<Slice>,
+) -> Response {
+    listed(&desk, wanted, slice, "name")
+}
+
+fn listed(desk: &Desk, wanted: Asked<bot_list::Wanted>, slice: Asked<Slice>, sort: &str) -> Response {
+    let (mut wanted, slice) = match (asked(wanted), asked(slice)) {
+        (Ok(wanted), Ok(slice)) => (wanted, slice),
+        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
+    };
+    if wanted.sort.is_empty() {
+        sort.clone_into(&mut wanted.sort);
+    }
+    let rolls = desk.roster.rolls();
+    let rows: Vec<&RosterRow> = wanted.of(&rolls);
+    slice.of(rows.into_iter().map(BotAnswer::from).collect())
+}
+
+/// One bot with its normal
+#[utoipa::path(get, path = "/api/v1/bot", params(Which),
+    responses((status = 200, body = BotDetail), (status = 400, body = ApiFault), (status = 404, body = ApiFault)))]
+pub(super) async fn bot(State(desk): State<Arc<Desk>>, which: Asked<Which>) -> Response {
+    match asked(which) {
+        Ok(which) => answer(bot_of(&desk, &which).await),
+        Err(wrong) => fault(&wrong),
+    }
+}
+
+async fn bot_of(desk: &Desk, which: &Which) -> Result<Response, PageFault> {
+    let known = about(desk, &which.tenant, Some(&which.bot)).await?;
+    let missing = || PageFault::Missing(format!("no bot `{}` of `{}` is known", which.bot, which.tenant));
+    let portrait = known.portrait.as_ref();
+    let week = portrait.map(|portrait| {
+        let total: f64 = portrait.week.iter().sum();
+        portrait.week.iter().map(|weight| weight / total.max(f64::MIN_POSITIVE)).collect()
+    });
+    let (roles, roles_minimal) = known.held.map(|held| (held.roles, held.minimal)).unwrap_or_default();
+    let detail = BotDetail {
+        inventory: known.row.ok_or_else(missing)?,
+        roles,
+        roles_minimal,
+        zone: known.zone.0,
+        week: week.unwrap_or_default(),
+        hosts: portrait.map(hosts).unwrap_or_default(),
+        operations: portrait.map(operations).unwrap_or_default(),
+        sessions_per_day: portrait.and_then(|portrait| portrait.sessions_per_day),
+    };
+    Ok(Json(detail).into_response())
+}
+
+/// Roles that are held and not used, those that administer first, then the longest unused
+#[utoipa::path(get, path = "/api/v1/privileges", params(Unused, Slice),
+    responses((status = 200, body = [PrivilegeAnswer]), (status = 400, body = ApiFault)))]
+pub(super) async fn privileges(State(desk): State<Arc<Desk>>, wanted: Asked<Unused>, slice: Asked<Slice>) -> Response {
+    let (wanted, slice) = match (asked(wanted), asked(slice)) {
+        (Ok(wanted), Ok(slice)) => (wanted, slice),
+        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
+    };
+    slice.of(wanted.of(&desk.roster.rolls()).into_iter().map(PrivilegeAnswer::from).collect())
+}
+
+/// Logs that number their records, in order of tenant and producer
+#[utoipa::path(get, path = "/api/v1/logs", params(Slice),
+    responses((status = 200, body = [LogAnswer]), (status = 503, body = ApiFault)))]
+pub(super) async fn logs(State(desk): State<Arc<Desk>>, slice: Asked<Slice>) -> Response {
+    let slice = match asked(slice) {
+        Ok(slice) => slice,
+        Err(wrong) => return fault(&wrong),
+    };
+    let logs = desk.inquiry.ask(Engine::logs).await;
+    let rows = logs.map(|logs| logs.into_iter().map(|log| LogAnswer::from(LogRow::from(log))).collect());
+    answer(rows.map(|rows| slice.of(rows)).map_err(PageFault::from))
+}

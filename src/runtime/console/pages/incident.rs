@@ -1,0 +1,210 @@
+//! One incident: what happened in one sentence, why that is odd, what was done, and what could have been.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Serialize;
+
+use super::answer;
+use super::overview::is_firing;
+use super::reason::{ReasonView, view};
+use super::trace::{Trace, trace};
+use crate::alert::{Alert, AlertContext, Suppressed};
+use crate::detect::{BotFacts, Portrait};
+use crate::registry::BotRecord;
+use crate::report::privileges::{BotPrivileges, Window};
+use crate::report::{inventory, privileges};
+use crate::runtime::archive::{Kept, Step};
+use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::story::{StoryRow, lead, stories, story};
+use crate::time::{Timestamp, Zone};
+
+/// Earlier incidents that are listed.
+const EARLIER_MAX: usize = 6;
+
+/// What only the engine knows of the bot.
+pub(in crate::runtime::console) struct Known {
+    pub now: Option<Timestamp>,
+    pub zone: (String, Zone),
+    pub portrait: Option<Portrait>,
+    pub facts: Option<BotFacts>,
+    pub record: Option<BotRecord>,
+    pub row: Option<inventory::InventoryRow>,
+    pub held: Option<BotPrivileges>,
+}
+
+#[derive(Serialize)]
+struct Incident {
+    story: StoryRow,
+    id: String,
+    zone: String,
+    local: String,
+    alerts: Vec<AlertView>,
+    session: Option<String>,
+    reasons: Vec<ReasonView>,
+    tags: Vec<String>,
+    context: Option<AlertContext>,
+    suppressed: Option<Suppressed>,
+    baseline: crate::alert::BaselineNote,
+    row: Option<inventory::InventoryRow>,
+    reach: Reach,
+    trace: Trace,
+    earlier: Vec<StoryRow>,
+    alike: Vec<StoryRow>,
+}
+
+/// One alert of the incident with its life.
+#[derive(Serialize)]
+struct AlertView {
+    id: String,
+    title: String,
+    severity: &'static str,
+    firing: bool,
+    score: f64,
+    steps: Vec<Step>,
+}
+
+/// What the bot could have reached.
+#[derive(Default, Serialize)]
+struct Reach {
+    systems: Vec<String>,
+    roles: Vec<(String, bool, bool)>,
+    money: bool,
+    secrets: usize,
+    hosts: usize,
+}
+
+/// The page.
+pub(in crate::runtime::console) async fn incident(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    let page = page(&desk, &id).await;
+    answer(&desk, page)
+}
+
+async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
+    let kept = desk.archive.incident(id);
+    let alerts: Vec<&Alert> = kept.iter().map(|kept| &*kept.alert).collect();
+    let (Some(lead), Some(story)) = (lead(&alerts), story(&alerts)) else {
+        // The id of an alert, or its beginning, is as good.
+        return match desk.archive.by_id(id) {
+            Some(alert) => Ok(Redirect::to(&format!("/incidents/{}", alert.incident)).into_response()),
+            None => Err(PageFault::Missing(format!("no incident `{id}` is remembered"))),
+        };
+    };
+    let known = about(desk, &lead.tenant, lead.bot.as_deref()).await?;
+    let steps = kept.iter().find(|kept| kept.alert.id == lead.id).map(|kept| kept.steps.as_slice());
+    let began = steps.and_then(|steps| steps.first()).map_or(lead.ts, |step| step.ts);
+    let trace = trace(desk, lead, began, &known.zone.1).await;
+    let all = stories(&desk.archive.all());
+    let incident = Incident {
+        id: lead.id.clone(),
+        local: known.zone.1.local(lead.ts).to_string(),
+        zone: known.zone.0.clone(),
+        alerts: kept.iter().map(alert_view).collect(),
+        session: lead.session.clone(),
+        reasons: reasons(&alerts, lead, known.portrait.as_ref(), &trace.path),
+        tags: lead.tags.mitre_attack.iter().chain(&lead.tags.owasp_nhi).cloned().collect(),
+        context: lead.context.clone(),
+        suppressed: lead.suppressed.clone(),
+        baseline: lead.baseline,
+        reach: reach(&known),
+        row: known.row,
+        trace,
+        earlier: earlier(&all, &story),
+        alike: alike(&all, &story),
+        story,
+    };
+    desk.page("incident.html", "incidents", known.now, &incident)
+}
+
+/// What the engine knows of a bot.
+pub(in crate::runtime::console) async fn about(
+    desk: &Desk,
+    tenant: &str,
+    bot: Option<&str>,
+) -> Result<Known, PageFault> {
+    let (tenant, bot) = (tenant.to_owned(), bot.unwrap_or_default().to_owned());
+    let known = desk.inquiry.ask(move |engine| {
+        let facts = engine.facts_about(&tenant, &bot);
+        let record = engine.record_of(&tenant, &bot).cloned();
+        let now = engine.watermark();
+        let at = now.unwrap_or(Timestamp::MIN);
+        Known {
+            now,
+            zone: engine.zone_of(&tenant, &bot),
+            portrait: engine.portrait(&tenant, &bot),
+            row: inventory::one(engine.registry(), at, facts.as_ref(), record.as_ref()),
+            held: facts.as_ref().map(|facts| privileges::of(facts, record.as_ref(), at, Window::default())),
+            facts,
+            record,
+        }
+    });
+    Ok(known.await?)
+}
+
+fn alert_view(kept: &Kept) -> AlertView {
+    AlertView {
+        id: kept.alert.id.clone(),
+        title: kept.alert.title.clone(),
+        severity: kept.alert.severity.as_str(),
+        firing: is_firing(&kept.alert),
+        score: kept.alert.score,
+        steps: kept.steps.clone(),
+    }
+}
+
+/// The leading alert's reasons, then what only the others say.
+fn reasons(alerts: &[&Alert], lead: &Alert, portrait: Option<&Portrait>, path: &[String]) -> Vec<ReasonView> {
+    let mut views: Vec<ReasonView> = lead.reasons.iter().map(|reason| view(reason, portrait, path)).collect();
+    for reason in alerts.iter().filter(|alert| alert.id != lead.id).flat_map(|alert| &alert.reasons) {
+        let known = |view: &ReasonView| view.detector == reason.detector && view.observed == reason.observed;
+        if !views.iter().any(known) {
+            // Its share is one of another alert's evidence.
+            views.push(ReasonView { share: None, ..view(reason, portrait, &[]) });
+        }
+    }
+    views
+}
+
+fn reach(known: &Known) -> Reach {
+    let Some(facts) = &known.facts else { return Reach::default() };
+    let mut systems = known.row.as_ref().map(|row| row.systems.clone()).unwrap_or_default();
+    systems.extend(known.record.iter().flat_map(|record| record.systems.iter().cloned()));
+    systems.sort();
+    systems.dedup();
+    let held = known.held.iter().flat_map(|held| &held.roles);
+    Reach {
+        systems,
+        roles: held.map(|role| (role.role.clone(), role.admin, role.exercised)).collect(),
+        money: facts.money,
+        secrets: facts.secrets,
+        hosts: facts.hosts,
+    }
+}
+
+/// Other incidents of the same bot, the newest first.
+fn earlier(all: &[StoryRow], this: &StoryRow) -> Vec<StoryRow> {
+    let same = |row: &&StoryRow| {
+        row.incident != this.incident
+            && row.tenant == this.tenant
+            && row.bot == this.bot
+            && row.producer == this.producer
+    };
+    newest(all.iter().filter(same).cloned().collect())
+}
+
+/// Incidents of other bots with the same dimensions, the newest first.
+fn alike(all: &[StoryRow], this: &StoryRow) -> Vec<StoryRow> {
+    let like = |row: &&StoryRow| {
+        let same = row.dimensions.iter().filter(|dimension| this.dimensions.contains(*dimension)).count();
+        let either = row.dimensions.len() + this.dimensions.len() - same;
+        row.bot != this.bot && row.severity.pages() && 2 * same >= either && same > 0
+    };
+    newest(all.iter().filter(like).cloned().collect())
+}
+
+fn newest(mut rows: Vec<StoryRow>) -> Vec<StoryRow> {
+    rows.sort_by(|a, b| b.ts.cmp(&a.ts).then_with(|| a.incident.cmp(&b.incident)));
+    rows.truncate(EARLIER_MAX);
+    rows
+}

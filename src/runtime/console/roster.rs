@@ -1,0 +1,233 @@
+//! All bots in short, for lists: kept beside the engine, and made anew a few hundred at a time.
+//!
+//! Lists sort and search over all bots, and a risk takes tens of microseconds to sum up. At a hundred thousand bots that is
+//! no question for the engine's thread. So a task asks for a few hundred bots at a time, and puts the whole in place when it
+//! is complete: lists say as of when they are. It rests when nobody has looked for a while.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::desk::Desk;
+use crate::detect::{BotFacts, Engine};
+use crate::report::privileges::{UNUSED_DAYS, Verdict, Window};
+use crate::report::{Estate, inventory, privileges};
+use crate::runtime::clock;
+use crate::runtime::inquiry::NoAnswer;
+use crate::time::Timestamp;
+
+/// Bots of one question: a few milliseconds of the engine's thread.
+const BOTS_A_QUESTION: usize = 200;
+/// The least and the longest pause between two sweeps, and how much longer than a sweep it is.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+const PAUSE_SWEEPS: u32 = 20;
+/// Time after which a roster that nobody looks at is not made anew.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// One bot in short.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct RosterRow {
+    pub tenant: String,
+    pub bot: String,
+    pub registered: bool,
+    pub owner: Option<String>,
+    pub team: Option<String>,
+    pub environment: Option<String>,
+    pub status: Option<String>,
+    pub first_seen: Option<String>,
+    pub last_seen: Option<Timestamp>,
+    pub silent_days: Option<i64>,
+    pub baseline: String,
+    pub baseline_days: f64,
+    pub systems: u32,
+    pub roles: u32,
+    pub roles_minimal: u32,
+    pub outside: u32,
+    pub notes: Vec<String>,
+    pub risk: f64,
+    pub risk_level: String,
+    pub risk_why: String,
+    /// Roles held and not used for long, or not needed.
+    pub idle: Vec<IdleRole>,
+}
+
+/// A role that could go.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct IdleRole {
+    pub role: String,
+    pub admin: bool,
+    pub unused_days: i64,
+    pub last_used: Option<String>,
+    pub ticket: Option<String>,
+    pub drop: bool,
+    pub broken_days: usize,
+}
+
+/// All bots as of an event time.
+#[derive(Debug, Default)]
+pub(super) struct Rolls {
+    /// Event time; none while the first sweep goes on.
+    pub at: Option<Timestamp>,
+    /// In order of tenant and name.
+    pub rows: Vec<RosterRow>,
+    /// Their places, those at most risk first.
+    pub by_risk: Vec<u32>,
+    /// Roles unused for 30, 60 and 90 days, and those that are not needed.
+    pub unused: [usize; 3],
+    pub droppable: usize,
+}
+
+/// The roster.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    rolls: RwLock<Arc<Rolls>>,
+    progress: RwLock<(usize, usize)>,
+    looked_at: RwLock<Option<Instant>>,
+    look: Notify,
+}
+
+impl Roster {
+    /// The bots as they were counted last; that somebody looked is remembered.
+    pub(super) fn rolls(&self) -> Arc<Rolls> {
+        *self.looked_at.write().unwrap_or_else(PoisonError::into_inner) = Some(clock::monotonic());
+        self.look.notify_one();
+        Arc::clone(&self.rolls.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Bots that the sweep has come to, of how many.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        *self.progress.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_watched(&self) -> bool {
+        let looked = *self.looked_at.read().unwrap_or_else(PoisonError::into_inner);
+        looked.is_some_and(|at| clock::monotonic().saturating_duration_since(at) < IDLE)
+    }
+
+    fn put(&self, rolls: Rolls) {
+        *self.rolls.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rolls);
+    }
+
+    fn advance(&self, done: usize, all: usize) {
+        *self.progress.write().unwrap_or_else(PoisonError::into_inner) = (done, all);
+    }
+}
+
+/// Keeps the roster until the stop.
+pub(super) async fn keep(desk: Arc<Desk>, stopping: CancellationToken) {
+    let work = async {
+        loop {
+            let began = clock::monotonic();
+            match sweep(&desk).await {
+                Ok(rolls) => desk.roster.put(rolls),
+                Err(NoAnswer::Ended) => return,
+                Err(NoAnswer::Busy) => tracing::debug!("the engine is busy; the roster stays as it is"),
+            }
+            let pause = (PAUSE_SWEEPS * (clock::monotonic() - began)).clamp(PAUSE_MIN, PAUSE_MAX);
+            tokio::time::sleep(pause).await;
+            while !desk.roster.is_watched() {
+                // Ends with the next look.
+                drop(timeout(PAUSE_MAX, desk.roster.look.notified()).await);
+            }
+        }
+    };
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = work => {}
+    }
+}
+
+async fn sweep(desk: &Desk) -> Result<Rolls, NoAnswer> {
+    let open = desk.inquiry.ask(|engine| engine.open_alerts().cloned().map(Arc::new).collect::<Vec<_>>()).await?;
+    // What was open before the process began may stand in no log.
+    desk.archive.fill(&open);
+    let (at, count) = desk.inquiry.ask(|engine| (engine.watermark(), engine.bots_len())).await?;
+    let mut rows = Vec::with_capacity(count);
+    let mut from = 0;
+    while from < count {
+        desk.roster.advance(from, count);
+        rows.extend(desk.inquiry.ask(move |engine| seen(engine, from..from + BOTS_A_QUESTION)).await?);
+        from += BOTS_A_QUESTION;
+    }
+    rows.extend(desk.inquiry.ask(unseen).await?);
+    desk.roster.advance(count, count);
+    Ok(rolls(at, rows))
+}
+
+/// Some of the bots that were seen.
+fn seen(engine: &Engine, numbers: std::ops::Range<usize>) -> Vec<RosterRow> {
+    let facts = engine.facts_between(numbers);
+    let now = engine.watermark().unwrap_or(Timestamp::MIN);
+    let rows = inventory::seen(&Estate { bots: &facts, registry: engine.registry(), now });
+    rows.into_iter().zip(&facts).map(|(row, facts)| short(row, Some(facts), engine, now)).collect()
+}
+
+/// The bots that only the registry names.
+fn unseen(engine: &Engine) -> Vec<RosterRow> {
+    let now = engine.watermark().unwrap_or(Timestamp::MIN);
+    let unknown = engine.registry().records().filter(|record| !engine.knows(&record.tenant, &record.bot));
+    let rows = unknown.filter_map(|record| inventory::one(engine.registry(), now, None, Some(record)));
+    rows.map(|row| short(row, None, engine, now)).collect()
+}
+
+fn short(row: inventory::InventoryRow, facts: Option<&BotFacts>, engine: &Engine, now: Timestamp) -> RosterRow {
+    let record = engine.record_of(&row.tenant, &row.bot);
+    let held = facts.map(|facts| privileges::of(facts, record, now, Window::default()));
+    let idle = held
+        .iter()
+        .flat_map(|held| &held.roles)
+        .filter(|role| role.verdict == Verdict::Drop || role.unused_days >= UNUSED_DAYS[0]);
+    let idle = idle.map(|role| IdleRole {
+        role: role.role.clone(),
+        admin: role.admin,
+        unused_days: role.unused_days,
+        last_used: role.last_used.clone(),
+        ticket: role.ticket.clone(),
+        drop: role.verdict == Verdict::Drop,
+        broken_days: role.broken_days,
+    });
+    let mut parts: Vec<_> = row.risk.parts.iter().filter(|part| part.points > 0.0).collect();
+    parts.sort_by(|a, b| b.points.total_cmp(&a.points));
+    RosterRow {
+        registered: row.registered,
+        owner: row.owner,
+        team: row.team,
+        environment: row.environment,
+        status: row.status,
+        first_seen: row.first_seen,
+        last_seen: row.last_seen,
+        silent_days: row.silent_days,
+        baseline: row.baseline,
+        baseline_days: row.baseline_days,
+        systems: row.systems.len() as u32,
+        roles: held.as_ref().map_or(0, |held| held.roles.len()) as u32,
+        roles_minimal: held.as_ref().map_or(0, |held| held.minimal.len()) as u32,
+        outside: row.outside.len() as u32,
+        notes: row.notes,
+        risk: row.risk.score,
+        risk_why: parts.first().map(|part| format!("{}: {}", part.part, part.why)).unwrap_or_default(),
+        risk_level: row.risk.level,
+        idle: idle.collect(),
+        tenant: row.tenant,
+        bot: row.bot,
+    }
+}
+
+fn rolls(at: Option<Timestamp>, mut rows: Vec<RosterRow>) -> Rolls {
+    rows.sort_by(|a, b| (&a.tenant, &a.bot).cmp(&(&b.tenant, &b.bot)));
+    let mut by_risk: Vec<u32> = (0..rows.len() as u32).collect();
+    by_risk.sort_by(|&a, &b| rows[b as usize].risk.total_cmp(&rows[a as usize].risk).then(a.cmp(&b)));
+    let idle = || rows.iter().flat_map(|row| &row.idle);
+    Rolls {
+        at,
+        unused: UNUSED_DAYS.map(|days| idle().filter(|role| role.unused_days >= days).count()),
+        droppable: idle().filter(|role| role.drop).count(),
+        by_risk,
+        rows,
+    }
+}

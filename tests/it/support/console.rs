@@ -1,0 +1,107 @@
+//! A console on a simulated fleet that is under attack, within the test's own process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use humdrum::alert::{Alert, Status};
+use humdrum::config::ConsoleConfig;
+use humdrum::detect::{Engine, Output, Settings};
+use humdrum::registry::Registry;
+use humdrum::runtime::archive::Archive;
+use humdrum::runtime::console::{Console, ConsoleParts};
+use humdrum::runtime::evidence::{Evidence, Recent};
+use humdrum::runtime::inquiry::{Inbox, inquiry};
+use humdrum::simulate::{EventStream, FleetSpec};
+
+/// Pages after which the fleet stands still, so that some incidents are open.
+const PAGES: usize = 8;
+
+/// A console with what it shows.
+pub(crate) struct Stand {
+    pub(crate) console: Console,
+    pub(crate) archive: Archive,
+    pub(crate) http: reqwest::Client,
+    engine: Option<JoinHandle<()>>,
+}
+
+/// A console's settings.
+pub(crate) fn settings() -> ConsoleConfig {
+    ConsoleConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), hosts: Vec::new(), users_file: None, tls: None }
+}
+
+impl Stand {
+    /// On an engine that has seen nothing.
+    pub(crate) async fn blank(config: &ConsoleConfig) -> Self {
+        let engine = || Engine::new(Settings::default(), Registry::default());
+        Self::start(config, Archive::default(), Recent::new(1), move |inbox| inbox.serve(&engine())).await
+    }
+
+    /// On a fleet in the middle of its attacks.
+    pub(crate) async fn lively(config: &ConsoleConfig) -> Self {
+        let (archive, recent) = (Archive::default(), Recent::new(10_000));
+        let (alerts, events) = (archive.clone(), recent.clone());
+        let life = tokio::task::spawn_blocking(move || live(&alerts, &events)).await.expect("lives");
+        Self::start(config, archive, recent, move |inbox| inbox.serve(&life)).await
+    }
+
+    async fn start(
+        config: &ConsoleConfig,
+        archive: Archive,
+        recent: Recent,
+        engine: impl FnOnce(Inbox) + Send + 'static,
+    ) -> Self {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let (inquiry, inbox) = inquiry(|| {});
+        let parts =
+            ConsoleParts { inquiry, archive: archive.clone(), evidence: Evidence::Recent(recent), health: None };
+        let console = Console::start(config, parts).await.expect("a console");
+        let engine = std::thread::Builder::new().spawn(move || engine(inbox)).expect("a thread");
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        Self { console, archive, http: http.build().expect("a client"), engine: Some(engine) }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.console.address())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.http.get(self.url(path)).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    }
+
+    /// An incident that pages and has a dimension.
+    pub(crate) fn incident(&self, takes: impl Fn(&Alert) -> bool) -> Arc<Alert> {
+        let paging = self.archive.all().into_iter().filter(|alert| alert.severity.pages() && alert.bot.is_some());
+        paging.filter(|alert| takes(alert)).max_by_key(|alert| alert.reasons.len()).expect("an incident")
+    }
+
+    /// Ends the console, and the engine with it.
+    pub(crate) async fn stop(mut self) {
+        self.console.stop().await;
+        if let Some(engine) = self.engine.take() {
+            tokio::task::spawn_blocking(move || engine.join()).await.expect("waits").expect("ends");
+        }
+    }
+}
+
+/// Lets a fleet live until enough has been found.
+fn live(archive: &Archive, recent: &Recent) -> Engine {
+    let spec = FleetSpec { seed: 4, bots: 12, attacks_per_bot: 2.0, ..FleetSpec::default() };
+    let mut stream = EventStream::new(&spec);
+    let lines: Vec<String> = stream.registry().iter().map(|bot| serde_json::to_string(bot).expect("JSON")).collect();
+    let registry = Registry::from_ndjson(&lines.join("\n")).expect("a registry");
+    let (mut engine, mut output, mut pages) = (Engine::new(Settings::default(), registry), Output::default(), 0);
+    for event in stream.by_ref() {
+        recent.keep(&event);
+        engine.observe(event, &mut output);
+        let alerts: Vec<Arc<Alert>> = output.alerts.drain(..).map(Arc::new).collect();
+        let pages_by = |alert: &&Arc<Alert>| alert.severity.pages() && alert.status == Status::Firing;
+        pages += alerts.iter().filter(pages_by).count();
+        archive.record(&alerts);
+        if pages >= PAGES {
+            break;
+        }
+    }
+    engine
+}
