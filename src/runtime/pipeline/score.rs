@@ -247,16 +247,13 @@ mod tests {
     use super::*;
     use crate::detect::Settings;
     use crate::registry::Registry;
+    use crate::runtime::inquiry::inquiry;
 
     /// What a scorer hands over for these items, before its feed closes.
     fn scored(items: Vec<Decoded>) -> Vec<Work> {
         let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
-        let settings = ScorerSettings {
-            subject_prefix: "humdrum.events".to_owned(),
-            snapshot_every: None,
-            snapshot_first: None,
-        };
-        let (_, inbox) = crate::runtime::inquiry::inquiry(|| {});
+        let settings = ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
+        let (_inquiry, inbox) = inquiry(|| {});
         let scorer = Scorer::new(Engine::new(Settings::default(), Registry::default()), None, settings, metrics, inbox);
         let (feed, decoded) = mpsc::channel(9);
         for item in items {
