@@ -9,12 +9,15 @@
 
 use std::io::{BufRead, BufReader, BufWriter, Error, Write};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use humdrum::detect::{Engine, Output, Settings};
 use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
+
+/// Bytes of a snapshot between two looks at the clock, as the program has them.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// First argument of the process that simulates.
 const PRODUCE: &str = "produce";
@@ -73,5 +76,19 @@ fn main() -> std::io::Result<()> {
         resident * 1024 / u64::from(bots),
         stats.baseline_bytes / u64::from(bots)
     )?;
-    writeln!(out, "snapshot {} bytes a bot", engine.snapshot().len() as u64 / u64::from(bots))
+    let (began, mut longest, mut taken) = (Instant::now(), Duration::ZERO, None);
+    engine.begin_snapshot();
+    let begin = began.elapsed();
+    let mut pieces = 0_u64;
+    while taken.is_none() {
+        let piece = Instant::now();
+        taken = engine.go_on_snapshot(PIECE_BYTES);
+        (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
+    }
+    let (took, bytes) = (began.elapsed(), taken.map_or(0, |bytes| bytes.len()) as u64);
+    writeln!(out, "snapshot {} bytes a bot, {bytes} in all, in {took:.2?}", bytes / u64::from(bots))?;
+    writeln!(
+        out,
+        "the stream waits {begin:.2?} for its beginning, and for each of {pieces} pieces {longest:.2?} at most"
+    )
 }

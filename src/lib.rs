@@ -60,8 +60,8 @@
 //!    one that ran through. A property test cuts at random.
 //! 8. **Layers point downward.** The table is data in `tests/it/tidy/layers.rs`, and a test holds the sources to it.
 //!
-//! One engine serves all bots, on one thread: state has no locks, and the watermark is the fleet's. Bots touch each other
-//! only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd
+//! One engine serves all bots of a process, or of a partition where several members share the stream, on one thread:
+//! state has no locks, and the watermark is the fleet's. Bots touch each other only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd
 //! silences are in general, the page budget where one is set, the logs that they write to, the accounts that their
 //! tenant pays, who grants roles in it, who administers them, and which of its systems are production's.
 //!

@@ -2,6 +2,7 @@
 
 pub mod body;
 mod book;
+pub mod coverage;
 mod hours;
 mod matcher;
 mod mute;

@@ -5,6 +5,7 @@
 //! So every rule can be tested without a file, and the same text gives the same verdict everywhere.
 
 mod check;
+mod cluster;
 mod console;
 mod duration;
 mod env;
@@ -48,6 +49,8 @@ pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults
     let mut lists = merged.lists;
     let (rules, suppressions) = (std::mem::take(&mut lists.rules), std::mem::take(&mut lists.suppressions));
     let mut config = validate::config(&mut check, merged.raw, lists);
+    let spread = config.cluster.as_ref().is_some_and(|cluster| cluster.key == PartitionKey::Bot);
+    let rules = rules.into_iter().chain(cluster::decisions(spread)).collect();
     quiet::settings(&mut check, rules, suppressions, &mut config.detection);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
@@ -69,8 +72,12 @@ pub struct Config {
     pub routing: Routing,
     /// What nobody is told of for a while.
     pub silences: Vec<Silence>,
+    /// A dead man's switch; none: nobody is called while all is well.
+    pub heartbeat: Option<HeartbeatConfig>,
     /// Local state; none keeps nothing.
     pub state: Option<StateConfig>,
+    /// Several members on one stream; none: this process reads all of it.
+    pub cluster: Option<ClusterConfig>,
     /// Where the registry is.
     pub registry: Option<RegistryConfig>,
     /// Database of places by address; none takes places from events alone.
@@ -168,6 +175,8 @@ pub struct EventsConfig {
     pub batch: usize,
     /// Silence after which event time is moved on.
     pub idle_after: Duration,
+    /// Time between two writes that find out whether the stream takes anything; none: there are none.
+    pub canary_every: Option<Duration>,
     /// Rejected events go to `<prefix>.<reason>`.
     pub rejected_prefix: String,
     /// Name of the stream of rejected events.
@@ -219,6 +228,29 @@ pub struct WebhookConfig {
     pub backoff_max: Duration,
 }
 
+/// A dead man's switch.
+#[derive(Clone)]
+pub struct HeartbeatConfig {
+    /// Whom to call.
+    pub url: String,
+    /// By POST in place of GET.
+    pub post: bool,
+    /// Time between two calls.
+    pub every: Duration,
+}
+
+impl fmt::Debug for HeartbeatConfig {
+    /// The path is often its key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = check::masked(&self.url);
+        f.debug_struct("HeartbeatConfig")
+            .field("url", &url)
+            .field("post", &self.post)
+            .field("every", &self.every)
+            .finish()
+    }
+}
+
 /// Local state.
 #[derive(Clone, Debug)]
 pub struct StateConfig {
@@ -228,12 +260,46 @@ pub struct StateConfig {
     pub snapshot_every: Duration,
     /// Snapshots kept.
     pub keep: usize,
+    /// Days of which the first snapshot is kept besides.
+    pub keep_days: usize,
     /// Key that the alert log's heads are signed with; none: one in the directory.
     pub log_key_file: Option<PathBuf>,
     /// Bytes of a file of the alert log.
     pub log_file_bytes_max: u64,
     /// Files of the alert log kept.
     pub log_files_max: usize,
+}
+
+/// Several members on one stream.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// Streams and buckets begin with it.
+    pub name: String,
+    /// Name of this member.
+    pub member: Option<String>,
+    /// What members say to one another goes below it.
+    pub subject_prefix: String,
+    /// How many partitions there are.
+    pub partitions: u16,
+    /// What decides on an event's partition.
+    pub key: PartitionKey,
+    /// Copies of what is made.
+    pub replicas: usize,
+    /// Time for which an owner is not heard of before another takes over.
+    pub takeover_after: Duration,
+    /// Time between two snapshots of a partition.
+    pub snapshot_every: Duration,
+    /// Messages of one partition fetched at once.
+    pub batch: usize,
+}
+
+/// What decides on an event's partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionKey {
+    /// The tenant: everything that its bots share is in one place.
+    Tenant,
+    /// The bot: a tenant's bots are spread.
+    Bot,
 }
 
 /// A secret that does not print itself.

@@ -21,8 +21,10 @@ pub(super) struct Raw {
     pub(super) alerts: RawAlerts,
     pub(super) webhook: RawWebhook,
     pub(super) receiver: RawReceiverDefaults,
+    pub(super) heartbeat: RawHeartbeat,
     pub(super) routing: RawRouting,
     pub(super) state: RawState,
+    pub(super) cluster: RawCluster,
     pub(super) geo: RawGeo,
     pub(super) metrics: RawListen,
     pub(super) console: RawConsole,
@@ -61,6 +63,7 @@ pub(super) struct RawEvents {
     pub(super) create_stream: Option<bool>,
     pub(super) batch: Option<i64>,
     pub(super) idle_after: Option<RawSpan>,
+    pub(super) canary_every: Option<RawSpan>,
     pub(super) rejected_prefix: Option<String>,
     pub(super) rejected_stream: Option<String>,
 }
@@ -100,6 +103,15 @@ pub(super) struct RawReceiverDefaults {
     pub(super) backoff_max: Option<RawSpan>,
     pub(super) give_up_after: Option<RawSpan>,
     pub(super) repeat_every: Option<RawSpan>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawHeartbeat {
+    pub(super) url: Option<SecretText>,
+    pub(super) url_file: Option<String>,
+    pub(super) method: Option<String>,
+    pub(super) every: Option<RawSpan>,
 }
 
 /// One of `[[receivers]]`.
@@ -178,9 +190,25 @@ pub(super) struct RawState {
     pub(super) dir: Option<String>,
     pub(super) snapshot_every: Option<RawSpan>,
     pub(super) keep: Option<i64>,
+    pub(super) keep_days: Option<i64>,
     pub(super) log_key_file: Option<String>,
     pub(super) log_file_bytes_max: Option<i64>,
     pub(super) log_files_max: Option<i64>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawCluster {
+    pub(super) enabled: Option<bool>,
+    pub(super) name: Option<String>,
+    pub(super) member: Option<String>,
+    pub(super) subject_prefix: Option<String>,
+    pub(super) partitions: Option<i64>,
+    pub(super) key: Option<String>,
+    pub(super) replicas: Option<i64>,
+    pub(super) takeover_after: Option<RawSpan>,
+    pub(super) snapshot_every: Option<RawSpan>,
+    pub(super) batch: Option<i64>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

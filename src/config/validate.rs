@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::check::{Check, endpoint};
+use super::cluster::cluster;
 use super::console;
 use super::history::history;
 use super::lists::Lists;
 use super::raw::{
-    Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawLimits, RawNats, RawSpan, RawState, RawWebhook,
+    Raw, RawAlerts, RawBaseline, RawDetection, RawEvents, RawHeartbeat, RawLimits, RawNats, RawSpan, RawState,
+    RawWebhook,
 };
 use super::{
-    AlertsConfig, Config, EventsConfig, NatsConfig, RegistryConfig, SecretText, SourceMode, StateConfig, WebhookConfig,
-    duration, receivers, routes, words,
+    AlertsConfig, Config, EventsConfig, HeartbeatConfig, NatsConfig, RegistryConfig, SecretText, SourceMode,
+    StateConfig, WebhookConfig, duration, receivers, routes, words,
 };
 use crate::alert::Severity;
 use crate::detect::Settings;
@@ -50,7 +52,9 @@ pub(super) fn config(check: &mut Check<'_>, raw: Raw, lists: Lists) -> Config {
         routing: routes::routing(check, raw.routing, lists.routes, &receivers, &default_zone),
         receivers,
         silences: routes::silences(check, lists.silences),
+        heartbeat: heartbeat(check, raw.heartbeat),
         state: state(check, raw.state),
+        cluster: cluster(check, raw.cluster),
         geo_file: check.file("geo.maxmind_file", raw.geo.maxmind_file),
         metrics_listen: check.listen("metrics.listen", raw.metrics.listen.as_deref()),
         console: console::console(check, raw.console),
@@ -136,6 +140,7 @@ fn events(check: &mut Check<'_>, raw: RawEvents) -> EventsConfig {
             SourceMode::Jetstream
         }
     };
+    let canary_every = check.span("events.canary_every", raw.canary_every.as_ref(), Duration::ZERO..=MINUTE);
     EventsConfig {
         mode,
         subject_prefix: check.subject("events.subject_prefix", raw.subject_prefix),
@@ -144,6 +149,7 @@ fn events(check: &mut Check<'_>, raw: RawEvents) -> EventsConfig {
         create_stream: check.given("events.create_stream", raw.create_stream),
         batch: check.size("events.batch", raw.batch, 1..=10_000),
         idle_after: check.span("events.idle_after", raw.idle_after.as_ref(), Duration::from_secs(1)..=HOUR),
+        canary_every: (canary_every > Duration::ZERO).then_some(canary_every),
         rejected_prefix: check.subject("events.rejected_prefix", raw.rejected_prefix),
         rejected_stream: check.name("events.rejected_stream", raw.rejected_stream),
     }
@@ -184,6 +190,18 @@ fn apart(check: &mut Check<'_>, config: &Config) {
         ("alerts.head_subject".to_owned(), &config.alerts.head_subject),
         ("alerts.ack_prefix".to_owned(), &config.alerts.ack_prefix),
     ];
+    if let Some(cluster) = &config.cluster {
+        subjects.push(("cluster.subject_prefix".to_owned(), &cluster.subject_prefix));
+        if config.state.is_some() {
+            check.fault("state.dir", "a cluster keeps its state in NATS; leave it out");
+        }
+        if config.console.is_some() {
+            check.fault("console.listen", "a cluster has no console; write `off`");
+        }
+        if config.events.mode == SourceMode::Core {
+            check.fault("events.mode", "a cluster needs `jetstream`");
+        }
+    }
     let ours = subjects.len();
     for (index, receiver) in config.receivers.iter().enumerate().filter(|(_, r)| !r.subject.is_empty()) {
         subjects.push((format!("receivers[{index}].subject"), &receiver.subject));
@@ -263,6 +281,21 @@ fn webhook(check: &mut Check<'_>, at: &str, raw: RawWebhook) -> WebhookConfig {
     }
 }
 
+fn heartbeat(check: &mut Check<'_>, raw: RawHeartbeat) -> Option<HeartbeatConfig> {
+    let url = check.secret("heartbeat.url", raw.url, raw.url_file).map(|url| url.expose().to_owned());
+    if let Some(url) = url.as_ref().filter(|url| !url.is_empty())
+        && !endpoint(url).is_some_and(|(scheme, _)| matches!(scheme, "https" | "http"))
+    {
+        check.fault("heartbeat.url", "no address of the web; write `https://host/path`");
+    }
+    let method = raw.method.unwrap_or_default();
+    if !matches!(method.as_str(), "get" | "post") {
+        check.fault("heartbeat.method", format!("`{method}` is no method; write `get` or `post`"));
+    }
+    let every = check.span("heartbeat.every", raw.every.as_ref(), Duration::from_secs(1)..=HOUR);
+    url.map(|url| HeartbeatConfig { url, post: method == "post", every })
+}
+
 /// A signing secret of Standard Webhooks.
 pub(super) fn signing_secret(check: &mut Check<'_>, path: &str, secret: Option<&SecretText>) {
     if let Some(text) = secret.map(SecretText::expose).filter(|text| !text.is_empty())
@@ -311,11 +344,12 @@ fn state(check: &mut Check<'_>, raw: RawState) -> Option<StateConfig> {
     let dir = check.file("state.dir", raw.dir);
     let snapshot_every = check.span("state.snapshot_every", raw.snapshot_every.as_ref(), Duration::from_secs(1)..=DAY);
     let keep = check.size("state.keep", raw.keep, 1..=100);
+    let keep_days = check.size("state.keep_days", raw.keep_days, 0..=400);
     let log_key_file = check.file("state.log_key_file", raw.log_key_file);
     let log_file_bytes_max = check.size("state.log_file_bytes_max", raw.log_file_bytes_max, MEGABYTE..=MEGABYTE << 20);
     let log_file_bytes_max = log_file_bytes_max as u64;
     let log_files_max = check.size("state.log_files_max", raw.log_files_max, 2..=100_000);
-    dir.map(|dir| StateConfig { dir, snapshot_every, keep, log_key_file, log_file_bytes_max, log_files_max })
+    dir.map(|dir| StateConfig { dir, snapshot_every, keep, keep_days, log_key_file, log_file_bytes_max, log_files_max })
 }
 
 fn detection(check: &mut Check<'_>, baseline: &RawBaseline, raw: RawDetection, limits: &RawLimits) -> Settings {

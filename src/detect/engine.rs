@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 
 use super::baseline::Baseline;
 use super::bot::BotState;
+use super::bots::Bots;
 use super::budget::Budget;
 use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
@@ -86,7 +87,7 @@ pub struct Engine {
     pub(super) registry: Registry,
     pub(super) zones: Vec<(String, Zone)>,
     pub(super) frontier: Frontier,
-    pub(super) bots: Vec<BotState>,
+    pub(super) bots: Bots,
     pub(super) index: HashTable<u32>,
     pub(super) timers: BTreeSet<(Timestamp, u32, u64)>,
     pub(super) fleet: Fleet,
@@ -119,7 +120,7 @@ impl Engine {
             tags: TagTable::shipped(),
             registry,
             frontier: Frontier::default(),
-            bots: Vec::new(),
+            bots: Bots::default(),
             index: HashTable::new(),
             timers: BTreeSet::new(),
             fleet: Fleet::default(),

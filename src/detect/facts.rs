@@ -175,7 +175,7 @@ impl Engine {
     #[must_use]
     pub fn facts_between(&self, numbers: std::ops::Range<usize>) -> Vec<BotFacts> {
         let end = numbers.end.min(self.bots.len());
-        self.bots[numbers.start.min(end)..end].iter().map(|bot| self.facts_of(bot)).collect()
+        self.bots.iter().take(end).skip(numbers.start).map(|bot| self.facts_of(bot)).collect()
     }
 
     /// The facts of one bot; none for one that was never seen.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
+use super::bots::append;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
@@ -25,10 +26,9 @@ use crate::registry::Registry;
 #[error("engine state cannot be read: {0}")]
 pub struct RestoreError(String);
 
+/// What follows on the frontier and the bots.
 #[derive(Serialize)]
-struct StateRef<'a> {
-    frontier: &'a Frontier,
-    bots: &'a [BotState],
+struct Tail<'a> {
     fleet: &'a Fleet,
     fleet_day: i64,
     logs: &'a Logs,
@@ -61,14 +61,34 @@ struct State {
 
 impl Engine {
     /// The whole state, to be kept by the shell. The same state gives the same bytes.
-    ///
-    /// # Panics
-    /// Never: writing to memory fails for sequences of unknown length only, and the state has none.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let state = StateRef {
-            frontier: &self.frontier,
-            bots: &self.bots,
+        let (mut bytes, mut tail) = (self.head(), self.tail());
+        append(&mut bytes, &self.bots);
+        bytes.append(&mut tail);
+        bytes
+    }
+
+    /// Begins to take a snapshot of this instant, whatever happens until it is done.
+    pub fn begin_snapshot(&mut self) {
+        let (head, tail) = (self.head(), self.tail());
+        self.bots.begin(head, tail);
+    }
+
+    /// Goes on with it by about so many bytes. The snapshot, once it is done: what [`snapshot`](Self::snapshot) would
+    /// have given when it began.
+    pub fn go_on_snapshot(&mut self, bytes_max: usize) -> Option<Vec<u8>> {
+        self.bots.go_on(bytes_max)
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        append(&mut bytes, &self.frontier);
+        bytes
+    }
+
+    fn tail(&self) -> Vec<u8> {
+        let tail = Tail {
             fleet: &self.fleet,
             fleet_day: self.fleet_day,
             logs: &self.logs,
@@ -81,11 +101,9 @@ impl Engine {
             hidden: &self.hidden,
             stats: &self.stats,
         };
-        #[expect(
-            clippy::expect_used,
-            reason = "writing to memory fails for unsized sequences only; a test covers all types"
-        )]
-        postcard::to_stdvec(&state).expect("the state has sized sequences only")
+        let mut bytes = Vec::new();
+        append(&mut bytes, &tail);
+        bytes
     }
 
     /// Hash of the whole state, in hexadecimal: two engines with the same one give the same verdicts from here on.

@@ -270,6 +270,37 @@ fn story(oddity: usize) -> Vec<Event> {
     nights.chain(rules::beside()).collect()
 }
 
+#[test]
+fn what_a_bot_was_taught_is_put_back_and_nothing_else() {
+    let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
+    let mut earlier = None;
+    for event in story(2) {
+        if earlier.is_none() && event.ts > at(20, 0) {
+            earlier = Some(engine.snapshot());
+        }
+        engine.observe(event, &mut output);
+    }
+    let earlier = Engine::restore(&earlier.expect("a day"), Settings::default(), Registry::default()).expect("its own");
+    let bot = |engine: &Engine| engine.export("acme", "payroll").expect("is known");
+    let (before, then) = (bot(&engine), bot(&earlier));
+    engine.revert(&earlier, "acme", "payroll", Some(Dimension::Volume)).expect("is put back");
+    let now = bot(&engine);
+    assert_ne!(before["baseline"]["volumes"], then["baseline"]["volumes"]);
+    assert_eq!(now["baseline"]["volumes"], then["baseline"]["volumes"]);
+    for other in ["week", "hosts", "graph", "today"] {
+        assert_eq!(now["baseline"][other], before["baseline"][other], "{other}");
+    }
+    engine.revert(&earlier, "acme", "payroll", None).expect("is put back");
+    let now = bot(&engine);
+    assert_eq!(now["baseline"]["hosts"], then["baseline"]["hosts"]);
+    for other in ["sessions", "told", "entitlements", "recent"] {
+        assert_eq!(now[other], before[other], "{other}");
+    }
+    let unknown = engine.revert(&earlier, "acme", "nobody", None).expect_err("is not known");
+    assert_eq!(unknown.to_string(), "bot `nobody` of tenant `acme` is not known in the earlier state");
+    assert!(engine.revert(&earlier, "acme", "payroll", Some(Dimension::Fraud)).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -290,6 +321,25 @@ proptest! {
         }
         prop_assert_eq!(engine.snapshot(), restarted.snapshot());
         prop_assert_eq!(whole.alerts, parts.alerts);
+    }
+
+    #[test]
+    fn a_snapshot_is_of_the_instant_at_which_it_began(oddity in 0..4_usize, at in 0..330_usize, piece in 1..400_usize) {
+        let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
+        let (mut wanted, mut taken) = (None, None);
+        for (place, event) in story(oddity).into_iter().enumerate() {
+            if place == at {
+                wanted = Some(engine.snapshot());
+                engine.begin_snapshot();
+            }
+            // A bot changes, and others are new, while it is taken.
+            engine.observe(event, &mut output);
+            taken = taken.or_else(|| engine.go_on_snapshot(piece));
+        }
+        while taken.is_none() && wanted.is_some() {
+            taken = engine.go_on_snapshot(piece);
+        }
+        prop_assert_eq!(taken, wanted);
     }
 
     #[test]

@@ -20,27 +20,33 @@ use tokio_util::sync::CancellationToken;
 use super::archive::Archive;
 use super::audit::log::{AlertLog, LogParams};
 use super::clock::Clock;
+use super::cluster::member::{Member, PostMetrics};
 use super::console::Console;
 use super::geo::GeoDatabase;
 use super::health::HealthState;
 use super::inquiry::inquiry;
-use super::metrics::{
-    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
-};
+use super::metrics::{ClusterMetrics, GeoMetrics, SourceMetrics};
 use super::nats::connect::connect;
 use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
-use super::notify::nats::NatsNotifier;
+use super::notify::heartbeat::Heartbeat;
+use super::notify::nats::{NatsNotifier, Preparation};
 use super::pipeline::BATCHES_QUEUED;
 use super::pipeline::alert_log::LogWriter;
-use super::pipeline::decode::{Decoded, Decoder};
+use super::pipeline::decode::Decoder;
+use super::pipeline::gaps::OpenGaps;
+use super::pipeline::keep::{Keeping, Snapshots};
+use super::pipeline::line::Line;
 use super::pipeline::score::{Scorer, ScorerSettings};
-use super::pipeline::settle::Settler;
+use super::pipeline::settle::{DRAIN, Settler};
 use super::registry::{Follower, Origin};
 use super::source::Feed;
 use super::source::core::CoreSource;
-use super::source::jetstream::{JetStreamSource, Start};
+use super::source::jetstream::JetStreamSource;
+use super::source::reading::{Reading, Start};
 use super::store::Store;
 use super::store::format::{Checkpoint, LogPlace};
+use super::watch::{self, Watch};
+use crate::alert::Alert;
 use crate::config::{Config, EventsConfig, RegistryConfig, SourceMode, StateConfig};
 use crate::detect::Engine;
 use crate::registry::Registry;
@@ -80,70 +86,20 @@ impl App {
         // A second start in one process finds it installed, which is just as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
-        let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
-        let checkpoint = store.as_ref().map(left).transpose()?.flatten();
-        let known = bots.clone();
-        let engine = match &checkpoint {
-            Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
-                .context("the snapshot cannot be used; move the state directory away to start afresh")?,
-            None => Engine::new(config.detection.clone(), bots),
-        };
-        let Checkpoint { position, outbox, told, log, .. } = checkpoint.unwrap_or_default();
-        let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
-        let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
-        let (receiver_metrics, owed) = (ReceiverMetrics::new(registry)?, Owed { outbox, told });
-        let notify_metrics = NotifyMetrics::new(registry)?;
         // All of them before the first wait, so that a start that takes long shows in full.
-        let (engine_metrics, store_metrics) = (EngineMetrics::new(registry)?, StoreMetrics::new(registry)?);
-        let source_metrics = SourceMetrics::new(registry)?;
-        let geo = open_geo(&config, GeoMetrics::new(registry)?)?;
-        let follower = Follower::new(known, health.clone(), RegistryMetrics::new(registry)?);
-        let client = connect(&config.nats, &health, &source_metrics.connected).await?;
-        let dispatch = Dispatch::start(dispatch_params(&config, &client), owed, &receiver_metrics)?;
-        let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
-        let decoder = Decoder {
-            limits: config.limits,
-            subject_prefix: config.events.subject_prefix.clone(),
-            metrics: engine_metrics.clone(),
-            geo,
-        };
-        let (decoded, events) = mpsc::channel(BATCHES_QUEUED);
-        let (inquiry, inbox) = inquiry(served::wake(&decoded));
-        let archive = config.console.as_ref().map(|_| Archive::default());
-        let settings = ScorerSettings {
-            subject_prefix: config.events.subject_prefix.clone(),
-            snapshot_every: config.state.as_ref().map(|state| state.snapshot_every),
-        };
-        let notifier =
-            NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
-        let console = served::open(&config, &client, inquiry, archive.clone(), &health).await?;
-        let parts = Parts {
-            decoder,
-            scorer: Scorer::new(engine, position, settings, engine_metrics, inbox),
-            decoded: (decoded, events),
-            settler: Settler {
-                client: client.clone(),
-                notifier,
-                dispatch,
-                log,
-                archive,
-                store,
-                notify_metrics,
-                store_metrics,
-                health: health.clone(),
-            },
-            opening: Opening {
-                client,
-                events: config.events,
-                start,
-                metrics: source_metrics,
-                health: health.clone(),
-                registry: config.registry,
-            },
-            follower,
-        };
+        let metrics = PostMetrics::new(registry)?;
+        let cluster = ClusterMetrics::new(registry)?;
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));
+        let (work, console) = if config.cluster.is_some() {
+            let client = connect(&config.nats, &health, &metrics.source.connected).await?;
+            let faults = keep_watch(&config, &client, &metrics.source, &health, &stop)?;
+            let member = Member { config, bots, client, health: health.clone(), metrics, cluster, faults };
+            let stop = stop.clone();
+            (tokio::spawn(async move { Ok(member.run(stop).await?) }), None)
+        } else {
+            let (parts, console) = Parts::new(config, bots, metrics, &health, &stop).await?;
+            (tokio::spawn(parts.work(stop.clone(), abort.clone())), console)
+        };
         Ok(Self { health, stop, abort, work, console })
     }
 
@@ -247,6 +203,27 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
     Ok(log)
 }
 
+/// Begins to watch over our own sight, and to tell somebody outside while all is well. What is found is received.
+fn keep_watch(
+    config: &Config,
+    client: &Client,
+    metrics: &SourceMetrics,
+    health: &HealthState,
+    stop: &CancellationToken,
+) -> anyhow::Result<mpsc::Receiver<Alert>> {
+    let (told, faults) = mpsc::channel(watch::WAITING_MAX);
+    let mut watch = Watch::new(client.clone(), config.events.stream.clone(), metrics.clone(), health.clone(), told);
+    if let Some(every) = config.events.canary_every.filter(|_| config.events.mode == SourceMode::Jetstream) {
+        watch = watch.with_canary(&config.events.subject_prefix, every);
+    }
+    tokio::spawn(watch.run(stop.child_token()));
+    if let Some(heartbeat) = &config.heartbeat {
+        let heartbeat = Heartbeat::new(heartbeat, health.clone(), metrics.clone())?;
+        tokio::spawn(heartbeat.run(stop.child_token()));
+    }
+    Ok(faults)
+}
+
 fn open_geo(config: &Config, metrics: GeoMetrics) -> anyhow::Result<Option<GeoDatabase>> {
     let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
     if let Some(geo) = &geo {
@@ -270,6 +247,7 @@ fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a
         dir: config.state.as_ref().map(|state| state.dir.as_path()),
         clock,
         lookup: None,
+        one_of_many: false,
     }
 }
 
@@ -278,11 +256,7 @@ fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow:
 }
 
 struct Parts {
-    decoder: Decoder,
-    scorer: Scorer,
-    /// The way from one to the other.
-    decoded: (mpsc::Sender<Decoded>, mpsc::Receiver<Decoded>),
-    settler: Settler,
+    line: Line,
     opening: Opening,
     follower: Follower,
 }
@@ -302,41 +276,93 @@ enum Source {
 }
 
 impl Parts {
+    async fn new(
+        config: Config,
+        bots: Registry,
+        metrics: PostMetrics,
+        health: &HealthState,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<(Self, Option<Console>)> {
+        let store = config
+            .state
+            .as_ref()
+            .map(|state| Store::open(&state.dir, state.keep).map(|store| store.with_days(state.keep_days)))
+            .transpose()?;
+        let checkpoint = store.as_ref().map(left).transpose()?.flatten();
+        let known = bots.clone();
+        let engine = match &checkpoint {
+            Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
+                .context("the snapshot cannot be used; move the state directory away to start afresh")?,
+            None => Engine::new(config.detection.clone(), bots),
+        };
+        let Checkpoint { position, outbox, told, log, gaps, .. } = checkpoint.unwrap_or_default();
+        let log = config.state.as_ref().map(|state| open_log(state, log, health)).transpose()?;
+        let log = LogWriter::new(log, metrics.log, health.clone());
+        let geo = open_geo(&config, metrics.geo)?;
+        let follower = Follower::new(known, health.clone(), metrics.registry);
+        let client = connect(&config.nats, health, &metrics.source.connected).await?;
+        let dispatch = Dispatch::start(dispatch_params(&config, &client), Owed { outbox, told }, &metrics.receivers)?;
+        let faults = keep_watch(&config, &client, &metrics.source, health, stop)?;
+        let start = if store.is_some() { Start::Snapshot(position.clone()) } else { Start::Acknowledged };
+        let (subject_prefix, engine_metrics) = (config.events.subject_prefix.clone(), metrics.engine);
+        let decoder = Decoder {
+            limits: config.limits,
+            subject_prefix: subject_prefix.clone(),
+            metrics: engine_metrics.clone(),
+            geo,
+        };
+        let snapshot_every = config.state.as_ref().map(|state| state.snapshot_every);
+        let settings = ScorerSettings { subject_prefix, snapshot_every, snapshot_first: None };
+        let decoded = mpsc::channel(BATCHES_QUEUED);
+        let (inquiry, inbox) = inquiry(served::wake(&decoded.0));
+        let archive = config.console.as_ref().map(|_| Archive::default());
+        let console = served::open(&config, &client, inquiry, archive.clone(), health).await?;
+        let notify_metrics = metrics.notify;
+        let notifier =
+            NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
+        let settler = Settler {
+            client: client.clone(),
+            notifier,
+            dispatch,
+            log,
+            archive,
+            snapshots: Snapshots::new(store.map_or(Keeping::Nowhere, Keeping::Here), metrics.store, health.clone()),
+            notify_metrics,
+            health: health.clone(),
+            faults,
+            gaps: OpenGaps::new(gaps, config.detection.incident_quiet),
+            unpublished: Vec::new(),
+            drain: DRAIN,
+        };
+        let (events, registry, health) = (config.events, config.registry, health.clone());
+        let scorer = Scorer::new(engine, position, settings, engine_metrics, inbox);
+        let opening = Opening { client, events, start, metrics: metrics.source, health, registry };
+        Ok((Self { line: Line { decoder, decoded, scorer, settler }, opening, follower }, console))
+    }
+
     async fn work(self, stop: CancellationToken, abort: CancellationToken) -> anyhow::Result<()> {
-        let Self { decoder, scorer, decoded: (decoded, events), settler, opening, mut follower } = self;
-        let Some((source, origin)) = opening.open(&settler.notifier, &stop).await? else {
+        let Self { mut line, opening, mut follower } = self;
+        let preparation = line.settler.notifier.preparation();
+        let Some((source, origin)) = Box::pin(line.settler.until(opening.open(&preparation, &stop))).await? else {
             return Ok(());
         };
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
         let watching = stop.child_token();
         if let Some(mut origin) = origin {
             // A bucket's bots are known before the first event.
-            if let Some(first) = origin.first() {
-                follower.take(first).map(|registry| feed.try_send(Feed::Registry(registry)));
+            if let Some(registry) = origin.first().and_then(|first| follower.take(first)) {
+                drop(feed.try_send(Feed::Registry(registry)));
             }
             tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
         }
-        let (work, done) = mpsc::channel(BATCHES_QUEUED);
-        let (spend, spent) = mpsc::channel(BATCHES_QUEUED);
-        std::thread::Builder::new()
-            .name("humdrum-decoder".to_owned())
-            .spawn(move || decoder.run(fed, &decoded, spent))?;
-        std::thread::Builder::new()
-            .name("humdrum-engine".to_owned())
-            .spawn(move || scorer.run(events, &spend, &work))?;
         // The source ends at the stop, or when settling has ended and nobody takes its feed any more.
-        let ended = watching.clone();
-        let source = tokio::spawn(async move {
+        let reading = async move {
             match source {
                 Source::JetStream(source) => source.run(feed, stop).await,
                 Source::Core(source) => source.run(feed, stop).await,
             }
-            ended.cancel();
-        });
-        let settled = settler.run(done, abort).await;
-        source.abort();
-        watching.cancel();
-        Ok(settled?)
+        };
+        Ok(Box::pin(line.run(fed, reading, watching, abort)).await?)
     }
 }
 
@@ -344,7 +370,7 @@ impl Opening {
     /// Opens source and streams, waiting for a broker that is not there yet; none at the stop.
     async fn open(
         self,
-        notifier: &NatsNotifier,
+        notifier: &Preparation,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<(Source, Option<Origin>)>> {
         loop {
@@ -353,12 +379,16 @@ impl Opening {
                 opened = self.try_open(notifier) => opened,
             };
             let error = match opened {
-                Ok(opened) => return Ok(Some(opened)),
+                Ok(opened) => {
+                    self.health.set_unreadable(None);
+                    return Ok(Some(opened));
+                }
                 Err((error, true)) => error,
                 Err((error, false)) => return Err(error),
             };
             tracing::warn!(error = format!("{error:#}"), "streams are not there yet; trying on");
             self.health.set_error(format!("{error:#}"));
+            self.health.set_unreadable(Some(format!("{error:#}")));
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(OPEN_PAUSE) => {}
@@ -367,7 +397,7 @@ impl Opening {
     }
 
     /// One attempt; the error says whether another one can help.
-    async fn try_open(&self, notifier: &NatsNotifier) -> Result<(Source, Option<Origin>), (anyhow::Error, bool)> {
+    async fn try_open(&self, notifier: &Preparation) -> Result<(Source, Option<Origin>), (anyhow::Error, bool)> {
         let origin = match &self.registry {
             None => None,
             Some(RegistryConfig::File(path)) => Some(Origin::file(path)),
@@ -379,7 +409,7 @@ impl Opening {
         Ok((self.try_source(notifier).await?, origin))
     }
 
-    async fn try_source(&self, notifier: &NatsNotifier) -> Result<Source, (anyhow::Error, bool)> {
+    async fn try_source(&self, notifier: &Preparation) -> Result<Source, (anyhow::Error, bool)> {
         if let Err(error) = notifier.prepare().await {
             let retry = error.retry();
             return Err((error.into(), retry));
@@ -387,7 +417,8 @@ impl Opening {
         let (client, metrics, health) = (self.client.clone(), self.metrics.clone(), self.health.clone());
         match self.events.mode {
             SourceMode::Jetstream => {
-                match JetStreamSource::open(client, &self.events, &self.start, metrics, health).await {
+                let reading = Reading::whole(&self.events);
+                match JetStreamSource::open(client, reading, &self.start, metrics, health).await {
                     Ok(source) => Ok(Source::JetStream(Box::new(source))),
                     Err(error) => {
                         let retry = error.retry();

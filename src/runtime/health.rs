@@ -4,6 +4,7 @@
 //! once since the start, and keeping snapshots and the alert log where a state directory is set. Falling behind later is a matter for the
 //! lag metric and no reason to be taken out of service.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,15 @@ use super::clock;
 /// A snapshot counts as overdue after this many intervals. Fewer would trip over one slow disk, more would hide a full
 /// one.
 const SNAPSHOT_INTERVALS_MAX: u32 = 3;
+
+/// Gaps of the past that are shown. More would bury the newest.
+const GAPS_SHOWN_MAX: usize = 8;
+
+/// Time for which a gap of the past is shown.
+const GAPS_SHOWN_FOR: Duration = Duration::from_secs(3600);
+
+/// Subjects that are remembered as refused. There are fewer that we publish on.
+const DENIED_MAX: usize = 64;
 
 /// Shared facts; cloning shares them.
 #[derive(Clone, Debug)]
@@ -31,6 +41,16 @@ struct Facts {
     snapshot_at: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
     registry_fault: Mutex<Option<String>>,
+    /// Why the source cannot be opened.
+    unreadable: Mutex<Option<String>>,
+    /// What the server said when it refused us.
+    refused: Mutex<Option<String>>,
+    /// What keeps events from being watched now, by its kind.
+    faults: Mutex<BTreeMap<&'static str, String>>,
+    /// What was not watched.
+    gaps: Mutex<VecDeque<(Instant, String)>>,
+    /// Subjects that the server does not let us publish on.
+    denied: Mutex<Vec<String>>,
 }
 
 impl HealthState {
@@ -47,6 +67,11 @@ impl HealthState {
             snapshot_at: Mutex::new(clock::monotonic()),
             last_error: Mutex::new(None),
             registry_fault: Mutex::new(None),
+            unreadable: Mutex::new(None),
+            refused: Mutex::new(None),
+            faults: Mutex::default(),
+            gaps: Mutex::default(),
+            denied: Mutex::default(),
         }))
     }
 
@@ -75,6 +100,7 @@ impl HealthState {
         if waiting > 0 {
             missing.push(format!("the alert log cannot be written: {waiting} alerts wait for it"));
         }
+        missing.extend(self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).values().cloned());
         if missing.is_empty() {
             return Ok(());
         }
@@ -118,6 +144,68 @@ impl HealthState {
     #[must_use]
     pub fn registry_fault(&self) -> Option<String> {
         self.0.registry_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What whoever looks should know although events are being taken in.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let (now, gaps) = (clock::monotonic(), self.0.gaps.lock().unwrap_or_else(PoisonError::into_inner));
+        let recent = gaps.iter().filter(|(at, _)| now.saturating_duration_since(*at) < GAPS_SHOWN_FOR);
+        recent.map(|(_, text)| format!("coverage gap: {text}")).chain(self.registry_fault()).collect()
+    }
+
+    /// Why the source cannot be opened.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        self.0.unreadable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the server said when it refused us; none while it takes us.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the server has refused to take something on a subject.
+    #[must_use]
+    pub fn is_denied(&self, subject: &str) -> bool {
+        self.0.denied.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|denied| denied == subject)
+    }
+
+    pub(crate) fn set_unreadable(&self, why: Option<String>) {
+        *self.0.unreadable.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    pub(crate) fn set_refused(&self, why: Option<String>) {
+        *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    pub(crate) fn set_fault(&self, kind: &'static str, text: Option<String>) {
+        let mut faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        match text {
+            Some(text) => drop(faults.insert(kind, text)),
+            None => drop(faults.remove(kind)),
+        }
+    }
+
+    pub(crate) fn add_gap(&self, text: String) {
+        let mut gaps = self.0.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        gaps.push_back((clock::monotonic(), text));
+        if gaps.len() > GAPS_SHOWN_MAX {
+            gaps.pop_front();
+        }
+    }
+
+    pub(crate) fn set_denied(&self, subject: &str) {
+        let mut denied = self.0.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        if denied.len() < DENIED_MAX && !denied.iter().any(|known| known == subject) {
+            denied.push(subject.to_owned());
+        }
+    }
+
+    /// The stream is read again from where much of it lies behind.
+    pub(crate) fn set_behind(&self) {
+        self.0.caught_up.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn set_registry_fault(&self, fault: Option<String>) {
@@ -183,5 +271,13 @@ mod tests {
         assert_eq!(missing[0], "the alert log cannot be written: 2 alerts wait for it");
         health.set_log_waiting(0);
         assert_eq!(health.readiness(), Ok(()));
+        health.set_fault("unwritable", Some("stream S takes nothing".to_owned()));
+        assert_eq!(health.readiness().expect_err("a full disk")[0], "stream S takes nothing");
+        health.set_fault("unwritable", None);
+        health.add_gap("events 3 to 5 of stream S were given up".to_owned());
+        assert_eq!(health.readiness(), Ok(()), "what was lost is lost");
+        assert_eq!(health.notes(), ["coverage gap: events 3 to 5 of stream S were given up"]);
+        tokio::time::advance(GAPS_SHOWN_FOR).await;
+        assert!(health.notes().is_empty());
     }
 }

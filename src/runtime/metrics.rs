@@ -5,6 +5,7 @@
 //! a look-up by label hashes its labels each time.
 
 mod receivers;
+mod source;
 
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -13,6 +14,7 @@ use crate::detect::Stats;
 use crate::event::RejectReason;
 
 pub use receivers::{Attempt, OutletMetrics, ReceiverMetrics, UndeliveredReason};
+pub use source::SourceMetrics;
 
 /// Buckets of the time from the broker's stamp to the published alert, in seconds.
 const ALERT_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
@@ -145,19 +147,7 @@ impl EngineMetrics {
         ] {
             counter.inc_by(now.saturating_sub(before));
         }
-        for (gauge, now) in [
-            (&self.bots_learning, now.bots_learning),
-            (&self.bots_mature, now.bots_mature),
-            (&self.bots_stale, now.bots_stale),
-            (&self.baseline_bytes, now.baseline_bytes),
-            (&self.incidents_open, now.incidents_open),
-            (&self.sessions_open, now.sessions_open),
-            (&self.bots_silent, now.bots_silent),
-            (&self.logs, now.logs),
-            (&self.log_records_awaited, now.log_records_awaited),
-        ] {
-            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
-        }
+        self.move_gauges(before, now);
         for (counter, (before, now)) in self.suppressed.iter().zip(before.suppressed.iter().zip(now.suppressed)) {
             counter.inc_by(now.saturating_sub(*before));
         }
@@ -167,6 +157,59 @@ impl EngineMetrics {
         self.suppressions_unmatched.set(i64::try_from(now.suppressions.unmatched).unwrap_or(i64::MAX));
         self.budget_pages.set(now.budget_pages);
         self.budget_left_pages.set(now.budget_left_pages);
+    }
+
+    /// Takes in what an engine begins with. Several engines share the figures.
+    pub fn enter(&self, stats: &Stats) {
+        self.move_gauges(&Stats::default(), stats);
+        self.update(stats, stats);
+    }
+
+    /// Takes out what an engine that is gone held.
+    pub fn leave(&self, stats: &Stats) {
+        self.move_gauges(stats, &Stats::default());
+    }
+
+    fn move_gauges(&self, before: &Stats, now: &Stats) {
+        for (gauge, before, now) in [
+            (&self.bots_learning, before.bots_learning, now.bots_learning),
+            (&self.bots_mature, before.bots_mature, now.bots_mature),
+            (&self.bots_stale, before.bots_stale, now.bots_stale),
+            (&self.baseline_bytes, before.baseline_bytes, now.baseline_bytes),
+            (&self.incidents_open, before.incidents_open, now.incidents_open),
+            (&self.sessions_open, before.sessions_open, now.sessions_open),
+            (&self.bots_silent, before.bots_silent, now.bots_silent),
+            (&self.logs, before.logs, now.logs),
+            (&self.log_records_awaited, before.log_records_awaited, now.log_records_awaited),
+        ] {
+            gauge.add(now as i64 - before as i64);
+        }
+    }
+}
+
+/// Figures of a cluster's member.
+#[derive(Clone, Debug)]
+pub struct ClusterMetrics {
+    /// Partitions that there are; 0 without a cluster.
+    pub partitions: IntGauge,
+    /// Partitions that this member owns.
+    pub owned: IntGauge,
+    /// Times that it took one over.
+    pub takeovers: IntCounter,
+}
+
+impl ClusterMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &Registry) -> Result<Self> {
+        let (name, help) = ("humdrum_cluster_takeovers_total", "Times that this member took a partition over.");
+        Ok(Self {
+            partitions: gauge(registry, "humdrum_cluster_partitions", "Partitions of the cluster; 0 without one.")?,
+            owned: gauge(registry, "humdrum_cluster_partitions_owned", "Partitions that this member owns.")?,
+            takeovers: counter(registry, name, help)?,
+        })
     }
 }
 
@@ -192,38 +235,6 @@ impl RegistryMetrics {
                 "humdrum_registry_faults_total",
                 "Times that the registry changed and was wrong, so that the one before stayed in use.",
             )?,
-        })
-    }
-}
-
-/// Figures of the source.
-#[derive(Clone, Debug)]
-pub struct SourceMetrics {
-    /// Messages of the stream that have not been handed to the engine.
-    pub lag: IntGauge,
-    /// Times that the source had to be opened anew, after a fault.
-    pub reopened: IntCounter,
-    /// Messages that expired before they were read.
-    pub lost: IntCounter,
-    /// 1 while NATS is connected.
-    pub connected: IntGauge,
-}
-
-impl SourceMetrics {
-    /// Registers the figures.
-    ///
-    /// # Errors
-    /// One of the names is taken.
-    pub fn new(registry: &Registry) -> Result<Self> {
-        Ok(Self {
-            lag: gauge(
-                registry,
-                "humdrum_consumer_lag_messages",
-                "Messages of the stream not handed to the engine yet.",
-            )?,
-            reopened: counter(registry, "humdrum_source_reopened_total", "Times that the source was opened anew.")?,
-            lost: counter(registry, "humdrum_source_lost_total", "Messages that expired before they were read.")?,
-            connected: gauge(registry, "humdrum_nats_connected", "1 while NATS is connected.")?,
         })
     }
 }

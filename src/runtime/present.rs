@@ -21,6 +21,7 @@ pub use explain::explain;
 pub use history::learned;
 pub use quiet::{hidden, rules, silence, suppression, warning};
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
+pub use table::table;
 
 /// Evidence ids that are shown; the alert itself holds more.
 const EVIDENCE_SHOWN_MAX: usize = 5;

@@ -13,7 +13,7 @@ use prometheus::IntGauge;
 use super::health::HealthState;
 use super::nats::connect::{NatsError, connect_once};
 use super::nats::streams::{self, StreamError};
-use super::source::jetstream::stream_spec;
+use super::source::reading::stream_spec;
 use crate::config::Config;
 use crate::event::Event;
 use crate::event::decode::encode;

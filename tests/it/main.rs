@@ -8,8 +8,10 @@ mod auth;
 #[cfg(feature = "history")]
 mod backfill;
 mod cli;
+mod cluster;
 mod config;
 mod console;
+mod coverage;
 mod demo;
 mod escalation;
 mod explain;
@@ -28,6 +30,7 @@ mod report;
 mod restart;
 mod scenarios;
 mod send_test;
+mod state;
 mod support;
 mod tidy;
 mod verify;

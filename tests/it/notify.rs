@@ -34,7 +34,7 @@ async fn alerts_are_published_once_for_each_revision() {
     let server = NatsServer::start().await;
     let registry = Registry::new();
     let mut notifier = notifier(&server, SourceMode::Jetstream, &registry).await;
-    notifier.prepare().await.expect("prepares");
+    notifier.preparation().prepare().await.expect("prepares");
     let stop = CancellationToken::new();
     let mut alerts: Vec<_> = (0..600).map(|n| Arc::new(alert(&format!("a{n}"), 1, Severity::High))).collect();
     alerts.push(Arc::new(alert("a1", 2, Severity::Critical)));
@@ -54,7 +54,7 @@ async fn alerts_are_published_once_for_each_revision() {
 async fn a_stream_that_vanishes_is_made_again_and_nothing_is_lost() {
     let server = NatsServer::start().await;
     let mut notifier = notifier(&server, SourceMode::Jetstream, &Registry::new()).await;
-    notifier.prepare().await.expect("prepares");
+    notifier.preparation().prepare().await.expect("prepares");
     let context = server.jetstream().await;
     context.delete_stream("HUMDRUM_ALERTS").await.expect("deletes");
     let alerts = [Arc::new(alert("a1", 1, Severity::High))];
@@ -76,7 +76,7 @@ async fn a_stop_ends_the_attempts() {
 async fn dead_letters_keep_the_payload_and_say_why() {
     let server = NatsServer::start().await;
     let mut notifier = notifier(&server, SourceMode::Jetstream, &Registry::new()).await;
-    notifier.prepare().await.expect("prepares");
+    notifier.preparation().prepare().await.expect("prepares");
     let letter = |bytes: usize| DeadLetter {
         subject: "humdrum.events.acme.b".to_owned(),
         payload: vec![b'x'; bytes].into(),
@@ -102,7 +102,7 @@ async fn without_jetstream_alerts_are_published_plainly() {
     let mut alerts = client.subscribe("humdrum.alerts.>").await.expect("subscribes");
     client.flush().await.expect("flushes");
     let mut notifier = notifier(&server, SourceMode::Core, &Registry::new()).await;
-    notifier.prepare().await.expect("nothing to prepare");
+    notifier.preparation().prepare().await.expect("nothing to prepare");
     let sent = [Arc::new(alert("a1", 1, Severity::Low))];
     notifier.alerts(&sent, &CancellationToken::new()).await.expect("publishes");
     let message = alerts.next().await.expect("arrives");

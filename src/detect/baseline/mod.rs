@@ -6,6 +6,7 @@
 
 mod graph;
 mod peaks;
+mod revert;
 mod turn;
 mod volume;
 

@@ -68,6 +68,12 @@ fn print(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output cannot be written")?)
 }
 
+/// Where state is kept.
+fn kept(config: &Config) -> Option<String> {
+    let shared = config.cluster.as_ref().map(|cluster| format!("in NATS, {} partitions", cluster.partitions));
+    shared.or_else(|| config.state.as_ref().map(|state| state.dir.display().to_string()))
+}
+
 fn summary(config: &Config, bots: usize, geo: Option<&GeoDatabase>) -> String {
     let mode = match config.events.mode {
         SourceMode::Jetstream => format!("JetStream stream {}", config.events.stream),
@@ -97,7 +103,7 @@ fn summary(config: &Config, bots: usize, geo: Option<&GeoDatabase>) -> String {
             })),
         ),
         ("geography", or_none(geo.map(|geo| format!("{}, built {}", geo.kind(), geo.built())))),
-        ("state", or_none(config.state.as_ref().map(|state| state.dir.display().to_string()))),
+        ("state", or_none(kept(config))),
         ("metrics", or_none(config.metrics_listen.map(|address| format!("http://{address}/metrics")))),
         ("console", or_none(config.console.as_ref().map(console))),
         ("baseline", format!("{} days, mature after {}", config.detection.baseline_days, config.detection.mature_days)),

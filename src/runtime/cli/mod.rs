@@ -6,6 +6,7 @@
 
 mod backfill;
 mod check;
+mod cluster;
 mod demo;
 mod evaluate;
 mod explain;
@@ -18,6 +19,7 @@ mod report;
 mod run;
 mod settings;
 mod simulate;
+mod state;
 mod verify;
 
 use std::process::ExitCode;
@@ -52,6 +54,8 @@ enum Verb {
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    Cluster(cluster::ClusterArgs),
+    State(state::StateArgs),
     HashPassword(hash_password::HashPasswordArgs),
 }
 
@@ -71,6 +75,8 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Cluster(args) => cluster::run(args),
+        Verb::State(args) => state::run(args),
         Verb::HashPassword(args) => hash_password::run(args),
     });
     match done {

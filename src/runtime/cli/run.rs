@@ -80,7 +80,7 @@ impl Readiness for Page {
     }
 
     fn notes(&self) -> Vec<String> {
-        self.0.get().and_then(HealthState::registry_fault).into_iter().collect()
+        self.0.get().map(HealthState::notes).unwrap_or_default()
     }
 }
 

@@ -267,6 +267,7 @@ fn tell(health: &HealthState, connected: &IntGauge, event: &Event) {
     match event {
         Event::Connected => {
             health.set_connected(true);
+            health.set_refused(None);
             connected.set(1);
             tracing::info!("nats connected");
         }
@@ -281,6 +282,12 @@ fn tell(health: &HealthState, connected: &IntGauge, event: &Event) {
             tracing::info!("nats connection closed");
         }
         Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) => {
+            let text = event.to_string();
+            if let Some(subject) = denied(&text) {
+                health.set_denied(subject);
+            } else if ["authorization", "authentication"].iter().any(|word| text.to_lowercase().contains(word)) {
+                health.set_refused(Some(text));
+            }
             health.set_error(event);
             tracing::error!(%event, "nats reports an error");
         }
@@ -288,9 +295,22 @@ fn tell(health: &HealthState, connected: &IntGauge, event: &Event) {
     }
 }
 
+/// The subject that the server does not let us publish on, if it says so: a client is not told otherwise.
+fn denied(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("Permissions Violation for Publish to ")?;
+    rest.trim_start_matches('"').split('"').next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_subject_is_read_from_what_the_server_says() {
+        let said = "server error: nats: Permissions Violation for Publish to \"humdrum.events._humdrum.canary\"";
+        assert_eq!(denied(said), Some("humdrum.events._humdrum.canary"));
+        assert_eq!(denied("server error: nats: authorization violation"), None);
+    }
 
     #[test]
     fn the_first_attempt_is_made_at_once_and_later_ones_wait_longer() {

@@ -44,7 +44,7 @@ pub(super) async fn listen(client: Client, prefix: String, desk: Arc<Desk>, clos
             return;
         };
         let answer = take(&message, &prefix, &desk);
-        if let Some(reply) = message.reply
+        if let Some((answer, reply)) = answer.zip(message.reply)
             && let Err(error) = client.publish(reply, answer.into()).await
         {
             tracing::warn!(%error, "an acknowledgment cannot be answered");
@@ -52,8 +52,8 @@ pub(super) async fn listen(client: Client, prefix: String, desk: Arc<Desk>, clos
     }
 }
 
-/// Takes one acknowledgment; the answer to it.
-fn take(message: &Message, prefix: &str, desk: &Desk) -> String {
+/// Takes one acknowledgment; the answer to it, unless that is somebody else's.
+fn take(message: &Message, prefix: &str, desk: &Desk) -> Option<String> {
     let parsed = parse(message.subject.as_str(), &message.payload, prefix);
     let outcome = match &parsed {
         Some((tenant, acknowledgment)) => {
@@ -66,12 +66,13 @@ fn take(message: &Message, prefix: &str, desk: &Desk) -> String {
     match outcome {
         Ok(()) => {
             desk.metrics().acknowledged("taken");
-            serde_json::json!({ "ok": true }).to_string()
+            Some(serde_json::json!({ "ok": true }).to_string())
         }
+        Err(("unknown", _)) if !desk.knows_all() => None,
         Err((reason, error)) => {
             desk.metrics().acknowledged(reason);
             tracing::warn!(subject = message.subject.as_str(), reason, "an acknowledgment is none");
-            serde_json::json!({ "ok": false, "error": error }).to_string()
+            Some(serde_json::json!({ "ok": false, "error": error }).to_string())
         }
     }
 }

@@ -191,7 +191,7 @@ impl Channel {
     }
 }
 
-fn client(name: &str, timeout: Duration, guard: Option<Guard>) -> Result<reqwest::Client, ReceiverError> {
+pub(super) fn client(name: &str, timeout: Duration, guard: Option<Guard>) -> Result<reqwest::Client, ReceiverError> {
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()

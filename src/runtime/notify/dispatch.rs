@@ -59,6 +59,8 @@ pub struct DispatchParams<'a> {
     pub clock: Clock,
     /// How names are looked up; none as the machine does.
     pub lookup: Option<Lookup>,
+    /// Whether others hear acknowledgments, too: then what we do not know of is theirs.
+    pub one_of_many: bool,
 }
 
 /// What an earlier run left.
@@ -88,6 +90,7 @@ pub(super) struct Desk {
     clock: Clock,
     moved: Notify,
     silenced: BTreeMap<String, IntCounter>,
+    one_of_many: bool,
     metrics: ReceiverMetrics,
 }
 
@@ -112,6 +115,7 @@ impl Dispatch {
             clock: params.clock,
             moved: Notify::new(),
             silenced,
+            one_of_many: params.one_of_many,
             metrics: metrics.clone(),
         });
         desk.begin(owed.outbox);
@@ -282,6 +286,11 @@ impl Desk {
         drop(told);
         tracing::info!(alert = id, by, "an alert is acknowledged");
         Ok(())
+    }
+
+    /// Whether what is not known here is not known at all.
+    pub(super) fn knows_all(&self) -> bool {
+        !self.one_of_many
     }
 
     pub(super) fn metrics(&self) -> &ReceiverMetrics {

@@ -23,6 +23,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff;
+use super::fence::{Fence, FenceError};
 use crate::alert::Alert;
 use crate::config::{AlertsConfig, EventsConfig, SourceMode};
 use crate::event::subject::encode_token;
@@ -64,10 +65,16 @@ pub struct DeadLetter {
     pub id: Option<String>,
 }
 
-/// The stop came before everything was published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stopped before everything was published")]
-pub struct Stopped;
+/// Something came before everything was published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stopped {
+    /// The stop.
+    #[error("stopped before everything was published")]
+    Asked,
+    /// Another owner of the partition.
+    #[error(transparent)]
+    Fenced(FenceError),
+}
 
 /// Publishes on NATS.
 #[derive(Debug)]
@@ -77,10 +84,33 @@ pub struct NatsNotifier {
     alerts_prefix: String,
     head_subject: String,
     rejected_prefix: String,
-    specs: [StreamSpec; 2],
+    preparation: Preparation,
+    fence: Option<Fence>,
     metrics: NotifyMetrics,
     health: HealthState,
     rng: Xoshiro256PlusPlus,
+}
+
+/// Finds or makes the streams that are published on.
+#[derive(Clone, Debug)]
+pub struct Preparation {
+    context: Option<Context>,
+    specs: [StreamSpec; 2],
+}
+
+impl Preparation {
+    /// Finds or makes the streams.
+    ///
+    /// # Errors
+    /// One is missing and may not be made, is for something else, or the server does not answer.
+    pub async fn prepare(&self) -> Result<(), StreamError> {
+        if let Some(context) = &self.context {
+            for spec in &self.specs {
+                streams::ensure(context, spec).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Outgoing {
@@ -124,20 +154,38 @@ impl NatsNotifier {
         let rng = Xoshiro256PlusPlus::from_rng(OsRng).unwrap_or_else(|_| Xoshiro256PlusPlus::seed_from_u64(0));
         let (alerts_prefix, rejected_prefix) = (prefix.clone(), rejected.clone());
         let head_subject = alerts.head_subject.clone();
-        Self { client, context, alerts_prefix, head_subject, rejected_prefix, specs, metrics, health, rng }
+        let preparation = Preparation { context: context.clone(), specs };
+        Self {
+            client,
+            context,
+            alerts_prefix,
+            head_subject,
+            rejected_prefix,
+            preparation,
+            fence: None,
+            metrics,
+            health,
+            rng,
+        }
     }
 
-    /// Finds or makes the streams.
-    ///
-    /// # Errors
-    /// One is missing and may not be made, is for something else, or the server does not answer.
-    pub async fn prepare(&self) -> Result<(), StreamError> {
-        if let Some(context) = &self.context {
-            for spec in &self.specs {
-                streams::ensure(context, spec).await?;
-            }
-        }
-        Ok(())
+    /// The same for one partition: alerts pass its fence.
+    #[must_use]
+    pub fn fenced(mut self, fence: Fence) -> Self {
+        self.fence = Some(fence);
+        self
+    }
+
+    /// The fence, where there is one.
+    #[must_use]
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+
+    /// What finds or makes the streams.
+    #[must_use]
+    pub fn preparation(&self) -> Preparation {
+        self.preparation.clone()
     }
 
     /// Publishes alerts and waits until the server has them all.
@@ -145,6 +193,12 @@ impl NatsNotifier {
     /// # Errors
     /// The stop came first. What was published may come again.
     pub async fn alerts(&mut self, alerts: &[impl AsRef<Alert>], stop: &CancellationToken) -> Result<(), Stopped> {
+        if self.fence.is_some() {
+            for alert in alerts {
+                self.pass(alert.as_ref(), stop).await?;
+            }
+            return Ok(());
+        }
         for window in alerts.chunks(WINDOW) {
             let outgoing = window.iter().filter_map(|alert| self.alert(alert.as_ref())).collect();
             self.publish(outgoing, stop).await?;
@@ -216,12 +270,43 @@ impl NatsNotifier {
         Outgoing { subject: format!("{}.{}", self.rejected_prefix, reason.as_str()), headers, payload }
     }
 
+    /// Publishes an alert through the fence, and goes on until it has passed.
+    async fn pass(&mut self, alert: &Alert, stop: &CancellationToken) -> Result<(), Stopped> {
+        let Some(out) = self.alert(alert) else { return Ok(()) };
+        let below = out.subject.strip_prefix(&self.alerts_prefix).unwrap_or(&out.subject).trim_start_matches('.');
+        let id = out.headers.get(async_nats::header::NATS_MESSAGE_ID).map(ToString::to_string).unwrap_or_default();
+        let mut attempt = 0;
+        while let Some(fence) = &mut self.fence {
+            let passed = tokio::select! {
+                () = stop.cancelled() => return Err(Stopped::Asked),
+                passed = fence.publish(below, &id, out.payload.clone()) => passed,
+            };
+            match passed {
+                Ok(()) => break,
+                Err(error @ FenceError::Lost(_)) => return Err(Stopped::Fenced(error)),
+                Err(error) => {
+                    attempt += 1;
+                    self.metrics.retries.inc();
+                    tracing::warn!(attempt, %error, "publishing failed; trying again");
+                    self.health.set_error(error);
+                }
+            }
+            let pause = backoff::pause(attempt, RETRY_PAUSE.0, RETRY_PAUSE.1, &mut self.rng);
+            tokio::select! {
+                () = stop.cancelled() => return Err(Stopped::Asked),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.metrics.alert(alert);
+        Ok(())
+    }
+
     /// Publishes a window and goes on until nothing of it is left.
     async fn publish(&mut self, mut window: Vec<Outgoing>, stop: &CancellationToken) -> Result<(), Stopped> {
         let mut attempt = 0;
         while !window.is_empty() {
             let (left, fault) = tokio::select! {
-                () = stop.cancelled() => return Err(Stopped),
+                () = stop.cancelled() => return Err(Stopped::Asked),
                 left = self.attempt(window) => left,
             };
             window = left;
@@ -235,7 +320,7 @@ impl NatsNotifier {
             self.health.set_error(error);
             let pause = backoff::pause(attempt, RETRY_PAUSE.0, RETRY_PAUSE.1, &mut self.rng);
             tokio::select! {
-                () = stop.cancelled() => return Err(Stopped),
+                () = stop.cancelled() => return Err(Stopped::Asked),
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -269,7 +354,7 @@ impl NatsNotifier {
                 }
             }
         }
-        if missing && let Err(error) = self.prepare().await {
+        if missing && let Err(error) = self.preparation.prepare().await {
             fault = Some(error.to_string());
         }
         (left, fault)

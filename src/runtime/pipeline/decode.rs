@@ -7,6 +7,7 @@
 use async_nats::Subject;
 use tokio::sync::mpsc;
 
+use crate::alert::Alert;
 use crate::event::decode::{Envelope, Limits, decode};
 use crate::event::subject::identity;
 use crate::event::{Event, Reject};
@@ -29,6 +30,8 @@ pub enum Decoded {
     Tick,
     /// The registry has changed.
     Registry(Box<Registry>),
+    /// Events were not watched.
+    Gap(Box<Alert>),
     /// The feed has ended, and this was all. A decoder that dies does not say so.
     End,
 }
@@ -83,6 +86,7 @@ impl Decoder {
                 Feed::Quiet(span) => Decoded::Quiet(span),
                 Feed::Tick => Decoded::Tick,
                 Feed::Registry(registry) => Decoded::Registry(registry),
+                Feed::Gap(alert) => Decoded::Gap(alert),
             };
             if engine.blocking_send(decoded).is_err() {
                 return;

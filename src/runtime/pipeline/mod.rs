@@ -4,9 +4,10 @@
 //! source task      fetch a batch                                     → Feed
 //! decoder thread   payloads become events, or dead letters           → Decoded
 //! engine thread    observe (or idle)                                 → Work::Scored
-//!                  every `snapshot_every`: state after that batch    → Work::Checkpoint
-//! settling task    log alerts → publish them → route them to receivers' queues → dead letters → acknowledge
-//!                  sign the log → write the checkpoint
+//!                  every `snapshot_every`: a mark after that batch   → Work::Mark
+//!                  between the next ones: the state at the mark      → Work::Checkpoint
+//! settling task    log alerts → route them to receivers' queues → publish them → dead letters → acknowledge
+//!                  at a mark: sign the log, note who has been told; then the checkpoint is written behind the batches
 //! ```
 //!
 //! The four run at the same time, so that the next batch is fetched and the last one is published while the present
@@ -16,6 +17,9 @@
 
 pub mod alert_log;
 pub mod decode;
+pub mod gaps;
+pub mod keep;
+pub mod line;
 pub mod score;
 pub mod settle;
 mod suppressions;
@@ -37,7 +41,9 @@ pub const BATCHES_QUEUED: usize = 4;
 pub enum Work {
     /// What came of a batch, or of silence.
     Scored(Scored),
-    /// The state after everything handed over so far.
+    /// A snapshot stands here; its state follows.
+    Mark,
+    /// The state at the last mark.
     Checkpoint(State),
     /// The state at the end of everything. Nothing follows.
     End(State),

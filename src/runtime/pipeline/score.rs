@@ -31,6 +31,14 @@ const MEASURED_ONE_IN: u64 = 100;
 /// Time between two readings of the engine's figures. Longer makes dashboards lag, shorter costs the engine.
 const STATS_EVERY: Duration = Duration::from_millis(200);
 
+/// Time that a snapshot may take between two batches, and when there are none. More delays what comes next, less lets a
+/// snapshot of a large fleet take minutes.
+const SLICE: Duration = Duration::from_millis(10);
+const SLICE_IDLE: Duration = Duration::from_millis(40);
+
+/// Bytes of a snapshot between two looks at the clock: a fraction of a millisecond.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// What the scorer must know besides the engine.
 #[derive(Clone, Debug)]
 pub struct ScorerSettings {
@@ -38,6 +46,8 @@ pub struct ScorerSettings {
     pub subject_prefix: String,
     /// Time between snapshots; none where no state is kept.
     pub snapshot_every: Option<Duration>,
+    /// Time before the first one, so that whoever comes next need not repeat what we have just repeated.
+    pub snapshot_first: Option<Duration>,
 }
 
 /// The engine and its surroundings.
@@ -51,9 +61,18 @@ pub struct Scorer {
     suppressions: SuppressionWatch,
     position: Option<Position>,
     inbox: Inbox,
-    snapshot_at: Instant,
+    snapshot_due: Instant,
+    /// The snapshot that is under way, without its state.
+    marked: Option<State>,
     events: u64,
     output: Output,
+}
+
+impl Drop for Scorer {
+    /// An engine that is gone has no bots.
+    fn drop(&mut self) {
+        self.metrics.leave(&self.told);
+    }
 }
 
 impl Scorer {
@@ -67,7 +86,8 @@ impl Scorer {
         inbox: Inbox,
     ) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
-        metrics.update(&told, &told);
+        metrics.enter(&told);
+        let snapshot_due = now + settings.snapshot_first.or(settings.snapshot_every).unwrap_or_default();
         let mut suppressions = SuppressionWatch::default();
         suppressions.look(&engine);
         Self {
@@ -79,7 +99,8 @@ impl Scorer {
             suppressions,
             position,
             inbox,
-            snapshot_at: now,
+            snapshot_due,
+            marked: None,
             events: 0,
             output: Output::default(),
         }
@@ -98,6 +119,7 @@ impl Scorer {
                 tracing::error!("the decoder's thread ended without a last word");
                 return;
             };
+            let idle = matches!(item, Decoded::Tick);
             let scored = match item {
                 Decoded::Batch(mut batch) => {
                     let events = std::mem::take(&mut batch.events);
@@ -112,6 +134,10 @@ impl Scorer {
                     self.collect(&mut scored, None);
                     Some(scored)
                 }
+                Decoded::Gap(alert) => {
+                    let raised = Raised { alert: Arc::new(*alert), whose: Whose::default(), stamp: None };
+                    Some(Scored { alerts: vec![raised], ..Scored::default() })
+                }
                 Decoded::Tick => None,
                 Decoded::Registry(registry) => {
                     self.engine.set_registry(*registry);
@@ -125,18 +151,38 @@ impl Scorer {
             self.inbox.answer(&self.engine);
             let now = clock::monotonic();
             self.tell(now);
-            let due = self.settings.snapshot_every.is_some_and(|every| now - self.snapshot_at >= every);
-            if due {
-                self.snapshot_at = now;
-                if work.blocking_send(Work::Checkpoint(self.state())).is_err() {
-                    return;
-                }
+            if !self.snapshot(now, idle, work) {
+                return;
             }
         }
         self.tell(clock::monotonic() + STATS_EVERY);
         SuppressionWatch::end(&self.engine);
         // Nobody may be there to take it, where the stop ran out of time: then the last snapshot stands.
         drop(work.blocking_send(Work::End(self.state())));
+    }
+
+    /// Begins a snapshot when one is due, and goes on with the one that is under way. False when nobody takes it any more.
+    fn snapshot(&mut self, now: Instant, idle: bool, work: &mpsc::Sender<Work>) -> bool {
+        let due = self.settings.snapshot_every.filter(|_| now >= self.snapshot_due && self.marked.is_none());
+        if let Some(every) = due {
+            self.snapshot_due = now + every;
+            self.engine.begin_snapshot();
+            let (event_time, position) = (self.engine.watermark(), self.position.clone());
+            self.marked = Some(State { event_time, position, engine: None });
+            if work.blocking_send(Work::Mark).is_err() {
+                return false;
+            }
+        }
+        if self.marked.is_none() {
+            return true;
+        }
+        let (started, slice) = (clock::monotonic(), if idle { SLICE_IDLE } else { SLICE });
+        while clock::monotonic() - started < slice {
+            let Some(engine) = self.engine.go_on_snapshot(PIECE_BYTES) else { continue };
+            let state = self.marked.take().map(|state| State { engine: Some(engine), ..state });
+            return state.is_none_or(|state| work.blocking_send(Work::Checkpoint(state)).is_ok());
+        }
+        true
     }
 
     fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {
@@ -206,7 +252,7 @@ mod tests {
     /// What a scorer hands over for these items, before its feed closes.
     fn scored(items: Vec<Decoded>) -> Vec<Work> {
         let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
-        let settings = ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None };
+        let settings = ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
         let (_inquiry, inbox) = inquiry(|| {});
         let scorer = Scorer::new(Engine::new(Settings::default(), Registry::default()), None, settings, metrics, inbox);
         let (feed, decoded) = mpsc::channel(9);

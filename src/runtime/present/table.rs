@@ -8,7 +8,8 @@ use super::plain;
 const NAMES_MAX: usize = 3;
 
 /// Rows under their headings, two blanks between columns; nothing is said of what is empty.
-pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+#[must_use]
+pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width()).collect();
     for row in &rows {

@@ -8,7 +8,7 @@ use async_nats::{Client, Subscriber};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Feed, Message, Silence, TICK, gather, set_lag};
+use super::{Batch, Feed, Message, Silence, TICK, gather};
 use crate::config::EventsConfig;
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
@@ -53,7 +53,8 @@ impl CoreSource {
         if let Err(error) = client.flush().await {
             tracing::warn!(%error, "nats cannot be flushed");
         }
-        set_lag(&metrics, &health, 0);
+        metrics.lag.set(0);
+        health.set_lag(0);
         let silence = Silence::new(config.idle_after);
         Ok(Self { client, subject, subscriber, batch: config.batch.max(1), silence, metrics, health })
     }

@@ -19,22 +19,24 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::consumer::pull::{Config, Stream as MessageStream};
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
-use async_nats::jetstream::context::ConsumerInfoErrorKind;
-use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Feed, Message, Silence, TICK, gather, set_lag};
-use crate::config::EventsConfig;
+use super::anchor::{self, Anchor, acknowledged, anchor, bind, consumer_fault, micros};
+use super::reading::{Reading, Start};
+use super::{Batch, Feed, Lag, Message, Silence, TICK, gather, is_canary};
+use crate::alert::coverage::{Gap, GapKind};
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::SourceMetrics;
-use crate::runtime::nats::streams::{self, StreamError, StreamSpec};
-use crate::runtime::store::format::Position;
-use crate::time::Timestamp;
+use crate::runtime::nats::streams::{self, StreamError};
+use crate::runtime::store::format::{Mark, Position};
+use crate::time::{Span, Timestamp};
 
 /// How long a pull request stands. Longer leaves dead requests with the server, shorter costs idle traffic.
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
@@ -44,26 +46,11 @@ const PULL_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Bytes of one pull. More lets a flood of large payloads fill the memory, less makes batches small.
 const PULL_BYTES: usize = 64 * 1024 * 1024;
 /// Time between two comparisons with the stream. Longer stays blind for longer after the stream was made anew.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// Time after which the server would deliver an unacknowledged message again, without a state directory. It must
-/// outlast a stalled publish; what is lost on the way is found by number long before.
-const ACK_WAIT: Duration = Duration::from_secs(600);
-/// How long the event stream keeps events when we make it: the longest baseline and a week to notice a lost snapshot.
-const EVENT_AGE_MAX: Duration = Duration::from_secs(37 * 24 * 3600);
-/// How long the event stream remembers message ids when we make it. The ids are the producers' own and shared by all
-/// bots of the stream, so that one bot could hide another's event for as long; the engine drops duplicates by bot.
-const EVENT_DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// Longest silence that one record may tell of. More would let whoever writes one close every session.
+const TICK_MICROS_MAX: i64 = 3_600_000_000;
 /// Longest pause between attempts to open the source again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
-
-/// Where reading begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// State is kept here: behind the snapshot's position, or at the beginning where there is no snapshot.
-    Snapshot(Option<Position>),
-    /// No state is kept here: behind what the consumer has acknowledged.
-    Acknowledged,
-}
 
 /// What interrupts reading.
 #[derive(Debug, thiserror::Error)]
@@ -127,15 +114,19 @@ impl SourceError {
 #[derive(Debug)]
 pub struct JetStreamSource {
     context: Context,
-    spec: StreamSpec,
+    reading: Reading,
     wanted: Config,
-    batch: usize,
     stream: Stream,
     consumer: PullConsumer,
     position: Position,
     delivered: u64,
     silence: Silence,
     checked: Instant,
+    /// Whether the stream's records may be looked at.
+    marks: bool,
+    /// Found, and to be told before anything else.
+    gap: Option<Gap>,
+    lag: Lag,
     metrics: SourceMetrics,
     health: HealthState,
 }
@@ -147,44 +138,39 @@ impl JetStreamSource {
     /// The stream is missing or for something else, or the server does not answer; see [`SourceError::retry`].
     pub async fn open(
         client: Client,
-        config: &EventsConfig,
+        reading: Reading,
         start: &Start,
         metrics: SourceMetrics,
         health: HealthState,
     ) -> Result<Self, SourceError> {
         let context = jetstream::new(client);
-        let spec = stream_spec(config);
-        let wanted = Config {
-            durable_name: Some(config.durable.clone()),
-            filter_subject: spec.subjects.clone(),
-            ack_policy: if *start == Start::Acknowledged { AckPolicy::All } else { AckPolicy::None },
-            ack_wait: if *start == Start::Acknowledged { ACK_WAIT } else { Duration::ZERO },
-            max_ack_pending: if *start == Start::Acknowledged { -1 } else { 0 },
-            description: Some("read by humdrum".to_owned()),
-            ..Config::default()
-        };
-        let stream = streams::ensure(&context, &spec).await?;
+        let wanted = reading.consumer(*start == Start::Acknowledged);
+        let stream = streams::ensure(&context, &reading.spec).await?;
         let before = match start {
             Start::Snapshot(position) => position.clone(),
             Start::Acknowledged => acknowledged(&stream, &wanted).await?,
         };
-        let position = place(&stream, before.as_ref(), &metrics);
+        let mut marks = true;
+        let Anchor { position, gap } = anchor(&stream, before.as_ref(), &mut marks).await;
         let (consumer, delivered) = bind(&stream, &wanted, &position).await?;
-        set_lag(&metrics, &health, consumer.cached_info().num_pending);
-        tracing::info!(stream = spec.name, durable = config.durable, after = position.sequence, "source opened");
-        let (batch, silence) = (config.batch.max(1), Silence::new(config.idle_after));
-        let checked = clock::monotonic();
+        let mut lag = Lag::new(&metrics, &health);
+        lag.set(consumer.cached_info().num_pending);
+        let (name, durable, after) = (&reading.spec.name, &reading.durable, position.sequence);
+        tracing::info!(stream = name, durable, after, "source opened");
+        let (silence, checked) = (Silence::new(reading.idle_after), clock::monotonic());
         Ok(Self {
             context,
-            spec,
+            reading,
             wanted,
-            batch,
             stream,
             consumer,
             position,
             delivered,
             silence,
             checked,
+            marks,
+            gap,
+            lag,
             metrics,
             health,
         })
@@ -212,6 +198,7 @@ impl JetStreamSource {
                     reopened = self.reopen() => reopened,
                     () = stop.cancelled() => return,
                 };
+                self.health.set_unreadable(reopened.as_ref().err().map(ToString::to_string));
                 match reopened {
                     Ok(()) => break,
                     Err(error) => {
@@ -234,26 +221,31 @@ impl JetStreamSource {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let (item, lag, fault) = tokio::select! {
+            let (items, lag, fault) = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                gathered = gather(&mut messages, self.batch) => {
+                gathered = gather(&mut messages, self.reading.batch) => {
                     *pause = Duration::ZERO;
-                    let (batch, lag, fault) = self.accept(gathered);
-                    (Feed::Batch(batch), lag, fault)
+                    let Accepted { items, pending, jump, fault } = self.accept(gathered);
+                    self.judge(jump).await;
+                    (items, pending, fault)
                 }
                 _ = tick.tick() => match self.tick().await {
-                    Ok((item, lag)) => (item, lag, None),
-                    Err(fault) => (Feed::Tick, None, Some(fault)),
+                    Ok((items, lag)) => (items, lag, None),
+                    Err(fault) => (vec![Feed::Tick], None, Some(fault)),
                 },
             };
-            tokio::select! {
-                sent = feed.send(item) => if sent.is_err() { return Ok(()) },
-                () = stop.cancelled() => return Ok(()),
+            // A gap is told before what came behind it.
+            let gap = self.gap.take().map(|gap| self.told(&gap));
+            for item in gap.into_iter().chain(items) {
+                tokio::select! {
+                    sent = feed.send(item) => if sent.is_err() { return Ok(()) },
+                    () = stop.cancelled() => return Ok(()),
+                }
             }
             // Behind the send: what a stop may still drop has not been taken.
             if let Some(lag) = lag {
-                set_lag(&self.metrics, &self.health, lag);
+                self.lag.set(lag);
             }
             if let Some(fault) = fault {
                 return Err(fault);
@@ -262,20 +254,16 @@ impl JetStreamSource {
     }
 
     async fn pull(&self) -> Result<MessageStream, SourceError> {
-        let builder = self.consumer.stream().max_messages_per_batch(self.batch).max_bytes_per_batch(PULL_BYTES);
+        let builder = self.consumer.stream().max_messages_per_batch(self.reading.batch).max_bytes_per_batch(PULL_BYTES);
         let messages = builder.expires(PULL_EXPIRES).heartbeat(PULL_HEARTBEAT).messages().await;
         messages.map_err(|error| SourceError::Interrupted(error.to_string()))
     }
 
-    /// Takes the messages in that follow on one another; the first that does not, ends the batch. With how many wait
-    /// behind them.
-    fn accept<E: std::fmt::Display>(
-        &mut self,
-        gathered: Vec<Result<jetstream::Message, E>>,
-    ) -> (Batch, Option<u64>, Option<SourceError>) {
+    /// Takes the messages in that follow on one another; the first that does not, ends the batch.
+    fn accept<E: std::fmt::Display>(&mut self, gathered: Vec<Result<jetstream::Message, E>>) -> Accepted {
         let mut fault = gathered.is_empty().then(|| SourceError::Interrupted("the flow ended".to_owned()));
-        let mut messages = Vec::with_capacity(gathered.len());
-        let (mut ack, mut pending) = (None, None);
+        let mut sorted = Sorted::new(gathered.len(), self.health.caught_up());
+        let (mut ack, mut pending, mut jump, mut mark) = (None, None, None::<(u64, u64)>, None);
         for item in gathered {
             let message = match item {
                 Ok(message) => message,
@@ -284,14 +272,21 @@ impl JetStreamSource {
                     break;
                 }
             };
+            let before = self.position.sequence;
             match self.follow(&message) {
                 Ok(None) => {}
                 Ok(Some(place)) => {
                     let message = message.message;
                     pending = Some(place.pending);
+                    let left_out = (before + 1, place.sequence - 1);
+                    if before > 0 && left_out.1 + 1 - left_out.0 > jump.map_or(0, |(from, to)| to + 1 - from) {
+                        jump = Some(left_out);
+                    }
                     ack = message.reply;
+                    mark = Some((place.stamp, message.payload.clone()));
                     let (payload, subject, headers) = (message.payload, message.subject, message.headers);
-                    messages.push(Message { payload, subject, headers, sequence: place.sequence, stamp: place.stamp });
+                    let message = Message { payload, subject, headers, sequence: place.sequence, stamp: place.stamp };
+                    self.sort(message, &mut sorted);
                 }
                 Err(error) => {
                     fault = Some(error);
@@ -299,12 +294,21 @@ impl JetStreamSource {
                 }
             }
         }
-        let live = self.health.caught_up();
-        if pending.is_some() {
-            self.silence.reset();
+        if let Some((stamp, payload)) = mark {
+            self.position.record = Some(Mark::of(stamp, &payload));
         }
         let ack = ack.filter(|_| self.wanted.ack_policy == AckPolicy::All);
-        (Batch { messages, position: Some(self.position.clone()), ack, live }, pending, fault)
+        Accepted { items: sorted.end(self.position.clone(), ack), pending, jump, fault }
+    }
+
+    /// Puts a message where it belongs: events to events; what is only there to be written is passed over.
+    fn sort(&mut self, message: Message, sorted: &mut Sorted) {
+        if self.reading.ticks.as_deref() == Some(message.subject.as_str()) {
+            sorted.tick(&message.payload);
+        } else if !is_canary(&message.subject) {
+            self.silence.reset();
+            sorted.messages.push(message);
+        }
     }
 
     /// Where a message stands, if it follows on the last; `None` for one that was seen before.
@@ -327,43 +331,114 @@ impl JetStreamSource {
     }
 
     /// Looks after what no message tells of. With how many messages wait, where that was asked.
-    async fn tick(&mut self) -> Result<(Feed, Option<u64>), SourceError> {
+    async fn tick(&mut self) -> Result<(Vec<Feed>, Option<u64>), SourceError> {
         if !self.health.connected() {
             self.silence.reset();
-            return Ok((Feed::Tick, None));
+            return Ok((vec![Feed::Tick], None));
         }
         let quiet = self.silence.is_due();
         let check = clock::monotonic().saturating_duration_since(self.checked) >= CHECK_EVERY;
         if !quiet && !check {
-            return Ok((Feed::Tick, None));
+            return Ok((vec![Feed::Tick], None));
         }
         self.checked = clock::monotonic();
-        let pending = self.compare().await?;
+        let (pending, moved) = self.compare().await?;
+        let mut items: Vec<Feed> = moved.into_iter().collect();
         if pending > 0 {
             // Messages wait: the silence is ours and not the source's.
             self.silence.reset();
-            return Ok((Feed::Tick, Some(pending)));
+            items.push(Feed::Tick);
+            return Ok((items, Some(pending)));
         }
-        Ok((if quiet { Feed::Quiet(self.silence.take()) } else { Feed::Tick }, Some(pending)))
+        items.push(if quiet { self.quiet().await } else { Feed::Tick });
+        Ok((items, Some(pending)))
     }
 
-    /// Compares the stream with what we remember of it; the messages that wait in it.
-    async fn compare(&self) -> Result<u64, SourceError> {
+    /// The source has been quiet for long enough.
+    async fn quiet(&mut self) -> Feed {
+        let span = self.silence.take();
+        let Some(ticks) = self.reading.ticks.clone() else { return Feed::Quiet(span) };
+        // Whoever was stopped and wakes knows nothing of the time in between.
+        let span = span.as_micros().min(2 * self.reading.idle_after.as_micros() as i64);
+        if let Err(error) = self.record_silence(ticks, span).await {
+            tracing::warn!(error, "silence cannot be put on record");
+        }
+        Feed::Tick
+    }
+
+    /// Puts silence on record, so that whoever takes over finds it at the same place. What somebody else has recorded
+    /// and we have not read counts for us as well.
+    async fn record_silence(&self, ticks: String, micros: i64) -> Result<(), String> {
+        let last = match self.stream.get_last_raw_message_by_subject(&ticks).await {
+            Ok(message) => message.sequence,
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => 0,
+            Err(error) => return Err(error.to_string()),
+        };
+        if last > self.position.sequence {
+            return Ok(());
+        }
+        let message = PublishMessage::build().payload(micros.to_string().into()).expected_last_subject_sequence(last);
+        let ack = self.context.send_publish(ticks, message).await.map_err(|error| error.to_string())?;
+        ack.await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Compares the stream with what we remember of it: the messages that wait in it, and where we stand if all of it
+    /// has been read.
+    async fn compare(&mut self) -> Result<(u64, Option<Feed>), SourceError> {
         let stream = self.stream.get_info().await.map_err(|error| SourceError::Interrupted(error.to_string()))?;
         let (last, got) = (self.position.sequence, stream.state.last_sequence);
-        if micros(stream.created) != self.position.created_us || got < last {
+        let other = micros(stream.created) != self.position.created_us || got < last;
+        if other || anchor::replaced(&self.stream, &self.position, &mut self.marks).await {
             return Err(SourceError::Regressed { last, got });
         }
         let info = self.consumer.get_info().await.map_err(|error| self.consumer_fault(&error))?;
-        Ok(info.num_pending)
+        let moved = if info.num_pending == 0 && info.delivered.stream_sequence <= last && got > last {
+            self.move_on(&stream).await
+        } else {
+            None
+        };
+        Ok((info.num_pending, moved))
+    }
+
+    /// Nothing waits for us up to the stream's end: what lies there is not for us, or is gone.
+    async fn move_on(&mut self, stream: &Info) -> Option<Feed> {
+        self.gap = self.gap.take().or_else(|| anchor::expired(stream, &self.position));
+        self.position.sequence = stream.state.last_sequence;
+        self.position.record = anchor::record(&self.stream, self.position.sequence, &mut self.marks).await;
+        let (position, live) = (Some(self.position.clone()), self.health.caught_up());
+        Some(Feed::Batch(Batch { position, live, ..Batch::default() }))
+    }
+
+    /// Whether messages that were left out are gone, or were none of ours.
+    async fn judge(&mut self, jump: Option<(u64, u64)>) {
+        let Some((from, to)) = jump else { return };
+        let Ok(stream) = self.stream.get_info().await else { return };
+        if stream.state.first_sequence > from {
+            let after = Position { sequence: from - 1, ..self.position.clone() };
+            let gap = Gap { sequences: Some((from, to)), ..anchor::gap(GapKind::Expired, &after) };
+            self.gap = self.gap.take().or(Some(gap));
+        }
+    }
+
+    /// Counts a gap; what the engine hands on of it.
+    fn told(&self, gap: &Gap) -> Feed {
+        let text = gap.text();
+        tracing::error!(kind = gap.kind.as_str(), "{text}");
+        self.metrics.gap(gap);
+        self.health.add_gap(text);
+        if gap.kind != GapKind::Expired {
+            self.health.set_behind();
+        }
+        Feed::Gap(Box::new(gap.alert()))
     }
 
     async fn reopen(&mut self) -> Result<(), SourceError> {
-        let stream = streams::ensure(&self.context, &self.spec).await?;
-        let position = place(&stream, Some(&self.position), &self.metrics);
+        let stream = streams::ensure(&self.context, &self.reading.spec).await?;
+        let Anchor { position, gap } = anchor(&stream, Some(&self.position), &mut self.marks).await;
         let (consumer, delivered) = bind(&stream, &self.wanted, &position).await?;
-        set_lag(&self.metrics, &self.health, consumer.cached_info().num_pending);
+        self.lag.set(consumer.cached_info().num_pending);
         self.silence.reset();
+        self.gap = self.gap.take().or(gap);
         tracing::info!(after = position.sequence, "source opened again");
         (self.stream, self.consumer, self.position, self.delivered) = (stream, consumer, position, delivered);
         Ok(())
@@ -380,100 +455,42 @@ struct Place {
     stamp: Timestamp,
 }
 
-/// What the event stream must do, and how to make it.
-#[must_use]
-pub fn stream_spec(config: &EventsConfig) -> StreamSpec {
-    StreamSpec {
-        name: config.stream.clone(),
-        needs: format!("{}.*.*", config.subject_prefix),
-        subjects: format!("{}.>", config.subject_prefix),
-        create: config.create_stream,
-        max_age: EVENT_AGE_MAX,
-        duplicate_window: EVENT_DUPLICATE_WINDOW,
-        description: "events of bots, read by humdrum",
-    }
+/// What came of messages that arrived together.
+struct Accepted {
+    items: Vec<Feed>,
+    /// How many wait behind them.
+    pending: Option<u64>,
+    /// The longest run of sequences that was left out.
+    jump: Option<(u64, u64)>,
+    fault: Option<SourceError>,
 }
 
-/// Where to go on in the stream as it is now.
-fn place(stream: &Stream, before: Option<&Position>, metrics: &SourceMetrics) -> Position {
-    let info = stream.cached_info();
-    let (name, created_us) = (info.config.name.clone(), micros(info.created));
-    let beginning = Position { stream: name.clone(), created_us, sequence: 0 };
-    let Some(before) = before else {
-        return beginning;
-    };
-    let (last, first) = (info.state.last_sequence, info.state.first_sequence);
-    if before.stream != name {
-        tracing::error!(was = before.stream, is = name, "another stream than before; starting over at its beginning");
-        return beginning;
-    }
-    if before.created_us != created_us || last < before.sequence {
-        let after = before.sequence;
-        tracing::error!(stream = name, after, last, "stream was made anew or lost its tail; starting over");
-        return beginning;
-    }
-    if first > before.sequence + 1 && info.state.messages > 0 {
-        let lost = first - before.sequence - 1;
-        metrics.lost.inc_by(lost);
-        tracing::error!(stream = name, lost, "messages expired before they were read");
-    }
-    before.clone()
+/// Messages by what they are, in order.
+struct Sorted {
+    items: Vec<Feed>,
+    messages: Vec<Message>,
+    live: bool,
 }
 
-/// What the consumer of an earlier run has acknowledged.
-async fn acknowledged(stream: &Stream, wanted: &Config) -> Result<Option<Position>, SourceError> {
-    let durable = wanted.durable_name.as_deref().unwrap_or_default();
-    let Some(consumer) = find(stream, wanted, durable).await? else {
-        return Ok(None);
-    };
-    let info = stream.cached_info();
-    let sequence = consumer.cached_info().ack_floor.stream_sequence.min(info.state.last_sequence);
-    Ok(Some(Position { stream: info.config.name.clone(), created_us: micros(info.created), sequence }))
-}
+impl Sorted {
+    fn new(room: usize, live: bool) -> Self {
+        Self { items: Vec::new(), messages: Vec::with_capacity(room), live }
+    }
 
-/// A consumer that delivers what follows on a position, and the number of its last delivery.
-async fn bind(stream: &Stream, wanted: &Config, position: &Position) -> Result<(PullConsumer, u64), SourceError> {
-    let durable = wanted.durable_name.as_deref().unwrap_or_default();
-    if let Some(consumer) = find(stream, wanted, durable).await? {
-        let info = consumer.cached_info();
-        let same = info.config.ack_policy == wanted.ack_policy && info.config.filter_subject == wanted.filter_subject;
-        if same && info.delivered.stream_sequence == position.sequence && info.num_ack_pending == 0 {
-            let delivered = info.delivered.consumer_sequence;
-            return Ok((consumer, delivered));
+    /// Silence that was put on record.
+    fn tick(&mut self, payload: &[u8]) {
+        let micros = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
+        let span = micros.filter(|micros| (1..=TICK_MICROS_MAX).contains(micros));
+        if let Some(span) = span.map(Span::from_micros) {
+            let messages = std::mem::take(&mut self.messages);
+            self.items.push(Feed::Batch(Batch { messages, live: self.live, ..Batch::default() }));
+            self.items.push(Feed::Quiet(span));
         }
-        tracing::warn!(
-            durable,
-            consumer_at = info.delivered.stream_sequence,
-            position = position.sequence,
-            "consumer stands elsewhere; making it anew"
-        );
-        stream.delete_consumer(durable).await.map_err(|error| consumer_fault(wanted, &error))?;
     }
-    let deliver_policy = match position.sequence {
-        0 => DeliverPolicy::All,
-        sequence => DeliverPolicy::ByStartSequence { start_sequence: sequence + 1 },
-    };
-    let config = Config { deliver_policy, ..wanted.clone() };
-    let consumer = stream.create_consumer(config).await.map_err(|error| consumer_fault(wanted, &error))?;
-    Ok((consumer, 0))
-}
 
-async fn find(stream: &Stream, wanted: &Config, durable: &str) -> Result<Option<PullConsumer>, SourceError> {
-    match stream.consumer_info(durable).await {
-        Ok(_) => {}
-        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(consumer_fault(wanted, &error)),
+    fn end(mut self, position: Position, ack: Option<async_nats::Subject>) -> Vec<Feed> {
+        let (messages, live) = (self.messages, self.live);
+        self.items.push(Feed::Batch(Batch { messages, position: Some(position), ack, live }));
+        self.items
     }
-    match stream.get_consumer(durable).await {
-        Ok(consumer) => Ok(Some(consumer)),
-        Err(error) => Err(consumer_fault(wanted, &error)),
-    }
-}
-
-fn consumer_fault(wanted: &Config, error: &dyn std::fmt::Display) -> SourceError {
-    SourceError::Consumer { durable: wanted.durable_name.clone().unwrap_or_default(), detail: error.to_string() }
-}
-
-fn micros(at: async_nats::datetime::DateTime) -> i64 {
-    (at.unix_timestamp_nanos() / 1000) as i64
 }

@@ -2,8 +2,10 @@
 //!
 //! Both yield the same [`Feed`], so that nothing behind them knows which one it is.
 
+mod anchor;
 pub mod core;
 pub mod jetstream;
+pub mod reading;
 
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use tokio::time::Instant;
 use super::clock;
 use super::health::HealthState;
 use super::metrics::SourceMetrics;
+use crate::alert::Alert;
 use crate::registry::Registry;
 use crate::runtime::store::format::Position;
 use crate::time::{Span, Timestamp};
@@ -35,6 +38,8 @@ pub enum Feed {
     Tick,
     /// The registry has changed.
     Registry(Box<Registry>),
+    /// Events were not watched: the alert that tells which.
+    Gap(Box<Alert>),
 }
 
 /// Messages that arrived together.
@@ -103,10 +108,47 @@ impl Silence {
     }
 }
 
-/// Messages of the stream not handed to the engine yet, for metrics and health.
-pub(crate) fn set_lag(metrics: &SourceMetrics, health: &HealthState, messages: u64) {
-    metrics.lag.set(i64::try_from(messages).unwrap_or(i64::MAX));
-    health.set_lag(messages);
+/// What a message's subject ends with that is only there to be written: whether the stream takes anything is found by
+/// that. Its tenant and bot are ours.
+const CANARY: &str = "._humdrum.canary";
+
+/// The subject of what is only there to be written.
+#[must_use]
+pub fn canary_subject(subject_prefix: &str) -> String {
+    format!("{subject_prefix}{CANARY}")
+}
+
+/// Whether a message is only there to be written.
+pub(crate) fn is_canary(subject: &str) -> bool {
+    subject.ends_with(CANARY)
+}
+
+/// Messages of the stream not handed to the engine yet: this source's share of the figure.
+#[derive(Debug)]
+pub(crate) struct Lag {
+    metrics: SourceMetrics,
+    health: HealthState,
+    share: u64,
+}
+
+impl Lag {
+    pub(crate) fn new(metrics: &SourceMetrics, health: &HealthState) -> Self {
+        Self { metrics: metrics.clone(), health: health.clone(), share: 0 }
+    }
+
+    pub(crate) fn set(&mut self, messages: u64) {
+        let moved = i64::try_from(messages).unwrap_or(i64::MAX) - i64::try_from(self.share).unwrap_or(i64::MAX);
+        self.metrics.lag.add(moved);
+        self.share = messages;
+        self.health.set_lag(u64::try_from(self.metrics.lag.get()).unwrap_or_default());
+    }
+}
+
+impl Drop for Lag {
+    /// Whoever reads no more has no lag.
+    fn drop(&mut self) {
+        self.metrics.lag.sub(i64::try_from(self.share).unwrap_or(i64::MAX));
+    }
 }
 
 /// Waits for one item and takes what else is there already, up to a bound. Ends early behind an error; empty when the

@@ -15,8 +15,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Notice;
 use crate::alert::told::Told;
+use crate::alert::{Alert, Notice};
 use crate::event::Event;
 use crate::time::Timestamp;
 
@@ -25,14 +25,14 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 8;
+pub const FORMAT: u16 = 9;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 8;
+const READER_MIN: u16 = 9;
 
 /// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
 /// had been told of which alert and of which nobody, not what suppressions hid and what is owed behind their end, and one
-/// alert of a story at a time.
+/// alert of a story at a time. 8 ends where [`Tail`] begins.
 const OLDEST: u16 = 8;
 
 /// Everything that a restart needs.
@@ -52,6 +52,16 @@ pub struct Checkpoint {
     pub log: Option<LogPlace>,
     /// How far a history has been learned; none once a stream has followed on it, or without one.
     pub history: Option<HistoryPlace>,
+    /// Gaps in what was watched that were told of and are not over, each with when it was told, by the wall clock.
+    #[serde(skip)]
+    pub gaps: Vec<(Timestamp, Alert)>,
+}
+
+/// What formats after 8 hold besides, behind the rest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Tail {
+    record: Option<Mark>,
+    gaps: Vec<(Timestamp, Alert)>,
 }
 
 /// A place in the files of a history.
@@ -102,6 +112,28 @@ pub struct Position {
     pub created_us: i64,
     /// The last sequence whose consequences are safe; 0 is before the first message.
     pub sequence: u64,
+    /// The record of that sequence, where it is known.
+    #[serde(skip)]
+    pub record: Option<Mark>,
+}
+
+/// What a record of a stream is known again by: a stream that lost its tail gives its numbers to other records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When the stream took it, in microseconds since 1970.
+    pub stamp_us: i64,
+    /// Hash of its payload.
+    pub hash: [u8; 16],
+}
+
+impl Mark {
+    /// The mark of a record.
+    #[must_use]
+    pub fn of(stamp: Timestamp, payload: &[u8]) -> Self {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&blake3::hash(payload).as_bytes()[..16]);
+        Self { stamp_us: stamp.as_micros(), hash }
+    }
 }
 
 /// What a receiver is still to be told.
@@ -142,7 +174,9 @@ pub enum FormatError {
 /// # Errors
 /// The checkpoint cannot be serialized, which no checkpoint of ours does.
 pub fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, postcard::Error> {
-    let body = postcard::to_stdvec(checkpoint)?;
+    let record = checkpoint.position.as_ref().and_then(|position| position.record);
+    let tail = Tail { record, gaps: checkpoint.gaps.clone() };
+    let body = postcard::to_extend(&tail, postcard::to_stdvec(checkpoint)?)?;
     let mut file = Vec::with_capacity(HEAD_BYTES + HASH_BYTES + body.len());
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&FORMAT.to_le_bytes());
@@ -178,7 +212,20 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     if head[12..] != (body.len() as u64).to_le_bytes() {
         return Err(FormatError::Damaged("length does not match"));
     }
-    postcard::from_bytes(body).map_err(|_| FormatError::Damaged("body cannot be read"))
+    let unread = |_| FormatError::Damaged("body cannot be read");
+    let (mut checkpoint, rest) = postcard::take_from_bytes::<Checkpoint>(body).map_err(unread)?;
+    let (tail, rest) = match format {
+        OLDEST => (Tail::default(), rest),
+        _ => postcard::take_from_bytes(rest).map_err(unread)?,
+    };
+    if !rest.is_empty() {
+        return Err(FormatError::Damaged("something follows on the body"));
+    }
+    if let Some(position) = &mut checkpoint.position {
+        position.record = tail.record;
+    }
+    checkpoint.gaps = tail.gaps;
+    Ok(checkpoint)
 }
 
 fn hash(head: &[u8], body: &[u8]) -> blake3::Hash {
@@ -190,9 +237,12 @@ fn hash(head: &[u8], body: &[u8]) -> blake3::Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::Severity;
+    use crate::alert::fixtures::about_bot;
 
     fn small() -> Checkpoint {
-        let position = Position { stream: "S".to_owned(), created_us: 5, sequence: 42 };
+        let record = Some(Mark { stamp_us: 8, hash: [9; 16] });
+        let position = Position { stream: "S".to_owned(), created_us: 5, sequence: 42, record };
         Checkpoint {
             position: Some(position),
             event_time: Some(Timestamp::from_micros(7)),
@@ -205,6 +255,7 @@ mod tests {
                 held: Vec::new(),
                 done: false,
             }),
+            gaps: vec![(Timestamp::from_micros(3), about_bot("g", Severity::High))],
         }
     }
 
@@ -224,6 +275,14 @@ mod tests {
     fn a_checkpoint_survives_the_file() {
         let file = encode(&small()).expect("encodes");
         assert_eq!(decode(&file), Ok(small()));
+    }
+
+    #[test]
+    fn a_file_of_the_format_before_is_read() {
+        let (mut before, body) = (small(), postcard::to_stdvec(&small()).expect("encodes"));
+        before.gaps.clear();
+        before.position.as_mut().expect("a position").record = None;
+        assert_eq!(decode(&file(8, 8, &body)), Ok(before));
     }
 
     #[test]
@@ -251,7 +310,7 @@ mod tests {
     #[test]
     fn files_of_other_versions_are_told_from_damaged_ones() {
         for (format, needs, error) in
-            [(10_u16, 9_u16, FormatError::Newer { needs: 9 }), (1, 1, FormatError::Older { format: 1 })]
+            [(11_u16, 10_u16, FormatError::Newer { needs: 10 }), (1, 1, FormatError::Older { format: 1 })]
         {
             assert_eq!(decode(&file(format, needs, b"whatever another program writes")), Err(error));
         }

@@ -8,7 +8,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "the store is the part of the shell that owns files")]
 
+mod days;
 pub mod format;
+pub mod ledger;
+pub mod shared;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -16,6 +19,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use format::{Checkpoint, FormatError};
+use shared::SharedError;
+
+use crate::time::Timestamp;
+pub use days::{Found, all, of_day};
 
 const LOCK_NAME: &str = "humdrum.lock";
 const PREFIX: &str = "snapshot-";
@@ -27,6 +34,8 @@ const TEMPORARY_NAME: &str = "snapshot.tmp";
 pub struct Store {
     dir: PathBuf,
     keep: usize,
+    /// Days of which the first snapshot is kept.
+    days: usize,
     next: u64,
     lock: File,
 }
@@ -55,6 +64,12 @@ pub enum StoreError {
         /// Which version it is of.
         source: FormatError,
     },
+    /// Where every member finds it.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
+    /// A thread that wrote it.
+    #[error("the thread that wrote the snapshot died")]
+    Died,
     /// The checkpoint cannot be serialized.
     #[error("snapshot cannot be encoded: {0}")]
     Encode(#[from] postcard::Error),
@@ -68,6 +83,8 @@ impl StoreError {
             Self::Io { .. } => "io",
             Self::Locked(_) => "locked",
             Self::Version { .. } => "version",
+            Self::Shared(error) => error.reason(),
+            Self::Died => "died",
             Self::Encode(_) => "encode",
         }
     }
@@ -75,7 +92,11 @@ impl StoreError {
     /// Whether trying again can help: a full disk may have room later.
     #[must_use]
     pub fn retry(&self) -> bool {
-        matches!(self, Self::Io { .. })
+        match self {
+            Self::Io { .. } => true,
+            Self::Shared(error) => error.retry(),
+            _ => false,
+        }
     }
 }
 
@@ -105,7 +126,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
             Err(TryLockError::Error(source)) => return Err(StoreError::Io { doing: "lock", path, source }),
         }
-        let mut store = Self { dir: dir.to_owned(), keep: keep.max(1), next: 1, lock };
+        let mut store = Self { dir: dir.to_owned(), keep: keep.max(1), days: 0, next: 1, lock };
         store.next = store.numbers()?.last().map_or(1, |number| number + 1);
         Ok(store)
     }
@@ -118,12 +139,26 @@ impl Store {
         newest(&self.dir)
     }
 
+    /// Keeps the first snapshot of each of the last so many days, of event time, besides.
+    #[must_use]
+    pub fn with_days(mut self, days: usize) -> Self {
+        self.days = days;
+        self
+    }
+
     /// Writes a snapshot, then removes the oldest beyond those kept. Returns its bytes.
     ///
     /// # Errors
     /// The disk is full, gone or read-only. The snapshots before it are untouched.
     pub fn save(&mut self, checkpoint: &Checkpoint) -> Result<u64, StoreError> {
-        let bytes = format::encode(checkpoint)?;
+        self.save_file(&format::encode(checkpoint)?, checkpoint.event_time)
+    }
+
+    /// The same of a snapshot that is encoded already, with the event time that it stands at.
+    ///
+    /// # Errors
+    /// The disk is full, gone or read-only. The snapshots before it are untouched.
+    pub fn save_file(&mut self, bytes: &[u8], event_time: Option<Timestamp>) -> Result<u64, StoreError> {
         let temporary = self.dir.join(TEMPORARY_NAME);
         let mut options = OpenOptions::new();
         let mut file = options
@@ -133,11 +168,14 @@ impl Store {
             .mode(0o600)
             .open(&temporary)
             .map_err(at("create", &temporary))?;
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(at("write", &temporary))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at("write", &temporary))?;
         drop(file);
         let path = self.path(self.next);
         fs::rename(&temporary, &path).map_err(at("rename", &path))?;
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(at("sync", &self.dir))?;
+        if let Some(time) = event_time {
+            days::keep(&self.dir, &path, time, self.days);
+        }
         self.next += 1;
         self.prune();
         Ok(bytes.len() as u64)

@@ -6,7 +6,7 @@ use super::format::{Checkpoint, Position};
 use super::*;
 
 fn checkpoint(sequence: u64) -> Checkpoint {
-    let position = Position { stream: "S".to_owned(), created_us: 1, sequence };
+    let position = Position { stream: "S".to_owned(), created_us: 1, sequence, record: None };
     Checkpoint { position: Some(position), ..Checkpoint::default() }
 }
 

@@ -71,10 +71,15 @@ impl Humdrum {
         self.child.wait().expect("ends");
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let asked = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        assert!(asked.expect("a shell").success());
+    }
+
     /// Asks it with SIGTERM to end, and waits for that.
     pub(crate) async fn terminate(mut self) -> ExitStatus {
-        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
-        assert!(asked.expect("a shell").success());
+        self.signal("TERM");
         until("the end of humdrum", || {
             let ended = self.child.try_wait().expect("can be asked").is_some();
             async move { ended }

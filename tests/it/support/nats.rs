@@ -1,7 +1,7 @@
 //! A real nats-server, one for each test: its own port, its own JetStream directory, ended by its own pid.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use async_nats::Client;
@@ -20,6 +20,8 @@ pub(crate) struct NatsServer {
     port: u16,
     dir: TempDir,
     arguments: Vec<String>,
+    /// The file of its settings, and where it lies.
+    settings: Option<(TempDir, PathBuf)>,
 }
 
 impl NatsServer {
@@ -34,7 +36,7 @@ impl NatsServer {
         let dir = tempfile::tempdir().expect("a directory");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let child = spawn(port, &dir, &arguments);
-        let mut server = Self { child, port, dir, arguments };
+        let mut server = Self { child, port, dir, arguments, settings: None };
         server.wait().await;
         server
     }
@@ -44,8 +46,31 @@ impl NatsServer {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("nats.conf");
         write(&file, settings);
-        // Settings are read at the start only.
-        Self::start_with(&["-js", "-c", &file.to_string_lossy()]).await
+        let mut server = Self::start_with(&["-js", "-c", &file.to_string_lossy()]).await;
+        server.settings = Some((dir, file));
+        server
+    }
+
+    /// Has a server that was started with settings take others.
+    pub(crate) fn reload(&self, settings: &str) {
+        let (_, file) = self.settings.as_ref().expect("started with settings");
+        write(file, settings);
+        let asked = Command::new("sh").args(["-c", &format!("kill -HUP {}", self.child.id())]).status();
+        assert!(asked.expect("a shell").success());
+    }
+
+    /// What a server that was killed has stored.
+    pub(crate) fn copy(&self) -> TempDir {
+        let copy = tempfile::tempdir().expect("a directory");
+        copy_over(self.dir.path(), copy.path());
+        copy
+    }
+
+    /// Gives a server that was killed what it had stored before.
+    pub(crate) fn restore(&self, copy: &TempDir) {
+        let cleared = Command::new("sh").args(["-c", "rm -rf ./*"]).current_dir(self.dir.path()).status();
+        assert!(cleared.expect("a shell").success());
+        copy_over(copy.path(), self.dir.path());
     }
 
     /// Address for clients.
@@ -108,6 +133,11 @@ impl Drop for NatsServer {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn copy_over(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
+    assert!(copied.expect("cp runs").success());
 }
 
 fn spawn(port: u16, dir: &TempDir, arguments: &[String]) -> Child {

@@ -44,7 +44,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
         &["detect::baseline"],
-        &["detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
+        &["alert::Dimension", "detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
     ),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
     // Whoever administers bots, and what is usual for them.
@@ -88,6 +88,7 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(&["detect::bots"], &["detect::bot"]),
     layer(
         &["detect::score"],
         &[
@@ -127,6 +128,7 @@ const LAYERS: &[Layer] = &[
             "alert",
             "detect::baseline",
             "detect::bot",
+            "detect::bots",
             "detect::budget",
             "detect::change",
             "detect::cluster",
@@ -158,6 +160,7 @@ const LAYERS: &[Layer] = &[
         &[
             "alert::AlertBook",
             "detect::bot",
+            "detect::bots",
             "detect::budget",
             "detect::engine",
             "detect::entitlement",
@@ -176,6 +179,7 @@ const LAYERS: &[Layer] = &[
         &["detect::facts"],
         &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
+    layer(&["detect::revert"], &["alert::Dimension", "detect::engine"]),
     layer(&["detect::census"], &["detect::engine", "time::Span"]),
     layer(
         &["detect::portrait"],
@@ -197,7 +201,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::present"], &["alert", "detect", "detect::rulebook", "report", "time"]),
     layer(&["runtime::lines"], &[]),
     layer(&["runtime::store::format"], &["alert", "event::Event", "time"]),
-    layer(&["runtime::store"], &[]),
+    layer(&["runtime::store"], &["runtime::store::format", "time"]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
     // What readers read: alerts, the engine's answers, and events where they are kept.
     layer(&["runtime::archive"], &["alert", "runtime::audit", "time"]),
@@ -238,6 +242,7 @@ const LAYERS: &[Layer] = &[
     layer(
         &["runtime::source"],
         &[
+            "alert",
             "config::EventsConfig",
             "registry",
             "runtime::clock",
@@ -247,6 +252,10 @@ const LAYERS: &[Layer] = &[
             "runtime::store::format",
             "time",
         ],
+    ),
+    layer(
+        &["runtime::watch"],
+        &["alert", "runtime::clock", "runtime::health", "runtime::metrics", "runtime::source", "time"],
     ),
     layer(&["runtime::registry"], &["registry", "runtime::health", "runtime::metrics", "runtime::source"]),
     layer(&["runtime::produce"], &["config", "event", "runtime::health", "runtime::nats", "runtime::source"]),
@@ -287,14 +296,36 @@ const LAYERS: &[Layer] = &[
         ],
     ),
     layer(
+        &["runtime::cluster"],
+        &[
+            "alert",
+            "config",
+            "detect",
+            "registry",
+            "runtime::clock",
+            "runtime::geo",
+            "runtime::health",
+            "runtime::inquiry",
+            "runtime::metrics",
+            "runtime::notify",
+            "runtime::pipeline",
+            "runtime::registry",
+            "runtime::source",
+            "runtime::store",
+            "runtime::store::format",
+        ],
+    ),
+    layer(
         &["runtime::app"],
         &[
+            "alert::Alert",
             "config",
             "detect::Engine",
             "registry",
             "runtime::archive",
             "runtime::audit",
             "runtime::clock",
+            "runtime::cluster",
             "runtime::console",
             "runtime::evidence",
             "runtime::geo",
@@ -308,6 +339,7 @@ const LAYERS: &[Layer] = &[
             "runtime::source",
             "runtime::store",
             "runtime::store::format",
+            "runtime::watch",
         ],
     ),
     // The command line runs the app, or parts of it without a server, and publishes a simulated fleet.
@@ -325,6 +357,7 @@ const LAYERS: &[Layer] = &[
             "runtime::archive",
             "runtime::audit",
             "runtime::clock",
+            "runtime::cluster",
             "runtime::console",
             "runtime::evidence",
             "runtime::geo",

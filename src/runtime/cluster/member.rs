@@ -1,0 +1,226 @@
+//! A member: lives, knows the others, and deals with every partition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::jetstream;
+use rand::RngCore;
+use rand::rngs::OsRng;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::check::{self, Finding};
+use super::layout::{Layout, LayoutError};
+use super::post::Post;
+pub use super::post::PostMetrics;
+use super::tenure::Tenure;
+use super::view::View;
+use crate::alert::{Alert, Whose};
+use crate::config::{ClusterConfig, Config};
+use crate::registry::Registry;
+use crate::runtime::health::HealthState;
+use crate::runtime::metrics::ClusterMetrics;
+use crate::runtime::notify::channel::ReceiverError;
+use crate::runtime::notify::dispatch::{Dispatch, Owed};
+use crate::runtime::store::ledger::{Ledger, Life};
+use crate::runtime::store::shared::Objects;
+
+/// Signs of life within the time that a lease may stand still.
+const SIGNS: u32 = 2;
+/// Pause between attempts to reach what a cluster needs.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The partition of alerts about a member's own sight, which no member owns.
+const OWN: &str = "member";
+
+/// A member that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum MemberError {
+    /// The server lacks something.
+    #[error("the cluster cannot work: {0}")]
+    Lacks(String),
+    /// The settings have no cluster.
+    #[error("the settings have no cluster")]
+    Settings,
+    /// A receiver.
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+}
+
+impl MemberError {
+    /// The class of fault.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Lacks(_) => "lacks",
+            Self::Settings => "settings",
+            Self::Receiver(error) => error.reason(),
+        }
+    }
+
+    /// Whether trying again can help: what does is tried here.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        false
+    }
+}
+
+/// What a member is made of.
+#[derive(Debug)]
+pub struct Member {
+    /// The settings.
+    pub config: Config,
+    /// The registry as it was at the start.
+    pub bots: Registry,
+    /// The connection.
+    pub client: Client,
+    /// Facts.
+    pub health: HealthState,
+    /// Figures of the work.
+    pub metrics: PostMetrics,
+    /// Figures of the membership.
+    pub cluster: ClusterMetrics,
+    /// Alerts about our own sight.
+    pub faults: mpsc::Receiver<Alert>,
+}
+
+impl Member {
+    /// Works until the stop, then gives everything back.
+    ///
+    /// # Errors
+    /// The server lacks what a cluster needs.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), MemberError> {
+        let settings = self.config.cluster.clone().ok_or(MemberError::Settings)?;
+        let layout = Layout::new(&settings, &self.config.events, &self.config.alerts);
+        let context = jetstream::new(self.client.clone());
+        let Some((ledger, objects)) = self.reach(&context, &layout, &stop).await? else { return Ok(()) };
+        let member = name(&settings);
+        let view = View::new(settings.takeover_after);
+        let Self { mut config, bots, client, health, metrics, cluster, faults } = self;
+        // What a cluster needs is made by one who may, and not by whoever comes first.
+        (config.events.create_stream, config.alerts.create_stream) = (false, false);
+        cluster.partitions.set(i64::from(layout.partitions));
+        let post = Post { config, bots, client, layout, ledger, objects, health, metrics };
+        let post = Arc::new(post);
+        tracing::info!(member, partitions = post.layout.partitions, "member of a cluster");
+        // Whoever owns nothing has read everything.
+        post.health.set_lag(0);
+        let (mut tasks, over) = (JoinSet::new(), CancellationToken::new());
+        tasks.spawn(view.clone().follow(post.ledger.clone(), over.clone()));
+        let still_max = settings.takeover_after;
+        // The others are to know that we go before the first lease is given back.
+        tasks.spawn(live(Arc::clone(&post), member.clone(), still_max / SIGNS, cluster.clone(), stop.clone()));
+        tasks.spawn(tell(Arc::clone(&post), faults, over.clone()));
+        let mut tenures = JoinSet::new();
+        for partition in 0..post.layout.partitions {
+            let (member, post, view) = (member.clone(), Arc::clone(&post), view.clone());
+            let (metrics, stop) = (cluster.clone(), stop.clone());
+            tenures.spawn(Tenure { partition, member, post, view, still_max, metrics, stop }.run());
+        }
+        while tenures.join_next().await.is_some() {}
+        over.cancel();
+        while tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// Reaches the buckets, waiting for a server that is not there yet; none at the stop.
+    async fn reach(
+        &self,
+        context: &jetstream::Context,
+        layout: &Layout,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Ledger, Objects)>, MemberError> {
+        loop {
+            let found = tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                found = check::look(&self.client, layout) => found,
+            };
+            match found {
+                Ok(findings) => {
+                    for Finding { text, .. } in findings.iter().filter(|finding| !finding.fatal) {
+                        tracing::warn!("{text}");
+                    }
+                    let fatal: Vec<String> =
+                        findings.into_iter().filter(|finding| finding.fatal).map(|finding| finding.text).collect();
+                    if !fatal.is_empty() {
+                        return Err(MemberError::Lacks(fatal.join("; ")));
+                    }
+                    let ledger = context.get_key_value(&layout.bucket).await.map(Ledger::new);
+                    let objects = context.get_object_store(&layout.objects).await.map(Objects::new);
+                    if let (Ok(ledger), Ok(objects)) = (ledger, objects) {
+                        return Ok(Some((ledger, objects)));
+                    }
+                }
+                Err(error) => self.unreached(&error),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    fn unreached(&self, error: &LayoutError) {
+        tracing::warn!(%error, "the cluster's streams are not there yet; trying on");
+        self.health.set_error(error);
+    }
+}
+
+/// A name that no other member has, nor this one before its last start.
+fn name(settings: &ClusterConfig) -> String {
+    let host = settings.member.clone().unwrap_or_else(|| "member".to_owned());
+    format!("{host}-{:08x}", OsRng.next_u32())
+}
+
+/// Says that we live, until it is over, and that we are gone then.
+async fn live(post: Arc<Post>, member: String, every: Duration, cluster: ClusterMetrics, over: CancellationToken) {
+    let mut due = tokio::time::interval(every);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = over.cancelled() => break,
+            _ = due.tick() => {}
+        }
+        let life = Life {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: post.config.cluster.as_ref().and_then(|cluster| cluster.member.clone()).unwrap_or_default(),
+            partitions: usize::try_from(cluster.owned.get()).unwrap_or_default(),
+        };
+        if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.live(&member, &life)).await {
+            tracing::warn!(%error, "our sign of life cannot be written");
+        }
+    }
+    if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.leave(&member)).await {
+        tracing::warn!(%error, "the others cannot be told that we are gone");
+    }
+}
+
+/// Tells of our own sight: receivers first, then NATS.
+async fn tell(post: Arc<Post>, mut faults: mpsc::Receiver<Alert>, over: CancellationToken) {
+    let dispatch = Dispatch::start(post.dispatch(), Owed::default(), &post.metrics.receivers);
+    let mut dispatch = match dispatch {
+        Ok(dispatch) => dispatch,
+        Err(error) => {
+            tracing::error!(%error, "nobody can be told of faults");
+            return;
+        }
+    };
+    loop {
+        let alert = tokio::select! {
+            () = over.cancelled() => break,
+            alert = faults.recv() => alert,
+        };
+        let Some(alert) = alert else { break };
+        dispatch.offer(&alert, &Whose::default());
+        let subject = format!("{}.{}.{}", post.layout.fenced(OWN), alert.tenant, alert.severity);
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, format!("{}.{}", alert.id, alert.revision));
+        let payload = serde_json::to_vec(&alert).unwrap_or_default();
+        // Without a connection the client keeps it until there is one.
+        if let Err(error) = post.client.publish_with_headers(subject, headers, payload.into()).await {
+            tracing::warn!(%error, "an alert about our own sight cannot be published");
+        }
+    }
+    dispatch.drain(crate::runtime::clock::monotonic()).await;
+}

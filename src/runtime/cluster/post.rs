@@ -1,0 +1,279 @@
+//! The work on one partition: claim it, take up its state, and run an engine over it.
+
+use async_nats::Client;
+use async_nats::jetstream::{self, Context};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::layout::Layout;
+use crate::config::{Config, RegistryConfig};
+use crate::detect::{Engine, RestoreError};
+use crate::registry::Registry;
+use crate::runtime::clock::Clock;
+use crate::runtime::geo::{GeoDatabase, GeoError};
+use crate::runtime::health::HealthState;
+use crate::runtime::inquiry::inquiry;
+use crate::runtime::metrics::{
+    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
+};
+use crate::runtime::notify::channel::ReceiverError;
+use crate::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
+use crate::runtime::notify::fence::{Fence, FenceError};
+use crate::runtime::notify::nats::NatsNotifier;
+use crate::runtime::pipeline::BATCHES_QUEUED;
+use crate::runtime::pipeline::alert_log::LogWriter;
+use crate::runtime::pipeline::decode::Decoder;
+use crate::runtime::pipeline::gaps::OpenGaps;
+use crate::runtime::pipeline::keep::{Keeping, Snapshots};
+use crate::runtime::pipeline::line::Line;
+use crate::runtime::pipeline::score::{Scorer, ScorerSettings};
+use crate::runtime::pipeline::settle::{SettleError, Settler};
+use crate::runtime::registry::{BucketError, Follower, Origin};
+use crate::runtime::source::Feed;
+use crate::runtime::source::jetstream::{JetStreamSource, SourceError};
+use crate::runtime::source::reading::{Reading, Start, stream_spec};
+use crate::runtime::store::format::Checkpoint;
+use crate::runtime::store::ledger::Ledger;
+use crate::runtime::store::shared::{Objects, SharedError, SharedStore};
+
+/// Time after which the server forgets the consumer of an owner that is gone.
+const FORGOTTEN_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
+/// Time before an owner's first snapshot. Longer, and owners that die soon after one another leave ever more to repeat.
+const SNAPSHOT_FIRST: std::time::Duration = std::time::Duration::from_secs(1);
+/// Time that receivers are given when a partition is given back. What they have not taken, the next owner owes them.
+const DRAIN: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Figures of the work.
+#[derive(Clone, Debug)]
+pub struct PostMetrics {
+    /// Of the engine.
+    pub engine: EngineMetrics,
+    /// Of the source.
+    pub source: SourceMetrics,
+    /// Of what goes out.
+    pub notify: NotifyMetrics,
+    /// Of the receivers.
+    pub receivers: ReceiverMetrics,
+    /// Of the snapshots.
+    pub store: StoreMetrics,
+    /// Of the alert log, which a cluster keeps in its stream.
+    pub log: LogMetrics,
+    /// Of the registry.
+    pub registry: RegistryMetrics,
+    /// Of the geography file.
+    pub geo: GeoMetrics,
+}
+
+impl PostMetrics {
+    /// Registers the figures.
+    ///
+    /// # Errors
+    /// One of the names is taken.
+    pub fn new(registry: &prometheus::Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            engine: EngineMetrics::new(registry)?,
+            source: SourceMetrics::new(registry)?,
+            notify: NotifyMetrics::new(registry)?,
+            receivers: ReceiverMetrics::new(registry)?,
+            store: StoreMetrics::new(registry)?,
+            log: LogMetrics::new(registry)?,
+            registry: RegistryMetrics::new(registry)?,
+            geo: GeoMetrics::new(registry)?,
+        })
+    }
+}
+
+/// What all partitions of a member share.
+#[derive(Debug)]
+pub(super) struct Post {
+    /// The settings.
+    pub config: Config,
+    /// The registry as it was at the start.
+    pub bots: Registry,
+    /// The connection.
+    pub client: Client,
+    /// The names.
+    pub layout: Layout,
+    /// Leases and manifests.
+    pub ledger: Ledger,
+    /// Snapshots.
+    pub objects: Objects,
+    /// Facts.
+    pub health: HealthState,
+    /// Figures.
+    pub metrics: PostMetrics,
+}
+
+/// Work that ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostError {
+    #[error(transparent)]
+    Fence(#[from] FenceError),
+    #[error(transparent)]
+    Shared(#[from] SharedError),
+    #[error("the snapshot cannot be used: {0}")]
+    Restore(#[from] RestoreError),
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    #[error(transparent)]
+    Registry(#[from] BucketError),
+    #[error(transparent)]
+    Geo(#[from] GeoError),
+    #[error("stream `{0}` cannot be found; `humdrum cluster init` makes it")]
+    Stream(String),
+}
+
+impl Post {
+    /// Works on a partition as its owner of an epoch, until the stop in order, or until `abort`.
+    pub(super) async fn work(
+        &self,
+        partition: u16,
+        epoch: u64,
+        stop: CancellationToken,
+        abort: CancellationToken,
+    ) -> Result<(), PostError> {
+        let context = jetstream::new(self.client.clone());
+        let fence = self.fence(&context, partition, epoch).await?;
+        let (ledger, objects) = (self.ledger.clone(), self.objects.clone());
+        let store = SharedStore::claim(ledger, objects, partition, epoch).await?;
+        let (checkpoint, told) = store.load().await?.unwrap_or_default();
+        let fence = recalled(fence, told).await?;
+        let after = checkpoint.position.as_ref().map_or(0, |position| position.sequence);
+        let engine = if checkpoint.engine.is_empty() {
+            Engine::new(self.config.detection.clone(), self.bots.clone())
+        } else {
+            Engine::restore(&checkpoint.engine, self.config.detection.clone(), self.bots.clone())?
+        };
+        tracing::info!(partition, epoch, after, "partition taken up");
+        let start = Start::Snapshot(checkpoint.position.clone());
+        let reading = self.reading(partition, epoch);
+        let (metrics, health) = (self.metrics.source.clone(), self.health.clone());
+        let source = JetStreamSource::open(self.client.clone(), reading, &start, metrics, health).await?;
+        let line = self.line(partition, engine, checkpoint, store, fence)?;
+        let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
+        let watching = stop.child_token();
+        self.follow(&feed, &watching).await?;
+        let reading = async move { source.run(feed, stop).await };
+        Ok(Box::pin(line.run(fed, reading, watching, abort)).await?)
+    }
+
+    async fn fence(&self, context: &Context, partition: u16, epoch: u64) -> Result<Fence, PostError> {
+        let stream = context.get_stream(&self.layout.fence).await;
+        let stream = stream.map_err(|_| PostError::Stream(self.layout.fence.clone()))?;
+        let prefix = self.layout.fenced(&partition.to_string());
+        Ok(Fence::claim(context.clone(), stream, prefix, epoch).await?)
+    }
+
+    fn reading(&self, partition: u16, epoch: u64) -> Reading {
+        let (prefix, ticks) = (self.layout.partition(partition), self.layout.ticks(partition));
+        let batch = self.config.cluster.as_ref().map_or(1, |cluster| cluster.batch);
+        let mut spec = stream_spec(&self.config.events);
+        spec.create = false;
+        Reading {
+            spec,
+            filters: vec![format!("{prefix}.>"), ticks.clone()],
+            // Another owner reads through a consumer of its own, and takes nothing away from this one.
+            durable: format!("{}-{partition}-{epoch}", self.config.events.durable),
+            batch,
+            idle_after: self.config.events.idle_after,
+            forgotten_after: Some(FORGOTTEN_AFTER),
+            ticks: Some(ticks),
+        }
+    }
+
+    fn line(
+        &self,
+        partition: u16,
+        engine: Engine,
+        checkpoint: Checkpoint,
+        store: SharedStore,
+        fence: Fence,
+    ) -> Result<Line, PostError> {
+        let (config, metrics, client) = (&self.config, &self.metrics, &self.client);
+        let Checkpoint { position, outbox, told, gaps, .. } = checkpoint;
+        let geo = config.geo_file.as_deref().map(GeoDatabase::open).transpose()?;
+        let notifier = NatsNotifier::new(
+            client.clone(),
+            &config.alerts,
+            &config.events,
+            metrics.notify.clone(),
+            self.health.clone(),
+        );
+        let settings = ScorerSettings {
+            subject_prefix: config.events.subject_prefix.clone(),
+            snapshot_every: config.cluster.as_ref().map(|cluster| cluster.snapshot_every),
+            snapshot_first: Some(SNAPSHOT_FIRST),
+        };
+        // There is nobody to ask the engine of a partition anything.
+        let (_, inbox) = inquiry(|| {});
+        // Faults of the connection are the member's, and told by it.
+        let (_, faults) = mpsc::channel(1);
+        Ok(Line {
+            decoder: Decoder {
+                limits: config.limits,
+                subject_prefix: self.layout.partition(partition),
+                metrics: metrics.engine.clone(),
+                geo: geo.map(|geo| geo.measured(metrics.geo.clone())),
+            },
+            decoded: mpsc::channel(BATCHES_QUEUED),
+            scorer: Scorer::new(engine, position, settings, metrics.engine.clone(), inbox),
+            settler: Settler {
+                client: client.clone(),
+                notifier: notifier.fenced(fence),
+                dispatch: Dispatch::start(self.dispatch(), Owed { outbox, told }, &metrics.receivers)?,
+                log: LogWriter::new(None, metrics.log.clone(), self.health.clone()),
+                archive: None,
+                snapshots: Snapshots::new(Keeping::Shared(Box::new(store)), metrics.store.clone(), self.health.clone()),
+                notify_metrics: metrics.notify.clone(),
+                health: self.health.clone(),
+                faults,
+                gaps: OpenGaps::new(gaps, config.detection.incident_quiet),
+                unpublished: Vec::new(),
+                drain: DRAIN,
+            },
+        })
+    }
+
+    /// Receivers of alerts.
+    pub(super) fn dispatch(&self) -> DispatchParams<'_> {
+        DispatchParams {
+            webhooks: &self.config.webhooks,
+            receivers: &self.config.receivers,
+            routing: self.config.routing.clone(),
+            silences: self.config.silences.clone(),
+            nats: Some(self.client.clone()),
+            ack_prefix: self.config.alerts.ack_prefix.clone(),
+            dir: None,
+            clock: Clock::system(),
+            lookup: None,
+            one_of_many: true,
+        }
+    }
+
+    /// Follows the registry where it changes.
+    async fn follow(&self, feed: &mpsc::Sender<Feed>, watching: &CancellationToken) -> Result<(), PostError> {
+        let Some(registry) = &self.config.registry else { return Ok(()) };
+        let mut origin = match registry {
+            RegistryConfig::File(path) => Origin::file(path),
+            RegistryConfig::Bucket(bucket) => Origin::bucket(&self.client, bucket).await?,
+        };
+        let mut follower = Follower::new(self.bots.clone(), self.health.clone(), self.metrics.registry.clone());
+        if let Some(registry) = origin.first().and_then(|first| follower.take(first)) {
+            drop(feed.try_send(Feed::Registry(registry)));
+        }
+        tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
+        Ok(())
+    }
+}
+
+async fn recalled(mut fence: Fence, after: u64) -> Result<Fence, FenceError> {
+    let told = fence.recall(after).await?;
+    if told > 0 {
+        tracing::info!(told, "alerts behind the snapshot are published already");
+    }
+    Ok(fence)
+}

@@ -1,0 +1,190 @@
+//! What a member knows of the others: entries of the ledger as they change, each with when it last did by our own clock.
+//!
+//! Nobody's clock is compared with another's. An entry that its owner renews and that has stood still for long enough
+//! is given up, however long ago the server says that it was written.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::kv::Operation;
+use futures_util::StreamExt;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::runtime::clock;
+use crate::runtime::store::ledger::{Lease, Ledger};
+
+/// Pause before the ledger is watched again.
+const WATCH_PAUSE: Duration = Duration::from_millis(500);
+
+/// What is known; cloning shares it.
+#[derive(Clone, Debug)]
+pub(super) struct View(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    entries: Mutex<Entries>,
+    changed: Notify,
+    /// Time after which an entry that stands still is given up.
+    still_max: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    leases: BTreeMap<u16, Seen>,
+    members: BTreeMap<String, Instant>,
+}
+
+/// A lease as it was seen.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) lease: Lease,
+    pub(super) revision: u64,
+    pub(super) at: Instant,
+}
+
+impl View {
+    pub(super) fn new(still_max: Duration) -> Self {
+        Self(Arc::new(Shared { entries: Mutex::default(), changed: Notify::new(), still_max }))
+    }
+
+    /// Follows the ledger until the stop.
+    pub(super) async fn follow(self, ledger: Ledger, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.watch(&ledger) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(WATCH_PAUSE) => {}
+            }
+        }
+    }
+
+    async fn watch(&self, ledger: &Ledger) {
+        let mut entries = match ledger.store().watch_many_with_history(["lease.*", "member.*"]).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(%error, "the ledger cannot be watched; trying on");
+                return;
+            }
+        };
+        while let Some(entry) = entries.next().await {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    tracing::warn!(%error, "the ledger's watch broke; watching again");
+                    return;
+                }
+            };
+            self.take(&entry.key, &entry.value, entry.revision, entry.operation == Operation::Put);
+        }
+    }
+
+    fn take(&self, key: &str, value: &[u8], revision: u64, put: bool) {
+        let (mut entries, at) = (self.entries(), clock::monotonic());
+        if let Some(member) = key.strip_prefix("member.") {
+            if put {
+                entries.members.insert(member.to_owned(), at);
+            } else {
+                entries.members.remove(member);
+            }
+        } else if let Some(partition) = key.strip_prefix("lease.").and_then(|number| number.parse().ok())
+            && let Ok(lease) = serde_json::from_slice(value)
+        {
+            let known = entries.leases.get(&partition).is_some_and(|seen| seen.revision >= revision);
+            if !known {
+                entries.leases.insert(partition, Seen { lease, revision, at });
+            }
+        }
+        drop(entries);
+        self.0.changed.notify_waiters();
+    }
+
+    /// The lease of a partition, if it was ever held.
+    pub(super) fn lease(&self, partition: u16) -> Option<Seen> {
+        self.entries().leases.get(&partition).cloned()
+    }
+
+    /// Whether a lease can be taken: there is none, it was given back, or it has stood still.
+    pub(super) fn is_free(&self, seen: Option<&Seen>) -> bool {
+        seen.is_none_or(|seen| seen.lease.released || clock::monotonic() - seen.at >= self.0.still_max)
+    }
+
+    /// Members that live, by rank for a partition: the first should own it.
+    pub(super) fn ranked(&self, partition: u16) -> Vec<String> {
+        let (entries, now) = (self.entries(), clock::monotonic());
+        // A sign of life is as seldom as a lease's renewal is often.
+        let live = |(_, at): &(&String, &Instant)| now - **at < self.0.still_max * 2;
+        let mut members: Vec<String> = entries.members.iter().filter(live).map(|(name, _)| name.clone()).collect();
+        members.sort_by_cached_key(|member| rank(member, partition));
+        members
+    }
+
+    /// Waits until something changes, or a while.
+    pub(super) async fn changed(&self, a_while: Duration) {
+        // The clock tells that something stands still, and nobody else.
+        drop(tokio::time::timeout(a_while, self.0.changed.notified()).await);
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The least comes first. Each partition has an order of its own, so that those of a member that goes are spread over
+/// all that stay.
+fn rank(member: &str, partition: u16) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&partition.to_le_bytes()).update(member.as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(member: &str, released: bool) -> Vec<u8> {
+        serde_json::to_vec(&Lease { member: member.to_owned(), epoch: 1, released }).expect("JSON")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stands_still_is_free_by_our_own_clock() {
+        let view = View::new(Duration::from_secs(2));
+        assert!(view.is_free(view.lease(3).as_ref()));
+        view.take("lease.3", &lease("a", false), 7, true);
+        assert!(!view.is_free(view.lease(3).as_ref()));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        view.take("lease.3", &lease("a", false), 8, true);
+        tokio::time::advance(Duration::from_millis(1999)).await;
+        assert!(!view.is_free(view.lease(3).as_ref()));
+        // What was seen before says nothing new.
+        view.take("lease.3", &lease("a", false), 8, true);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(view.is_free(view.lease(3).as_ref()));
+        view.take("lease.3", &lease("a", true), 9, true);
+        assert!(view.is_free(view.lease(3).as_ref()), "it was given back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_that_goes_leaves_the_others_where_they_are() {
+        let view = View::new(Duration::from_secs(1));
+        for member in ["a", "b", "c"] {
+            view.take(&format!("member.{member}"), b"{}", 1, true);
+        }
+        let first = |view: &View| (0..64).map(|partition| view.ranked(partition)[0].clone()).collect::<Vec<_>>();
+        let before = first(&view);
+        for member in ["a", "b", "c"] {
+            let share = before.iter().filter(|first| *first == member).count();
+            assert!((10..=34).contains(&share), "{member} has {share} of 64");
+        }
+        view.take("member.b", b"", 2, false);
+        let after = first(&view);
+        assert!(before.iter().zip(&after).all(|(before, after)| before == "b" || before == after));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(view.ranked(0).is_empty(), "nobody says that they live");
+    }
+}

@@ -1,0 +1,91 @@
+//! Snapshots of days gone by: the first of each day of event time, under a second name, so that a bot that was taught the
+//! wrong normal can be put back.
+
+#![expect(clippy::disallowed_methods, reason = "the store is the part of the shell that owns files")]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::format::{self, Checkpoint, FormatError};
+use super::{PREFIX, SUFFIX, StoreError, at};
+use crate::time::Timestamp;
+
+const DAY_PREFIX: &str = "day-";
+/// Characters of a day: `2026-05-04`.
+const DAY_CHARS: usize = 10;
+
+/// A snapshot in a directory.
+#[derive(Debug)]
+pub struct Found {
+    /// Its file's name.
+    pub name: String,
+    /// Its size.
+    pub bytes: usize,
+    /// What is in it.
+    pub checkpoint: Result<Checkpoint, FormatError>,
+}
+
+/// Keeps the first snapshot of a day, and no more days than these. A day too few is no reason to fail a snapshot.
+pub(super) fn keep(dir: &Path, snapshot: &Path, time: Timestamp, days: usize) {
+    if days == 0 {
+        return;
+    }
+    let day = day_path(dir, &time.to_string()[..DAY_CHARS]);
+    match fs::hard_link(snapshot, &day) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return,
+        Err(error) => tracing::warn!(path = %day.display(), %error, "the snapshot of the day cannot be kept"),
+    }
+    let mut kept: Vec<String> = names(dir).unwrap_or_default();
+    kept.retain(|name| name.starts_with(DAY_PREFIX));
+    for name in kept.iter().rev().skip(days) {
+        if let Err(error) = fs::remove_file(dir.join(name)) {
+            tracing::warn!(name, %error, "an old snapshot of a day cannot be removed");
+        }
+    }
+}
+
+/// The snapshot of the beginning of a day; none where none is kept.
+///
+/// # Errors
+/// It cannot be read, is damaged, or was written by a program of another version.
+pub fn of_day(dir: &Path, day: &str) -> Result<Option<Checkpoint>, StoreError> {
+    let path = day_path(dir, day);
+    let file = match fs::read(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(at("read", &path)(error)),
+    };
+    format::decode(&file).map(Some).map_err(|source| StoreError::Version { path, source })
+}
+
+/// Every snapshot of a directory, by name.
+///
+/// # Errors
+/// The directory or a file cannot be read.
+pub fn all(dir: &Path) -> Result<Vec<Found>, StoreError> {
+    let mut found = Vec::new();
+    for name in names(dir)? {
+        let path = dir.join(&name);
+        let file = fs::read(&path).map_err(at("read", &path))?;
+        found.push(Found { name, bytes: file.len(), checkpoint: format::decode(&file) });
+    }
+    Ok(found)
+}
+
+fn day_path(dir: &Path, day: &str) -> PathBuf {
+    dir.join(format!("{DAY_PREFIX}{day}{SUFFIX}"))
+}
+
+/// Names of all snapshots, in order.
+fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(at("list", dir))? {
+        let name = entry.map_err(at("list", dir))?.file_name();
+        let ours = |name: &&str| name.ends_with(SUFFIX) && (name.starts_with(PREFIX) || name.starts_with(DAY_PREFIX));
+        names.extend(name.to_str().filter(ours).map(ToOwned::to_owned));
+    }
+    names.sort_unstable();
+    Ok(names)
+}

@@ -1,0 +1,194 @@
+//! Snapshots of a partition in an object store, for whoever owns it next.
+//!
+//! An object has a name of its own and is never replaced: the store itself lets two writers purge each other's. Which
+//! object counts, the manifest says, and that is replaced by compare-and-set with the epoch in it, so that an owner that
+//! does not know that it is over writes an object that nobody ever looks at.
+
+use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
+use tokio::io::AsyncReadExt;
+
+use super::format::{self, Checkpoint, FormatError};
+use super::ledger::{Kept, Ledger, LedgerError, Manifest, manifest_key};
+
+/// Snapshots kept. Fewer leave none before a damaged one, more fill the store.
+const KEPT: usize = 3;
+
+/// The objects of all partitions.
+#[derive(Clone)]
+pub struct Objects(ObjectStore);
+
+impl Objects {
+    /// The objects in a bucket.
+    #[must_use]
+    pub fn new(store: ObjectStore) -> Self {
+        Self(store)
+    }
+}
+
+impl std::fmt::Debug for Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Objects")
+    }
+}
+
+/// A partition's snapshots.
+#[derive(Debug)]
+pub struct SharedStore {
+    ledger: Ledger,
+    objects: Objects,
+    partition: u16,
+    manifest: Manifest,
+    revision: u64,
+    written: u64,
+}
+
+/// Snapshots that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedError {
+    /// The partition has another owner.
+    #[error("partition {partition} has another owner, of epoch {epoch}")]
+    Lost {
+        /// Which.
+        partition: u16,
+        /// The owner's.
+        epoch: u64,
+    },
+    /// The manifest.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// An object.
+    #[error("snapshot {object}: {detail}")]
+    Object {
+        /// Which.
+        object: String,
+        /// What happened.
+        detail: String,
+    },
+    /// A newer or a much older program wrote it. Nothing is overwritten.
+    #[error("snapshot {object}: {source}; it was left as it is")]
+    Version {
+        /// Which.
+        object: String,
+        /// Which version it is of.
+        source: FormatError,
+    },
+}
+
+impl SharedError {
+    /// The class of fault.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Lost { .. } => "lost",
+            Self::Ledger(error) => error.reason(),
+            Self::Object { .. } => "object",
+            Self::Version { .. } => "version",
+        }
+    }
+
+    /// Whether the partition has another owner.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Ledger(LedgerError::Lost(_)))
+    }
+
+    /// Whether trying again can help.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        match self {
+            Self::Ledger(error) => error.retry(),
+            Self::Object { .. } => true,
+            Self::Lost { .. } | Self::Version { .. } => false,
+        }
+    }
+}
+
+impl SharedStore {
+    /// Claims a partition's manifest for an epoch. What earlier owners write from then on counts no more.
+    ///
+    /// # Errors
+    /// A newer epoch has claimed it, or the server does not answer.
+    pub async fn claim(ledger: Ledger, objects: Objects, partition: u16, epoch: u64) -> Result<Self, SharedError> {
+        let key = manifest_key(partition);
+        loop {
+            let (manifest, revision) = ledger.read::<Manifest>(&key).await?;
+            let mut manifest = manifest.unwrap_or_default();
+            if manifest.epoch > epoch {
+                return Err(SharedError::Lost { partition, epoch: manifest.epoch });
+            }
+            manifest.epoch = epoch;
+            match ledger.replace(&key, &manifest, revision).await {
+                Ok(revision) => return Ok(Self { ledger, objects, partition, manifest, revision, written: 0 }),
+                // The owner before us has just written; it does so no more.
+                Err(LedgerError::Lost(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The newest snapshot that is whole, and the last sequence of the fence that is in it. Damaged ones are told of and
+    /// passed over.
+    ///
+    /// # Errors
+    /// The server does not answer, or a program of another version wrote it.
+    pub async fn load(&self) -> Result<Option<(Checkpoint, u64)>, SharedError> {
+        for kept in &self.manifest.kept {
+            let fault = |detail: String| SharedError::Object { object: kept.object.clone(), detail };
+            let file = match self.read(&kept.object).await {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::NotConnected => return Err(fault(error.to_string())),
+                Err(error) => {
+                    tracing::error!(object = kept.object, %error, "snapshot is damaged; falling back to the one before");
+                    continue;
+                }
+            };
+            match format::decode(&file) {
+                Ok(checkpoint) => return Ok(Some((checkpoint, kept.fence))),
+                Err(source @ (FormatError::Newer { .. } | FormatError::Older { .. })) => {
+                    return Err(SharedError::Version { object: kept.object.clone(), source });
+                }
+                Err(error) => {
+                    tracing::error!(object = kept.object, %error, "snapshot is damaged; falling back to the one before");
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn read(&self, object: &str) -> std::io::Result<Vec<u8>> {
+        let unreachable = |error: String| std::io::Error::new(std::io::ErrorKind::NotConnected, error);
+        let mut reader = match self.objects.0.get(object).await {
+            Ok(reader) => reader,
+            Err(error) if error.kind() == GetErrorKind::NotFound => {
+                return Err(std::io::Error::new(std::io::ErrorKind::NotFound, error.to_string()));
+            }
+            Err(error) => return Err(unreachable(error.to_string())),
+        };
+        let mut file = Vec::with_capacity(reader.info().size);
+        reader.read_to_end(&mut file).await?;
+        Ok(file)
+    }
+
+    /// Writes a snapshot in which every alert up to a sequence of the fence is. Returns its bytes.
+    ///
+    /// # Errors
+    /// The partition has another owner, or the server does not answer. The snapshots before it are untouched.
+    pub async fn save(&mut self, file: Vec<u8>, sequence: u64, fence: u64) -> Result<u64, SharedError> {
+        self.written += 1;
+        let (epoch, bytes) = (self.manifest.epoch, file.len() as u64);
+        let object = format!("{}-{epoch}-{}", self.partition, self.written);
+        let put = self.objects.0.put(object.as_str(), &mut &file[..]).await;
+        put.map_err(|error| SharedError::Object { object: object.clone(), detail: error.to_string() })?;
+        let mut manifest = self.manifest.clone();
+        manifest.kept.insert(0, Kept { object, sequence, fence, bytes });
+        let old = manifest.kept.split_off(KEPT.min(manifest.kept.len()));
+        self.revision = self.ledger.replace(&manifest_key(self.partition), &manifest, self.revision).await?;
+        self.manifest = manifest;
+        for Kept { object, .. } in old {
+            if let Err(error) = self.objects.0.delete(&object).await {
+                tracing::warn!(object, %error, "old snapshot cannot be removed");
+            }
+        }
+        Ok(bytes)
+    }
+}
