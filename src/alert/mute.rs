@@ -1,8 +1,9 @@
 //! Silences: alerts that are known and shall page nobody until some day. They are still published and logged; only
 //! receivers do not hear of them. A silence has an owner, a reason and an end, which are told with what it hides.
 //!
-//! A silence is asked when an alert is published. Blind spot: evidence of another dimension that joins a silenced alert
-//! of the same session without making it worse is not published, so that a silence of dimensions hides it, too.
+//! A silence is asked when an alert is published, and when it would escalate. Blind spot: evidence of another dimension
+//! that joins a silenced alert of the same session without making it worse is not published, so that a silence of
+//! dimensions hides it, too.
 
 use super::matcher::{Matcher, Whose};
 use super::wire::Alert;

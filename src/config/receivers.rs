@@ -256,7 +256,7 @@ fn url(
     if url.is_empty() {
         return url;
     }
-    let Some(("https" | "http", host)) = endpoint(&url) else {
+    let Some((scheme @ ("https" | "http"), host)) = endpoint(&url) else {
         check.fault(&path, "no address of the web; write `https://host/path`");
         return url;
     };
@@ -271,6 +271,13 @@ fn url(
             }
         }
         Ok(None) => {}
+    }
+    if scheme == "http" && allowed.is_empty() {
+        check.fault(
+            &path,
+            "plain `http`, which anybody on the way can read and answer; write `https`, or name the networks of one's \
+            own that the receiver lies in by `allow_networks`",
+        );
     }
     if service == Service::Alertmanager && !url.trim_end_matches('/').ends_with(ALERTMANAGER_PATH) {
         url = format!("{}{ALERTMANAGER_PATH}", url.trim_end_matches('/'));

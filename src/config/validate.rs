@@ -161,7 +161,8 @@ fn alerts(check: &mut Check<'_>, raw: RawAlerts) -> AlertsConfig {
 
 /// Two listeners need two addresses, and what is published must not come back as an event.
 fn apart(check: &mut Check<'_>, config: &Config) {
-    if let (Some(metrics), Some(console)) = (config.metrics_listen, config.console.as_ref().map(|console| console.listen))
+    if let (Some(metrics), Some(console)) =
+        (config.metrics_listen, config.console.as_ref().map(|console| console.listen))
         && metrics == console
         && metrics.port() != 0
     {

@@ -45,9 +45,7 @@ pub use census::Census;
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use hidden::SuppressionFacts;
-pub use portrait::{
-    CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts,
-};
+pub use portrait::{CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts};
 pub use settings::Settings;
 pub use state::RestoreError;
 pub use stats::{Stats, SuppressionStats};

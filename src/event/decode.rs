@@ -379,7 +379,7 @@ pub(super) fn outcome_name(outcome: Outcome) -> &'static str {
 ///
 /// Counting all opening brackets is a plain loop that the compiler vectorizes, and enough for nearly every event;
 /// only a payload with more brackets than the limit has them walked one by one.
-fn nests_deeper(payload: &[u8], depth_max: usize) -> bool {
+pub(crate) fn nests_deeper(payload: &[u8], depth_max: usize) -> bool {
     let opening = |chunk: &[u8]| chunk.iter().map(|&b| u8::from(b == b'{' || b == b'[')).sum::<u8>();
     // A chunk's count fits a byte, which keeps the sum in the narrow lanes of a vector.
     if payload.chunks(u8::MAX as usize).map(|chunk| usize::from(opening(chunk))).sum::<usize>() <= depth_max {

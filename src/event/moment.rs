@@ -102,6 +102,10 @@ impl TimeFormat {
             Cell::None => return Ok(None),
             Cell::Text(text) if text.is_empty() => return Ok(None),
             Cell::Text(text) => self.text(text, zone),
+            // `%Y%m%d` in a column of numbers is the text that the number is written as.
+            Cell::Whole(count) if self.is_pattern() => self.text(&count.to_string(), zone),
+            Cell::Signed(count) if self.is_pattern() => self.text(&count.to_string(), zone),
+            Cell::Number(count) if self.is_pattern() => self.text(&count.to_string(), zone),
             Cell::Whole(count) => self.count(i64::try_from(*count).unwrap_or(i64::MAX)),
             Cell::Signed(count) => self.count(*count),
             Cell::Number(count) => self.number(*count),
@@ -112,6 +116,10 @@ impl TimeFormat {
             }
         };
         read.map(Some).map_err(|error| Reject::new(RejectReason::BadTimestamp, error))
+    }
+
+    fn is_pattern(&self) -> bool {
+        matches!(self, Self::Pattern(_))
     }
 
     fn count(&self, count: i64) -> Result<Timestamp, TimestampError> {
@@ -187,6 +195,9 @@ mod tests {
         assert_eq!(read("s", &Cell::Signed(1_777_896_000), "UTC"), noon);
         assert_eq!(read("s", &Cell::Number(1_777_896_000.25), "UTC"), "2026-05-04T12:00:00.25Z");
         assert_eq!(read("auto", &Cell::Time(1_777_896_000_000_000), "UTC"), noon);
+        for cell in [Cell::Whole(2_026_050_412), Cell::Signed(2_026_050_412), Cell::Number(2_026_050_412.0)] {
+            assert_eq!(read("%Y%m%d%H", &cell, "UTC"), noon, "a pattern counts whatever the type of its column");
+        }
     }
 
     #[test]

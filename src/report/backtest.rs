@@ -4,6 +4,9 @@
 //! An alert is the same where its id is: ids are the finding's own. What has another id although it is the same story,
 //! since another setting made it begin an event earlier, is recognized by its bot or log, its session or strongest
 //! dimension, and a time within [`NEAR`]. Blind spot: two stories of one bot and one dimension within that time.
+//!
+//! An alert counts for one dimension, that of its strongest reason when it was at its worst, so that the groups add up to
+//! the totals. Its other reasons are in the alert and not here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,7 +92,7 @@ pub struct Backtest {
     pub lost: Vec<Told>,
     /// Alerts of both that are not as bad in one as in the other, as the second one tells them.
     pub moved: Vec<Moved>,
-    /// By dimension; those with any alert.
+    /// By dimension of the strongest reason; those with any alert.
     pub dimensions: Vec<Group>,
     /// By bot or log, the greatest change first; those with any change.
     pub bots: Vec<Group>,
@@ -181,11 +184,13 @@ impl Backtest {
         let (mut dimensions, mut bots) = (Groups::default(), Groups::default());
         let mut moved = Vec::new();
         for (old, new) in &pairs {
-            for groups in [dimensions.of(old.dimension.as_str()), bots.of(&subject(old))] {
-                groups.before(old);
-                groups.after(new);
-                groups.worse += u64::from(new.severity > old.severity);
-                groups.milder += u64::from(new.severity < old.severity);
+            // Another setting may find another reason to be the strongest.
+            dimensions.of(old.dimension.as_str()).before(old);
+            bots.of(&subject(old)).before(old);
+            for group in [dimensions.of(new.dimension.as_str()), bots.of(&subject(new))] {
+                group.after(new);
+                group.worse += u64::from(new.severity > old.severity);
+                group.milder += u64::from(new.severity < old.severity);
             }
             if new.severity != old.severity {
                 moved.push(Moved { from: old.severity, to: new.severity, alert: new.clone() });
@@ -387,6 +392,15 @@ mod tests {
         assert_eq!(test.went(None, Some(Severity::Low)), 1);
         assert_eq!(test.went(Some(Severity::High), Some(Severity::Critical)), 1);
         assert!(!test.is_same());
+    }
+
+    #[test]
+    fn each_configuration_counts_under_its_own_strongest_reason() {
+        let before = said(&[told("x", 0, "a", Severity::Medium, Dimension::Time)]);
+        let after = said(&[told("x", 0, "a", Severity::High, Dimension::Volume)]);
+        let test = Backtest::new(before, after);
+        let groups = test.dimensions.iter().map(|group| (group.name.as_str(), group.before, group.after, group.worse));
+        assert_eq!(groups.collect::<Vec<_>>(), [("time", 1, 0, 0), ("volume", 0, 1, 1)]);
     }
 
     #[test]

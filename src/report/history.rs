@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::date;
-use crate::alert::{Alert, Status};
+use crate::alert::{Alert, AlertId, Severity, Status};
 use crate::detect::{BaselineState, BotFacts, Engine, LogFacts};
 use crate::time::{Span, Timestamp};
 
@@ -22,8 +22,9 @@ const GAPS_MAX: usize = 10;
 pub struct Counts {
     rows: u64,
     refused: BTreeMap<&'static str, (u64, Vec<Example>)>,
-    raised: BTreeMap<&'static str, u64>,
-    pages: u64,
+    raised: BTreeMap<Severity, u64>,
+    /// Open alerts, each at its worst. As many as are open at a time.
+    open: BTreeMap<AlertId, Severity>,
     gaps: Vec<TimeGap>,
     stood: Option<Timestamp>,
 }
@@ -63,12 +64,23 @@ impl Counts {
         }
     }
 
-    /// Counts an alert that would have been published.
+    /// Counts an alert that would have been published, once and at its worst: what gets worse while it is open pages
+    /// somebody then. One that was open already at the beginning is not counted again.
     pub fn alert(&mut self, alert: &Alert) {
-        if alert.status == Status::Firing && alert.revision <= 1 {
-            *self.raised.entry(alert.severity.as_str()).or_default() += 1;
-            self.pages += u64::from(alert.severity.pages());
+        if alert.status == Status::Resolved {
+            self.open.remove(&alert.id);
+            return;
         }
+        match self.open.get(&alert.id).copied() {
+            Some(before) if before >= alert.severity => return,
+            Some(before) => {
+                self.raised.entry(before).and_modify(|count| *count -= 1);
+            }
+            None if alert.revision > 1 => return,
+            None => {}
+        }
+        *self.raised.entry(alert.severity).or_default() += 1;
+        self.open.insert(alert.id.clone(), alert.severity);
     }
 
     /// Notes where event time stands.
@@ -130,7 +142,7 @@ pub struct Learned {
     pub logs: usize,
     /// Of them, those of which records are missing.
     pub logs_with_gaps: Vec<LogGaps>,
-    /// Alerts that would have been raised now, by severity. Nothing was sent.
+    /// Alerts that would have been raised now, by their severity at its worst. Nothing was sent.
     pub alerts: BTreeMap<&'static str, u64>,
     /// Of them, those that would have paged.
     pub pages: u64,
@@ -193,6 +205,7 @@ impl Learned {
         let count = |state| facts.iter().filter(|bot| bot.baseline == state).count();
         let first = facts.iter().filter_map(|bot| bot.seen_days).map(|(first, _)| first).min();
         let logs = engine.logs();
+        let raised = counts.raised.iter().filter(|(_, count)| **count > 0);
         let rejected = counts.refused.iter().map(|(reason, (rows, examples))| Rejected {
             reason,
             rows: *rows,
@@ -213,8 +226,8 @@ impl Learned {
             gaps: counts.gaps.clone(),
             logs: logs.len(),
             logs_with_gaps: logs.iter().filter_map(gaps).collect(),
-            alerts: counts.raised.clone(),
-            pages: counts.pages,
+            alerts: raised.clone().map(|(severity, count)| (severity.as_str(), *count)).collect(),
+            pages: raised.filter(|(severity, _)| severity.pages()).map(|(_, count)| count).sum(),
             each: facts.iter().map(bot).collect(),
             state_hash: engine.state_hash(),
         }
@@ -267,6 +280,24 @@ mod tests {
         counts.stands(Some(now));
         let days: Vec<f64> = counts.gaps.iter().map(|gap| (gap.to - gap.from).as_days_f64()).collect();
         assert_eq!(days, [3.0, 9.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 5.0]);
+    }
+
+    #[test]
+    fn an_alert_counts_once_and_at_its_worst() {
+        let mut counts = Counts::default();
+        let mut say = |id: &str, severity, revision, status| {
+            counts.alert(&Alert { status, revision, ..crate::alert::fixtures::alert(id, severity) });
+        };
+        say("a", Severity::Low, 1, Status::Firing);
+        say("b", Severity::High, 1, Status::Firing);
+        say("a", Severity::Medium, 2, Status::Firing);
+        say("a", Severity::Medium, 2, Status::Firing);
+        say("a", Severity::Medium, 3, Status::Resolved);
+        say("before", Severity::Critical, 4, Status::Firing);
+        let engine = Engine::new(crate::detect::Settings::default(), crate::registry::Registry::default());
+        let learned = Learned::new(&counts, &engine);
+        assert_eq!((learned.pages, learned.alerts), (2, BTreeMap::from([("high", 1), ("medium", 1)])));
+        assert_eq!(counts.open.len(), 1, "what is over is forgotten");
     }
 
     #[test]

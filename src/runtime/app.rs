@@ -81,7 +81,7 @@ impl App {
         drop(rustls::crypto::ring::default_provider().install_default());
         let health = HealthState::new(config.state.as_ref().map(|state| state.snapshot_every));
         let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
-        let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
+        let checkpoint = store.as_ref().map(left).transpose()?.flatten();
         let known = bots.clone();
         let engine = match &checkpoint {
             Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
@@ -217,6 +217,18 @@ pub async fn stop_at_signal(mut app: App) -> anyhow::Result<()> {
     app.stop().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What an earlier run left. Half a history is no state to go on from: `run` would forget that the other half is missing.
+fn left(store: &Store) -> anyhow::Result<Option<Checkpoint>> {
+    let checkpoint = store.load()?;
+    if checkpoint.as_ref().and_then(|checkpoint| checkpoint.history.as_ref()).is_some_and(|place| !place.done) {
+        bail!(
+            "the state directory holds a history of which only a part was learned; repeat the `humdrum backfill` \
+            that was interrupted, or begin it anew with `--fresh`"
+        );
+    }
+    Ok(checkpoint)
 }
 
 /// Opens the alert log behind a place. Damage is told and stops nothing: whoever could do it must not be able to end the

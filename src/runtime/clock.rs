@@ -11,6 +11,9 @@ use tokio::time::Instant;
 
 use crate::time::{Span, Timestamp};
 
+/// Longest sleep towards an instant. Longer would notice a clock that was set too late, shorter would wake for nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 /// The wall clock. A clock before 1970 reads as 1970.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the file that may ask for the time")]
@@ -63,10 +66,16 @@ impl Clock {
         }
     }
 
-    /// Waits until an instant, however far away.
+    /// Waits until it shows an instant, however far away. It is looked at now and then, so that one which is set, or stood
+    /// still while the machine slept, makes nobody wait for a time that is over.
     pub async fn wait_until(&self, at: Timestamp) {
-        let micros = u64::try_from((at - self.now()).as_micros()).unwrap_or(0);
-        self.wait(Duration::from_micros(micros)).await;
+        loop {
+            let micros = u64::try_from((at - self.now()).as_micros()).unwrap_or(0);
+            if micros == 0 {
+                return;
+            }
+            self.wait(Duration::from_micros(micros).min(LOOK_AGAIN)).await;
+        }
     }
 }
 
@@ -92,5 +101,25 @@ mod tests {
         wait.await;
         clock.wait_until(Timestamp::from_micros(3)).await;
         assert_eq!(clock.now(), Timestamp::from_micros(24));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instant_has_come_when_the_clock_shows_it_and_not_when_as_much_was_slept() {
+        // The machine's clock hardly moves here, while the sleeps pass at once.
+        let at = wall() + Span::from_hours(1);
+        let waited = tokio::time::timeout(Duration::from_secs(7200), Clock::system().wait_until(at)).await;
+        assert!(waited.is_err(), "it shows no hour more");
+        Clock::system().wait_until(wall()).await;
+    }
+
+    #[tokio::test]
+    async fn a_held_clock_is_waited_for_in_pieces() {
+        let (clock, hand) = Clock::held(Timestamp::MIN);
+        let mut wait = Box::pin(clock.wait_until(Timestamp::MIN + Span::from_hours(1)));
+        assert!(futures_util::poll!(&mut wait).is_pending());
+        hand.advance(Duration::from_secs(3599));
+        assert!(futures_util::poll!(&mut wait).is_pending());
+        hand.advance(Duration::from_secs(1));
+        assert!(futures_util::poll!(&mut wait).is_ready());
     }
 }

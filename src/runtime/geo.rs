@@ -47,6 +47,23 @@ pub enum GeoError {
     },
 }
 
+impl GeoError {
+    /// The class of fault.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unusable { .. } => "unusable",
+            Self::NoPlaces { .. } => "no_places",
+        }
+    }
+
+    /// Whether trying again can help: never, the file or the settings must change.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        false
+    }
+}
+
 /// A database of places.
 #[derive(Debug)]
 pub struct GeoDatabase {

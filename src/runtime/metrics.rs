@@ -12,7 +12,7 @@ use crate::alert::{Alert, Dimension, Severity, Standing, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
 
-pub use receivers::{Attempt, DeadReason, OutletMetrics, ReceiverMetrics};
+pub use receivers::{Attempt, OutletMetrics, ReceiverMetrics, UndeliveredReason};
 
 /// Buckets of the time from the broker's stamp to the published alert, in seconds.
 const ALERT_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];

@@ -122,6 +122,11 @@ fn plain(text: &str) -> String {
     out
 }
 
+/// Date and minute in UTC, for tables.
+fn minute(at: Timestamp) -> String {
+    at.to_string().get(..16).map_or_else(String::new, |text| text.replace('T', " "))
+}
+
 /// Day, date and minute as the zone's wall clock shows them.
 fn local_time(at: Timestamp, style: Style<'_>) -> String {
     let local = style.zone.local(at);

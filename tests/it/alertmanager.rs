@@ -76,5 +76,5 @@ async fn what_goes_on_is_held_and_what_gets_worse_is_one_alert() {
     .await;
     post.dispatch.offer(&page(3, Severity::Critical, Status::Resolved), &Whose::default());
     until("the end", || async { alertmanager.alerts().await.is_empty() }).await;
-    assert_eq!(post.letters(), [Value::Null; 0]);
+    assert_eq!(post.undelivered(), [Value::Null; 0]);
 }

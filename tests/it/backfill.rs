@@ -208,13 +208,20 @@ fn a_backfill_goes_on_where_it_was_and_knows_its_files() {
     // As if it had been cut off in the middle.
     let middle = events.len() / 2 + 7;
     (place.done, place.files[0].done, place.files[0].rows) = (false, false, middle as u64);
-    let half =
-        Checkpoint { engine: engine(&events[..middle]).snapshot(), history: Some(place), ..Checkpoint::default() };
+    let half = Checkpoint {
+        engine: engine(&events[..middle]).snapshot(),
+        history: Some(place.clone()),
+        ..Checkpoint::default()
+    };
     let keep = |checkpoint: &Checkpoint| {
         store::Store::open(&path("state"), 3).expect("opens").save(checkpoint).expect("saves");
     };
     keep(&half);
-    let rest = learned(folder.path(), &args);
+    let (status, _, err) = humdrum(folder.path(), &["run", "--state-dir", "state"]);
+    assert!(status == Some(1) && err.contains("a history of which only a part was learned"), "{err}");
+    write(&path("alerts.ndjson"), "of the first half\n");
+    let rest = learned(folder.path(), &[&args[..], &["--alerts", "alerts.ndjson"]].concat());
+    assert!(read(&path("alerts.ndjson")).starts_with("of the first half\n"), "what was interrupted goes on");
     assert_eq!(rest["rows"].as_u64(), Some((events.len() - middle) as u64));
     assert_eq!(newest(folder.path()).engine, whole.engine);
     // The same command again has nothing to do; another file is learned on top.
@@ -368,8 +375,94 @@ fn a_backtest_says_what_another_configuration_changes() {
     let page = read(&path("page.html"));
     assert!(page.starts_with("<!doctype html>") && page.matches("<svg").count() >= 1 && !page.contains("<script"));
     let (_, table, _) = against("new.toml", &[]);
-    assert!(table.contains("By dimension:") && table.contains("PAGES"), "{table}");
+    assert!(table.contains("By dimension of the strongest reason:") && table.contains("PAGES"), "{table}");
     for args in [&["replay", "--json", "events.ndjson"][..], &["replay", "--against", "old.toml", "--pretty", "-"]] {
         assert_eq!(humdrum(folder.path(), args).0, Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn alerts_go_into_a_file_of_their_own() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let plain = lines(&STORY.events[..100]);
+    write(&path("events.ndjson"), &plain);
+    for file in ["events.ndjson", "./events.ndjson", "bots.ndjson"] {
+        let args = ["backfill", "--dry-run", "--registry", "bots.ndjson", "--alerts", file, "events.ndjson"];
+        let (status, _, err) = humdrum(folder.path(), &args);
+        assert!(status == Some(2) && err.contains("is used already"), "{file}: {err}");
+    }
+    assert_eq!(read(&path("events.ndjson")).as_bytes(), plain);
+    write(&path("alerts.ndjson"), "of another history\n");
+    learned(folder.path(), &["--dry-run", "--alerts", "alerts.ndjson", "events.ndjson"]);
+    assert!(!read(&path("alerts.ndjson")).contains("another"));
+    let (status, _, err) = humdrum(folder.path(), &["backfill", "--dry-run", "-", "-"]);
+    assert!(status == Some(2) && err.contains("only once"), "{err}");
+}
+
+#[test]
+fn an_empty_file_keeps_no_other_back_and_a_list_is_told() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("logs")).expect("a folder");
+    for name in ["a.csv", "b.parquet", "c.json"] {
+        write(&path("logs").join(name), "");
+    }
+    write(&path("logs/d.jsonl"), lines(&STORY.events[..9]));
+    for name in ["logs", "logs/**"] {
+        assert_eq!(learned(folder.path(), &["--dry-run", name])["accepted"].as_u64(), Some(9), "{name}");
+    }
+    write(&path("list.json"), "[\n {}]");
+    let (status, _, err) = humdrum(folder.path(), &["backfill", "--dry-run", "list.json"]);
+    assert!(status == Some(1) && err.contains("one object a line"), "{err}");
+}
+
+#[test]
+fn what_was_late_before_is_not_told_again() {
+    let folder = folder();
+    let mut events = STORY.events[..400].to_vec();
+    events.reverse();
+    write(&folder.path().join("muddled.ndjson"), lines(&events));
+    let args = ["backfill", "--state-dir", "state", "muddled.ndjson"];
+    let warned = || humdrum(folder.path(), &args).2.contains("too far out of order");
+    assert!(warned() && !warned());
+}
+
+#[test]
+fn standard_input_is_another_history_each_time_and_ends_at_a_signal() {
+    let folder = folder();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_humdrum"));
+        command.args(["backfill", "--json", "--state-dir", "state", "-"]).current_dir(folder.path()).env_clear();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    };
+    for (part, all) in [(&STORY.events[..50], 50), (&STORY.events[50..90], 90)] {
+        let mut child = start();
+        child.stdin.take().expect("a pipe").write_all(&lines(part)).expect("is read");
+        let output = child.wait_with_output().expect("ends");
+        let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!((said["rows"].as_u64(), said["accepted"].as_u64()), (Some(part.len() as u64), Some(all)));
+    }
+    let mut child = start();
+    // More than is held anywhere on the way, so that it has begun when all of it is written.
+    let mut pipe = child.stdin.take().expect("a pipe");
+    (0..40).for_each(|_| pipe.write_all(&lines(&STORY.events[..900])).expect("is read"));
+    let asked = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
+    assert!(asked.expect("a shell").success());
+    let output = child.wait_with_output().expect("ends although the pipe is open");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && err.contains("nothing was kept"), "{err}");
+    drop(pipe);
+}
+
+#[test]
+fn a_bucket_of_bots_is_said_to_be_for_run_alone() {
+    let folder = folder();
+    write(&folder.path().join("events.ndjson"), lines(&STORY.events[..9]));
+    write(&folder.path().join("bucket.toml"), "registry = 'kv://bots'\n");
+    for verb in [&["backfill", "--dry-run"][..], &["replay"], &["report", "inventory", "--events"]] {
+        let args = [verb, &["events.ndjson", "--config", "bucket.toml"]].concat();
+        let (status, _, err) = humdrum(folder.path(), &args);
+        assert!(status == Some(0) && err.contains("which only `humdrum run` reads"), "{verb:?}: {err}");
     }
 }

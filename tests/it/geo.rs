@@ -81,6 +81,28 @@ fn an_address_far_away_is_an_impossible_way() {
 }
 
 #[test]
+fn a_history_and_a_comparison_know_places_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    write(&path("city.mmdb"), cities());
+    write(&path("events.ndjson"), events("177.2.2.9", ""));
+    write(&path("with.toml"), "[geo]\nmaxmind_file = 'city.mmdb'\n");
+    write(&path("without.toml"), "");
+    let args = ["backfill", "--dry-run", "--config", "with.toml", "--alerts", "learned.ndjson", "events.ndjson"];
+    assert!(humdrum(folder.path(), &args).status.success());
+    assert!(read(&path("learned.ndjson")).contains("impossible_travel"), "{}", read(&path("learned.ndjson")));
+    let compared = |config: &str, against: &str| {
+        let args = ["replay", "--json", "--config", config, "--against", against, "events.ndjson"];
+        let output = humdrum(folder.path(), &args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+    };
+    let (gains, same) = (compared("with.toml", "without.toml"), compared("with.toml", "with.toml"));
+    assert_ne!(gains["before"], gains["after"], "one of the two knows no places");
+    assert_eq!((&same["before"], &same["after"]), (&gains["after"], &gains["after"]));
+}
+
+#[test]
 fn a_file_of_no_use_is_a_clear_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     write(&folder.path().join("city.mmdb"), cities());

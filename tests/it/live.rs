@@ -11,7 +11,7 @@ use humdrum::config::{Config, SourceMode};
 use humdrum::detect::{Engine, Settings};
 use humdrum::runtime::app::App;
 use humdrum::runtime::store::Store;
-use humdrum::runtime::store::format::{Checkpoint, Undelivered};
+use humdrum::runtime::store::format::{Checkpoint, OwedNotice};
 use humdrum::time::Timestamp;
 use prometheus::Registry;
 
@@ -286,7 +286,7 @@ async fn what_a_webhook_was_owed_is_delivered_after_the_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let endpoint = Endpoint::start([]).await;
     let notice = Notice::new(alert("a1", 1, Severity::High));
-    let owed = Undelivered { receiver: "pager".to_owned(), notice, since: Timestamp::MIN, attempts: 0 };
+    let owed = OwedNotice { receiver: "pager".to_owned(), notice, since: Timestamp::MIN, attempts: 0 };
     let checkpoint = Checkpoint { outbox: vec![owed], engine: blank_engine(), ..Checkpoint::default() };
     Store::open(dir.path(), 2).expect("opens").save(&checkpoint).expect("saves");
     let mut config = keeping(&server, dir.path());

@@ -53,7 +53,7 @@ async fn every_service_takes_an_alert_and_its_end() {
         post.offer(&Alert { status: Status::Resolved, revision: 2, ..page("a1") });
         post.attempted("it", "delivered", 2).await;
         post.drain().await;
-        assert_eq!(post.letters(), [Value::Null; 0], "{service}");
+        assert_eq!(post.undelivered(), [Value::Null; 0], "{service}");
         let (requests, bodies) = (endpoint.requests(), bodies(&endpoint.requests()));
         let content_type = requests[0].headers["content-type"].to_str().expect("text");
         match schema {
@@ -99,14 +99,14 @@ async fn every_answer_has_its_rule() {
         post.pass_until(name, |post| post.attempts("it", "delivered") + post.attempts("it", "refused") > 0).await;
         post.drain().await;
         assert_eq!(endpoint.requests().len(), requests, "{name}");
-        let letters = post.letters();
-        let status = letters.first().map(|letter| letter["status"].as_u64().expect("a status"));
-        assert_eq!((letters.len(), status), (usize::from(ends.is_some()), ends), "{name}");
-        if let Some(letter) = letters.first() {
-            assert_eq!((&letter["receiver"], &letter["reason"]), (&"it".into(), &"refused".into()));
-            assert_eq!(letter["notice"]["alert"]["id"], "a1");
+        let lost = post.undelivered();
+        let status = lost.first().map(|one| one["status"].as_u64().expect("a status"));
+        assert_eq!((lost.len(), status), (usize::from(ends.is_some()), ends), "{name}");
+        if let Some(one) = lost.first() {
+            assert_eq!((&one["receiver"], &one["reason"]), (&"it".into(), &"refused".into()));
+            assert_eq!(one["notice"]["alert"]["id"], "a1");
             let labels = [("receiver", "it"), ("reason", "refused")];
-            assert_eq!(figure(&post.registry, "humdrum_receiver_dead_letters_total", &labels) as u64, 1);
+            assert_eq!(figure(&post.registry, "humdrum_receiver_undelivered_total", &labels) as u64, 1);
         }
     }
     assert!(elsewhere.requests().is_empty(), "redirects are never followed");
@@ -166,14 +166,14 @@ async fn a_receiver_that_was_down_for_an_hour_lost_nothing() {
         post.hand.advance(Duration::from_secs(60));
         until("an attempt", || async { post.attempts("it", "retried") > before }).await;
     }
-    assert_eq!((post.attempts("it", "delivered"), post.letters().len()), (0, 0));
+    assert_eq!((post.attempts("it", "delivered"), post.undelivered().len()), (0, 0));
     let shape = Schema::named("pagerduty");
     let rule = move |body: &[u8]| (!shape.faults(body).is_empty()).then_some(Answer::Status(400));
     let endpoint = Endpoint::start_ruled(address, [], Box::new(rule)).await;
     post.pass_until("everything", |post| post.attempts("it", "delivered") >= ids.len()).await;
     let keys: Vec<_> = bodies(&endpoint.requests()).iter().map(|body| body["dedup_key"].clone()).collect();
     let told: BTreeSet<String> = keys.iter().map(|key| key.as_str().expect("a key").to_owned()).collect();
-    assert_eq!((told, keys.len(), post.letters().len()), (ids, 6, 0), "each once");
+    assert_eq!((told, keys.len(), post.undelivered().len()), (ids, 6, 0), "each once");
 }
 
 #[tokio::test]
@@ -182,9 +182,9 @@ async fn what_is_not_taken_for_a_day_is_given_up_and_kept() {
     let post = Post::start(&receiver("it", "slack", endpoint.address(), "give_up_after = '1h'"));
     post.offer(&page("a1"));
     post.pass_until("the end of patience", |post| post.attempts("it", "abandoned") > 0).await;
-    let letter = &post.letters()[0];
-    assert_eq!((&letter["reason"], &letter["status"]), (&"abandoned".into(), &503.into()));
-    assert!(letter["attempts"].as_u64().is_some_and(|attempts| attempts > 3), "{letter}");
+    let one = &post.undelivered()[0];
+    assert_eq!((&one["reason"], &one["status"]), (&"abandoned".into(), &503.into()));
+    assert!(one["attempts"].as_u64().is_some_and(|attempts| attempts > 3), "{one}");
     until("the queue to be empty", || async { post.dispatch.owed().outbox.is_empty() }).await;
 }
 
@@ -206,7 +206,7 @@ async fn an_alert_that_a_receiver_cannot_bear_holds_up_none_but_itself() {
         .map(|item| (item.notice.alert.id.clone(), item.notice.alert.revision))
         .collect();
     assert_eq!(owed, [("bad".to_owned(), 1), ("bad".to_owned(), 2)], "in their order");
-    assert_eq!(post.letters().len(), 0);
+    assert_eq!(post.undelivered().len(), 0);
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn a_template_of_ones_own_is_sent_and_one_that_fails_is_told() {
     assert_eq!(texts, BTreeSet::from(expected));
     post.offer(&page("a2"));
     post.attempted("fragile", "refused", 1).await;
-    let said = post.letters()[0]["said"].as_str().expect("text").to_owned();
+    let said = post.undelivered()[0]["said"].as_str().expect("text").to_owned();
     assert!(said.starts_with("body: line 1: "), "{said}");
 }
 
@@ -265,6 +265,6 @@ async fn what_was_owed_to_a_receiver_that_is_gone_is_kept() {
     post.attempted("old", "retried", 1).await;
     let owed = post.dispatch.owed();
     let next = Post::start_owed(&receiver("new", "slack", endpoint.address(), ""), owed);
-    let letter = &next.letters()[0];
-    assert_eq!((&letter["receiver"], &letter["reason"]), (&"old".into(), &"gone".into()));
+    let one = &next.undelivered()[0];
+    assert_eq!((&one["receiver"], &one["reason"]), (&"old".into(), &"gone".into()));
 }

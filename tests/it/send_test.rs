@@ -78,7 +78,7 @@ async fn what_is_not_taken_is_said_and_is_a_failure() {
     let (status, out, err) = send_test(receiver("chat", "slack", &endpoint, ""), "chat").await;
     assert!(out.starts_with("chat: test NOT taken 403 in "), "{out}");
     assert_eq!((status, err.as_str()), (Some(1), "humdrum: `chat` did not take the test\n"));
-    let text = "[[receivers]]\nname = 'chat'\ntype = 'slack'\nurl = 'http://localhost:9/'\n".to_owned();
+    let text = "[[receivers]]\nname = 'chat'\ntype = 'slack'\nurl = 'https://localhost:9/'\n".to_owned();
     let (status, out, _) = send_test(text.clone(), "chat").await;
     assert_eq!(status, Some(1));
     assert!(out.contains("a loopback address; `allow_networks` lets a receiver lie there"), "{out}");

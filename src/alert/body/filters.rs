@@ -18,7 +18,8 @@ fn clip(text: &str, chars_max: usize) -> String {
     }
 }
 
-/// A text as Slack shows it letter by letter: no links, no mentions.
+/// A text in Slack's markup that makes no link and mentions nobody, in a place marked `verbatim`, where Slack looks for
+/// neither by itself. Stars and the like may still make it bold, for which Slack has no escape.
 fn mrkdwn(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -8,6 +8,8 @@
 mod filters;
 mod scene;
 
+use std::fmt;
+
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::notice::Notice;
@@ -40,12 +42,19 @@ pub enum Shape {
 }
 
 /// What a body needs besides the notice.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Particulars {
     /// `PagerDuty`'s integration key.
     pub routing_key: String,
     /// How long Alertmanager holds an alert that it is not told of again.
     pub hold: Span,
+}
+
+impl fmt::Debug for Particulars {
+    /// The key is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Particulars").field("hold", &self.hold).finish_non_exhaustive()
+    }
 }
 
 /// A template that cannot be read or used.

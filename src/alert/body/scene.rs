@@ -1,5 +1,7 @@
 //! What a template may use.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::super::notice::{Cause, Notice};
@@ -9,8 +11,8 @@ use super::super::wire::{
 use super::Particulars;
 use crate::time::Timestamp;
 
-/// Everything that a template may use, by these names.
-#[derive(Clone, Debug, Serialize)]
+/// Everything that a template may use, by these names. It has a secret in it and does not print itself.
+#[derive(Clone, Serialize)]
 pub struct Scene<'a> {
     /// The alert as it is published.
     alert: &'a Alert,
@@ -44,6 +46,12 @@ pub struct Scene<'a> {
     routing_key: &'a str,
     /// The program's version.
     version: &'static str,
+}
+
+impl fmt::Debug for Scene<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scene").field("alert", &self.alert.id).field("cause", &self.cause).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Scene<'a> {
@@ -86,6 +94,8 @@ pub(super) fn trials() -> Vec<Notice> {
     for notice in [full, bare] {
         trials.push(notice.clone());
         trials.push(Notice { cause: Cause::Escalated, severity_before: Some(Severity::Medium), ..notice.clone() });
+        trials.push(Notice { cause: Cause::Repeated, ..notice.clone() });
+        trials.push(Notice { cause: Cause::Test, ..notice.clone() });
         trials.push(Notice { cause: Cause::Acknowledged, acknowledged_by: Some("bob".to_owned()), ..notice.clone() });
         trials.push(Notice { alert: Alert { status: Status::Resolved, ..notice.alert.clone() }, ..notice });
     }

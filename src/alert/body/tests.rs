@@ -65,6 +65,46 @@ fn a_bad_template_is_told() {
     }
 }
 
+#[test]
+fn a_template_is_tried_on_every_cause() {
+    for cause in ["published", "repeated", "acknowledged", "escalated", "test"] {
+        let template = format!("{{{{ alert.nothing if cause == \"{cause}\" else 1 }}}}");
+        let error = Body::new(Shape::Alert, Some(&template)).expect_err("one of the trials finds it").to_string();
+        assert!(error.contains("undefined value"), "{cause}: {error}");
+    }
+}
+
+#[test]
+fn slack_makes_no_link_of_what_a_bot_is_called() {
+    let mut page = alert("a1", Severity::High);
+    (page.bot, page.title) = (Some("https://evil.example/".to_owned()), "<!channel> https://evil.example/".to_owned());
+    page.reasons = vec![reason(Dimension::Source)];
+    let body = render(Shape::Slack, &Notice::new(page));
+    let mut texts = Vec::new();
+    objects(&body, &mut texts);
+    let marked: Vec<_> = texts.iter().filter(|object| object["type"] == "mrkdwn").collect();
+    assert!(marked.len() > 6 && marked.iter().all(|object| object["verbatim"] == true), "{body}");
+    assert!(!body.to_string().contains("<!channel>"));
+}
+
+#[test]
+fn a_routing_key_is_not_printed() {
+    let particulars = Particulars { routing_key: "opensesame".to_owned(), hold: Span::MINUTE };
+    assert!(!format!("{particulars:?}").contains("opensesame"));
+}
+
+/// All objects, however deep.
+fn objects<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(fields) => {
+            found.push(value);
+            fields.values().for_each(|value| objects(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| objects(value, found)),
+        _ => {}
+    }
+}
+
 proptest! {
     /// No name of a bot, of a tenant or of anything else breaks out of its place.
     #[test]

@@ -3,8 +3,10 @@
 //!
 //! Pure: the instant, by the wall clock, comes with every call, and what is to be sent comes back as [`Order`]s. An alert
 //! that is raised at noon and resolved at night is resolved at the desk that heard of it and nowhere else, whatever the
-//! routes say by then. An acknowledgment holds until the alert gets worse. A silence that ends while its alert is open
-//! lets it through then. Bounded: beyond [`STORIES_MAX`] open alerts the oldest is forgotten, its resolution then goes where
+//! routes say by then, and one that nobody heard of is resolved nowhere. An acknowledgment holds until the alert gets
+//! worse. While a silence covers an open alert, nothing of it is news to anybody: what gets worse waits, and so does an
+//! escalation; whoever must be told again and again is, of what was told before. When the silence ends, or is taken out of
+//! the settings, what waited goes on. Bounded: beyond [`STORIES_MAX`] open alerts the oldest is forgotten, its resolution then goes where
 //! the routes say, and that is counted.
 
 mod story;
@@ -108,8 +110,7 @@ impl Told {
             return (Vec::new(), Outcome::Known);
         }
         if let Some(silence) = silenced(&plan.silences, alert, whose, now) {
-            let story = self.story(alert, whose);
-            story.held_until = Some((silence.until, alert.clone()));
+            self.story(alert, whose).held = Some(alert.clone());
             return (Vec::new(), Outcome::Silenced(silence.name.clone()));
         }
         let way = plan.routing.way(alert, whose, now);
@@ -117,6 +118,10 @@ impl Told {
         receivers.extend(known.into_iter().flat_map(|story| story.sent.keys().cloned()));
         receivers.retain(|name| plan.receivers.contains_key(name));
         if receivers.is_empty() {
+            // Another hour's routes could lead its end to somebody who never heard of it.
+            if !plan.wanted(alert.severity, None).is_empty() {
+                self.story(alert, whose).pass(alert);
+            }
             let nowhere = way.receivers.as_ref().is_some_and(BTreeSet::is_empty) && way.by == [RoutedBy::Default];
             return (Vec::new(), if nowhere { Outcome::Unrouted } else { Outcome::Unwanted });
         }
@@ -147,38 +152,44 @@ impl Told {
         Ok(story.acknowledge(by, |name| plan.receivers.get(name).is_some_and(|terms| terms.acknowledgments)))
     }
 
-    /// Does what is due: escalates, repeats, and lets through what a silence held back.
+    /// Does what is due: lets through what a silence held back, escalates, and repeats.
     pub fn advance(&mut self, plan: &Plan, now: Timestamp) -> Vec<Order> {
         let mut orders = Vec::new();
-        let mut freed = Vec::new();
-        for story in self.stories.values_mut() {
-            orders.extend(story.escalate(now, |name| plan.receivers.contains_key(name)));
-            orders.extend(story.repeat(now, |name| plan.receivers.get(name).and_then(|terms| terms.repeat_every)));
-            freed.extend(story.freed(now));
-        }
+        let free = |story: &mut Story| {
+            let free = story.silenced_until(&plan.silences, now).is_none();
+            free.then(|| story.held.take()).flatten().map(|alert| (alert, story.whose()))
+        };
+        let freed: Vec<_> = self.stories.values_mut().filter_map(free).collect();
         for (alert, whose) in freed {
             orders.extend(self.firing(&alert, &whose, plan, now).0);
+        }
+        for story in self.stories.values_mut() {
+            if story.silenced_until(&plan.silences, now).is_none() {
+                orders.extend(story.escalate(now, |name| plan.receivers.contains_key(name)));
+            }
+            orders.extend(story.repeat(now, |name| plan.receivers.get(name).and_then(|terms| terms.repeat_every)));
         }
         orders
     }
 
-    /// When something is due next.
+    /// When something is due next, which may be now.
     #[must_use]
-    pub fn next_due(&self, plan: &Plan) -> Option<Timestamp> {
+    pub fn next_due(&self, plan: &Plan, now: Timestamp) -> Option<Timestamp> {
         let every = |name: &str| plan.receivers.get(name).and_then(|terms| terms.repeat_every);
-        self.stories.values().filter_map(|story| story.next_due(every)).min()
+        let due = |story: &Story| story.next_due(every, story.silenced_until(&plan.silences, now));
+        self.stories.values().filter_map(due).min()
     }
 
-    /// How many open alerts are remembered.
+    /// Open alerts of which somebody has been told.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn told(&self) -> usize {
+        self.stories.values().filter(|story| !story.sent.is_empty()).count()
+    }
+
+    /// Open alerts that are remembered, those of which nobody has been told among them.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
         self.stories.len()
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.stories.is_empty()
     }
 
     /// How many were forgotten since the start because there were too many.

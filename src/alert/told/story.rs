@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::matcher::Whose;
+use super::super::mute::{Silence, silenced};
 use super::super::notice::{Cause, Notice};
 use super::super::route::Escalation;
 use super::super::wire::Alert;
@@ -20,8 +21,8 @@ pub struct Story {
     pub(super) sent: BTreeMap<String, Timestamp>,
     /// Who is to be told when, if nobody acknowledges.
     escalations: Vec<(Timestamp, Vec<String>)>,
-    /// A silence holds this revision back until then.
-    pub(super) held_until: Option<(Timestamp, Alert)>,
+    /// A silence holds this revision back.
+    pub(super) held: Option<Alert>,
     /// Its age among the others.
     pub(super) number: u64,
 }
@@ -29,7 +30,7 @@ pub struct Story {
 impl Story {
     pub(super) fn new(alert: &Alert, whose: &Whose, number: u64) -> Self {
         let notice = Notice { team: whose.team.clone(), owner: whose.owner.clone(), ..Notice::new(alert.clone()) };
-        Self { notice, sent: BTreeMap::new(), escalations: Vec::new(), held_until: None, number }
+        Self { notice, sent: BTreeMap::new(), escalations: Vec::new(), held: None, number }
     }
 
     /// Takes a revision in that receivers are to be told of; those that know it are not told again.
@@ -52,7 +53,7 @@ impl Story {
             self.notice.acknowledged_by = None;
             self.escalations = escalations.iter().map(|step| (now + step.after, step.to.clone())).collect();
         }
-        self.held_until = None;
+        self.held = None;
         let mut orders = Vec::new();
         for receiver in receivers {
             let known = self.sent.insert(receiver.clone(), now).is_some();
@@ -73,9 +74,20 @@ impl Story {
         receivers.map(|receiver| Order { receiver, notice: notice.clone() }).collect()
     }
 
+    /// Takes a revision in of which nobody is told.
+    pub(super) fn pass(&mut self, alert: &Alert) {
+        self.held = None;
+        if alert.revision > self.notice.alert.revision {
+            self.notice.alert = alert.clone();
+        }
+    }
+
+    /// Somebody is at it. Once that is known, who it is is no news.
     pub(super) fn acknowledge(&mut self, by: &str, asks: impl Fn(&str) -> bool) -> Vec<Order> {
         self.escalations.clear();
-        self.notice.acknowledged_by = Some(by.to_owned());
+        if self.notice.acknowledged_by.replace(by.to_owned()).is_some() {
+            return Vec::new();
+        }
         let notice = Notice { cause: Cause::Acknowledged, ..self.notice.clone() };
         let receivers = self.sent.keys().filter(|name| asks(name));
         receivers.map(|receiver| Order { receiver: receiver.clone(), notice: notice.clone() }).collect()
@@ -108,16 +120,30 @@ impl Story {
         orders
     }
 
-    /// The revision that a silence held back until now.
-    pub(super) fn freed(&mut self, now: Timestamp) -> Option<(Alert, Whose)> {
-        let (_, alert) = self.held_until.take_if(|(until, _)| *until <= now)?;
-        Some((alert, Whose { team: self.notice.team.clone(), owner: self.notice.owner.clone() }))
+    /// Who answers for the bot, as it was known when the alert was raised.
+    pub(super) fn whose(&self) -> Whose {
+        Whose { team: self.notice.team.clone(), owner: self.notice.owner.clone() }
     }
 
-    pub(super) fn next_due(&self, every: impl Fn(&str) -> Option<Span>) -> Option<Timestamp> {
-        let escalations = self.escalations.iter().map(|(at, _)| *at);
+    /// Until when a silence covers it, as far as it has come.
+    pub(super) fn silenced_until(&self, silences: &[Silence], now: Timestamp) -> Option<Timestamp> {
+        if silences.is_empty() {
+            return None;
+        }
+        let alert = self.held.as_ref().unwrap_or(&self.notice.alert);
+        silenced(silences, alert, &self.whose(), now).map(|silence| silence.until)
+    }
+
+    /// When something is due next; `silenced_until` puts off all that is news.
+    pub(super) fn next_due(
+        &self,
+        every: impl Fn(&str) -> Option<Span>,
+        silenced_until: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let earliest = silenced_until.unwrap_or(Timestamp::MIN);
+        let escalations = self.escalations.iter().map(|(at, _)| earliest.later(*at));
         let repeats = self.sent.iter().filter_map(|(name, sent)| Some(*sent + every(name)?));
-        let held = self.held_until.iter().map(|(until, _)| *until);
+        let held = self.held.iter().map(|_| earliest);
         escalations.chain(repeats).chain(held).min()
     }
 }

@@ -60,21 +60,44 @@ fn an_alert_is_resolved_where_it_was_raised() {
         short(&end),
         [("all", Cause::Published, 3), ("desk", Cause::Published, 3), ("pager", Cause::Published, 3)]
     );
-    assert!(told.is_empty());
+    assert_eq!(told.remembered(), 0);
 }
 
 #[test]
-fn what_nobody_asks_for_goes_nowhere_and_is_not_remembered() {
+fn what_nobody_asks_for_goes_nowhere() {
     let mut told = Told::default();
     let mut outcome = |plan: &Plan, severity| {
         let (orders, outcome) =
             told.publish(&revision(1, severity, Status::Firing), &Whose::default(), plan, minute(0));
-        assert!(orders.is_empty() && told.is_empty());
-        outcome
+        assert!(orders.is_empty() && told.told() == 0);
+        (outcome, told.remembered())
     };
-    assert_eq!(outcome(&plan(&[("a", TERMS)], Routing::default()), Severity::Low), Outcome::Unwanted);
+    // What nobody would be told of at any hour need not be remembered.
+    assert_eq!(outcome(&plan(&[("a", TERMS)], Routing::default()), Severity::Low), (Outcome::Unwanted, 0));
     let nowhere = Routing { default: Some(Vec::new()), ..Routing::default() };
-    assert_eq!(outcome(&plan(&[("a", TERMS)], nowhere), Severity::High), Outcome::Unrouted);
+    assert_eq!(outcome(&plan(&[("a", TERMS)], nowhere), Severity::High), (Outcome::Unrouted, 1));
+}
+
+#[test]
+fn what_nobody_heard_of_at_night_is_not_resolved_at_the_desk_by_day() {
+    let mut day = to("desk", None);
+    day.hours = Some(Hours::parse("mon-fri 08:00-18:00", "UTC").expect("hours"));
+    let routing = Routing { routes: vec![day], default: Some(Vec::new()), default_escalation: None };
+    let plan = plan(&[("desk", TERMS)], routing);
+    let mut told = Told::default();
+    let (night, noon) = (at("2026-05-04T02:00:00Z"), at("2026-05-04T12:00:00Z"));
+    let mut send = |id: &str, status, number, severity, now| {
+        let alert = Alert { id: id.to_owned(), ..revision(number, severity, status) };
+        told.publish(&alert, &Whose::default(), &plan, now)
+    };
+    assert_eq!(send("a1", Status::Firing, 1, Severity::High, night), (Vec::new(), Outcome::Unrouted));
+    assert_eq!(send("a1", Status::Resolved, 2, Severity::High, noon), (Vec::new(), Outcome::Known));
+    // One that gets worse by day is told then, and so is its end.
+    assert_eq!(send("a2", Status::Firing, 1, Severity::Medium, night), (Vec::new(), Outcome::Unrouted));
+    let (worse, _) = send("a2", Status::Firing, 2, Severity::High, noon);
+    assert_eq!((short(&worse), worse[0].notice.severity_before), (vec![("desk", Cause::Published, 2)], None));
+    let (end, _) = send("a2", Status::Resolved, 3, Severity::High, night);
+    assert_eq!(short(&end), [("desk", Cause::Published, 3)]);
 }
 
 #[test]
@@ -83,13 +106,13 @@ fn nobody_at_it_is_told_to_somebody_else_once() {
     let plan = plan(&[("desk", TERMS), ("boss", TERMS)], routing);
     let mut told = Told::default();
     told.publish(&revision(1, Severity::High, Status::Firing), &Whose::default(), &plan, minute(0));
-    assert_eq!(told.next_due(&plan), Some(minute(15)));
+    assert_eq!(told.next_due(&plan, minute(0)), Some(minute(15)));
     assert_eq!(told.advance(&plan, minute(14)), []);
     // What is kept over a restart.
     let kept = postcard::to_stdvec(&told).expect("encodes");
     let mut told: Told = postcard::from_bytes(&kept).expect("decodes");
     assert_eq!(short(&told.advance(&plan, minute(16))), [("boss", Cause::Escalated, 1)]);
-    assert_eq!((told.advance(&plan, minute(99)), told.next_due(&plan)), (Vec::new(), None));
+    assert_eq!((told.advance(&plan, minute(99)), told.next_due(&plan, minute(99))), (Vec::new(), None));
     let (end, _) = told.publish(&revision(2, Severity::High, Status::Resolved), &Whose::default(), &plan, minute(100));
     assert_eq!(short(&end), [("boss", Cause::Published, 2), ("desk", Cause::Published, 2)]);
 }
@@ -106,10 +129,15 @@ fn an_acknowledgment_holds_until_it_gets_worse() {
     let orders = told.acknowledge("t", "a1", "alice", &plan).expect("is open");
     assert_eq!(short(&orders), [("pd", Cause::Acknowledged, 1)]);
     assert_eq!(orders[0].notice.acknowledged_by.as_deref(), Some("alice"));
-    assert_eq!(told.next_due(&plan), None);
+    assert_eq!(told.next_due(&plan, minute(1)), None);
+    // Who presses the button again, or after somebody else, tells nobody anything new.
+    assert_eq!(told.acknowledge("t", "a1", "alice", &plan), Ok(Vec::new()));
+    assert_eq!(told.acknowledge("t", "a1", "bob", &plan), Ok(Vec::new()));
     let worse = revision(2, Severity::Critical, Status::Firing);
     let (orders, _) = told.publish(&worse, &Whose::default(), &plan, minute(20));
     assert_eq!(orders[0].notice.acknowledged_by, None);
+    let orders = told.clone().acknowledge("t", "a1", "bob", &plan).expect("is open");
+    assert_eq!(short(&orders), [("pd", Cause::Acknowledged, 2)], "at what is worse now nobody was yet");
     assert_eq!(short(&told.advance(&plan, minute(35))), [("boss", Cause::Escalated, 2)]);
 }
 
@@ -119,7 +147,7 @@ fn what_goes_on_is_repeated_as_it_was_told() {
     let mut plan = plan(&[("am", am), ("chat", TERMS)], Routing::default());
     let mut told = Told::default();
     told.publish(&revision(1, Severity::Medium, Status::Firing), &Whose::default(), &plan, minute(0));
-    assert_eq!(told.next_due(&plan), Some(minute(1)));
+    assert_eq!(told.next_due(&plan, minute(0)), Some(minute(1)));
     assert_eq!(short(&told.advance(&plan, minute(1))), [("am", Cause::Repeated, 1)]);
     assert_eq!(told.advance(&plan, minute(1)), []);
     // A silence begins: what gets worse is not told, and what is repeated is what was told.
@@ -129,9 +157,38 @@ fn what_goes_on_is_repeated_as_it_was_told() {
     assert_eq!((orders, outcome), (Vec::new(), Outcome::Silenced("quiet".to_owned())));
     assert_eq!(short(&told.advance(&plan, minute(3))), [("am", Cause::Repeated, 1)]);
     let freed = told.advance(&plan, minute(10));
-    let expected = [("am", Cause::Repeated, 1), ("am", Cause::Published, 2), ("chat", Cause::Published, 2)];
+    let expected = [("am", Cause::Published, 2), ("chat", Cause::Published, 2)];
     assert_eq!(short(&freed), expected, "the silence is over");
-    assert_eq!(freed[1].notice.severity_before, Some(Severity::Medium));
+    assert_eq!(freed[0].notice.severity_before, Some(Severity::Medium));
+}
+
+#[test]
+fn a_silence_puts_an_escalation_off_and_not_away() {
+    let routing = Routing { routes: vec![to("desk", Some((15, "boss")))], ..Routing::default() };
+    let mut plan = plan(&[("desk", TERMS), ("boss", TERMS)], routing);
+    let mut told = Told::default();
+    let fire = |told: &mut Told, plan: &Plan, number, severity, now| {
+        told.publish(&revision(number, severity, Status::Firing), &Whose::default(), plan, minute(now)).1
+    };
+    assert_eq!(fire(&mut told, &plan, 1, Severity::Medium, 0), Outcome::Told);
+    plan.silences.push(silence(minute(60)));
+    assert_eq!(told.next_due(&plan, minute(1)), Some(minute(60)));
+    assert_eq!(told.advance(&plan, minute(20)), []);
+    // What gets worse meanwhile is told at the end of the silence, and has its own time to be acknowledged.
+    let mut worse = told.clone();
+    let quiet = Outcome::Silenced("quiet".to_owned());
+    assert_eq!(fire(&mut worse, &plan, 2, Severity::High, 30), quiet);
+    assert_eq!(short(&told.advance(&plan, minute(60))), [("boss", Cause::Escalated, 1)]);
+    assert_eq!(short(&worse.advance(&plan, minute(60))), [("desk", Cause::Published, 2)]);
+    assert_eq!(worse.next_due(&plan, minute(60)), Some(minute(75)));
+    // A silence that is taken out of the settings holds nothing back.
+    let mut held = Told::default();
+    assert_eq!(fire(&mut held, &plan, 1, Severity::High, 30), quiet);
+    assert_eq!(held.told(), 0);
+    plan.silences.clear();
+    assert!(held.next_due(&plan, minute(31)).is_some_and(|due| due <= minute(31)));
+    assert_eq!(short(&held.advance(&plan, minute(31))), [("desk", Cause::Published, 1)]);
+    assert_eq!(held.told(), 1);
 }
 
 fn silence(until: Timestamp) -> Silence {
@@ -151,7 +208,7 @@ fn what_is_silenced_to_its_end_is_never_told() {
     };
     assert_eq!(send(Status::Firing, 1), (Vec::new(), Outcome::Silenced("quiet".to_owned())));
     assert_eq!(send(Status::Resolved, 2), (Vec::new(), Outcome::Known));
-    assert!(told.is_empty());
+    assert_eq!(told.remembered(), 0);
 }
 
 #[test]
@@ -169,7 +226,7 @@ fn beyond_the_bound_the_oldest_is_forgotten() {
     for n in 0..=STORIES_MAX {
         told.publish(&alert(&format!("a{n}"), Severity::High), &Whose::default(), &plan, minute(0));
     }
-    assert_eq!((told.len(), told.forgotten()), (STORIES_MAX, 1));
+    assert_eq!((told.remembered(), told.forgotten()), (STORIES_MAX, 1));
     assert_eq!(told.acknowledge("t", "a0", "alice", &plan), Err(AckError::Unknown));
     assert!(told.acknowledge("t", "a1", "alice", &plan).is_ok());
 }
@@ -196,9 +253,9 @@ proptest! {
             };
             heard.extend(orders.into_iter().map(|order| order.receiver));
         }
-        let open = !told.is_empty();
+        let open = told.remembered() > 0;
         let (end, _) = told.publish(&revision(number + 1, Severity::Critical, Status::Resolved), &Whose::default(), &plan, minute(now));
-        prop_assert!(told.is_empty());
+        prop_assert_eq!(told.remembered(), 0);
         let ends: Vec<String> = end.into_iter().map(|order| order.receiver).collect();
         if open {
             prop_assert_eq!(ends, heard.into_iter().collect::<Vec<_>>());

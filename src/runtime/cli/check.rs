@@ -32,7 +32,7 @@ pub(super) struct CheckArgs {
     #[arg(long, conflicts_with = "print_defaults")]
     rules: bool,
     /// Send a message that says that it is a test to this receiver or webhook, and say what was answered
-    #[arg(long, value_name = "RECEIVER", conflicts_with = "print_defaults")]
+    #[arg(long, value_name = "RECEIVER", conflicts_with_all = ["print_defaults", "rules"])]
     send_test: Option<String>,
 }
 

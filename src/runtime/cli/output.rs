@@ -5,11 +5,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "writes the files that the command line names")]
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+
+use super::failure::Failure;
 
 /// Bytes that are gathered before they are written: one system call for some hundred alerts.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -45,6 +47,29 @@ pub(super) fn stdout() -> Box<dyn Write> {
 pub(super) fn file(path: &Path) -> anyhow::Result<Box<dyn Write>> {
     let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(Box::new(BufWriter::with_capacity(BUFFER_BYTES, file)))
+}
+
+/// A file that goes on behind what is in it.
+pub(super) fn appended(path: &Path) -> anyhow::Result<Box<dyn Write>> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(Box::new(BufWriter::with_capacity(BUFFER_BYTES, file)))
+}
+
+/// Refuses what could only be a slip: writing over a file that is read, or twice into the same one.
+pub(super) fn sensible<'a>(
+    read: impl IntoIterator<Item = &'a PathBuf>,
+    written: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut taken: Vec<PathBuf> = read.into_iter().map(|path| real(path)).collect();
+    for path in written {
+        if taken.contains(&real(path)) {
+            return Err(Failure::Usage(anyhow!("{} is used already; name another file to write to", path.display())));
+        }
+        taken.push(real(path));
+    }
+    Ok(())
 }
 
 /// Whether an error only says that nobody reads our output any more.

@@ -101,6 +101,17 @@ pub(super) fn geo(config: &Config) -> Result<Option<GeoDatabase>, Failure> {
     config.geo_file.as_ref().map(open).transpose().map_err(|error| Failure::Usage(error.into()))
 }
 
+/// The registry for a verb that connects to nothing: a file's, or none.
+pub(super) fn registry_alone(config: &Config) -> Result<Registry, Failure> {
+    if let Some(RegistryConfig::Bucket(bucket)) = &config.registry {
+        tracing::warn!(
+            bucket,
+            "the registry is a bucket, which only `humdrum run` reads; name a file with `--registry` for its bots to be known here"
+        );
+    }
+    registry(config)
+}
+
 /// The registry that the configuration names, or an empty one; a bucket is read once there is a connection.
 pub(super) fn registry(config: &Config) -> Result<Registry, Failure> {
     let Some(RegistryConfig::File(path)) = &config.registry else { return Ok(Registry::default()) };

@@ -52,6 +52,11 @@ impl Fields {
         &self.bytes[start..self.ends[column]]
     }
 
+    /// Whether there is nothing in it, as in a line of blanks within a table of several columns.
+    fn is_blank(&self) -> bool {
+        !self.cut && self.count == 1 && self.get(0).trim_ascii().is_empty()
+    }
+
     fn names(&self) -> Vec<String> {
         (0..self.count).map(|column| String::from_utf8_lossy(self.get(column)).trim().to_owned()).collect()
     }
@@ -78,6 +83,10 @@ impl CsvRows {
         let bytes = vec![0; rules.limits.payload_bytes_max];
         let mut record = Fields { bytes, ends: vec![0; COLUMNS_MAX], count: 0, cut: false };
         next(&mut text, &mut core, &mut record).map_err(at(name))?;
+        if record.cut {
+            let detail = format!("its first row has {}; it is no table", too_much(record.bytes.len()));
+            return Err(HistoryError::Damaged { path: name.to_owned(), detail });
+        }
         let names = record.names();
         let find = |_, column: &str| Ok(names.iter().position(|name| name == column));
         let plan = Plan::new(rules, name, find, || names.clone())?;
@@ -91,8 +100,7 @@ impl CsvRows {
                 return Ok(None);
             }
             self.row += 1;
-            let blank = self.record.count == 1 && self.header > 1 && self.record.get(0).is_empty();
-            if !blank || self.record.cut {
+            if self.header == 1 || !self.record.is_blank() {
                 return Ok(Some(Record { file: self.file, row: self.row, event: self.event() }));
             }
         }
@@ -108,8 +116,7 @@ impl CsvRows {
 
     fn event(&self) -> Result<Event, Reject> {
         if self.record.cut {
-            let detail = format!("more than {} bytes or {COLUMNS_MAX} columns", self.record.bytes.len());
-            return Err(Reject::new(RejectReason::TooLarge, detail));
+            return Err(Reject::new(RejectReason::TooLarge, too_much(self.record.bytes.len())));
         }
         if self.record.count != self.header {
             let detail = format!("{} fields under {} names", self.record.count, self.header);
@@ -117,9 +124,15 @@ impl CsvRows {
         }
         self.plan.event(|&column| {
             let text = std::str::from_utf8(self.record.get(column));
-            text.map(|text| Cell::Text(text.into())).map_err(|error| Reject::new(RejectReason::NotUtf8, error))
+            let text = text.map_err(|error| Reject::new(RejectReason::NotUtf8, error))?;
+            // A blank cell is how a table says that there is nothing.
+            Ok(if text.trim().is_empty() { Cell::None } else { Cell::Text(text.into()) })
         })
     }
+}
+
+fn too_much(bytes_max: usize) -> String {
+    format!("more than {bytes_max} bytes or {COLUMNS_MAX} columns")
 }
 
 /// Reads one row; false at the end.
@@ -194,6 +207,32 @@ mod tests {
         assert_eq!(told[1], "too_large: more than 100 bytes or 4096 columns");
         assert_eq!(told[2], "b");
         assert!(told[3].starts_with("wrong_type: 2 fields"), "{told:?}");
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_or_too_wide_is_refused_and_a_header_is_an_error() {
+        let (long, wide) = ("x".repeat(300), ",".repeat(COLUMNS_MAX));
+        let told = "too_large: more than 100 bytes or 4096 columns";
+        // In one column, where it could be taken for a blank row; and in so many that their ends have no room.
+        let rows = read(&format!("ts,bot,type\n{long}\n{wide}\n1777896000,b,call\n"));
+        let of: Vec<&str> = rows.iter().map(|(_, told)| told.as_str()).collect();
+        assert_eq!(of, [told, told, "b"]);
+        for header in [&long, &wide] {
+            let error = open(&format!("{header}\n1777896000,b,call\n")).expect_err("no table").to_string();
+            assert!(error.contains("its first row has more than 100 bytes or 4096 columns"), "{error}");
+        }
+    }
+
+    #[test]
+    fn blank_cells_are_nothing() {
+        let event = |text: &str| {
+            let record = open(text).expect("a table").read().expect("reads").expect("a row");
+            record.event.expect("an event")
+        };
+        let short = event("ts,bot,type\n1777896000,a,call\n");
+        let blank = event("ts,bot,type,id,session,geo.country,run.by\n1777896000,a,call,, ,,\n");
+        assert_eq!(blank, short, "the same event, and so the same id out of its content");
+        assert_eq!(read("ts,bot,type\n1777896000, ,call\n")[0].1, "missing_field: bot");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Files of a history by name, folder or glob.
 //!
-//! A folder is searched with all that is below it for files that end like tables; a glob knows `*`, `?` and `**`. What
-//! is named by hand is taken whatever it is called. The order is that of the names given, and within a folder or a glob
+//! A folder is searched with all that is below it for files that end like tables; names with a dot or an underscore in
+//! front are passed over, which is how programs mark what is not the data. A glob knows [`Pattern`]s for each name in a
+//! path, and `**` for any folders, which at its end is all tables below. What is named by hand, or by a pattern, is taken
+//! whatever it is called; a name with a dot in front only by a pattern with one. The order is that of the names given, and within a folder or a glob
 //! that of the paths, numbers by their value: `part-9` comes before `part-10`.
 //!
 //! A file is known again by its length and its two ends, so that going on after an interruption reads no terabyte
@@ -16,6 +18,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::{HistoryError, Source, at};
+use crate::alert::Pattern;
 
 /// Bytes at each end of a file that it is known again by. A Parquet file has its table of contents at its end.
 const END_BYTES: u64 = 64 * 1024;
@@ -49,15 +52,11 @@ fn expand(name: &Path) -> Result<Vec<PathBuf>, HistoryError> {
     let mut found = Vec::new();
     if name.is_dir() {
         walk(name, DEPTH_MAX, &mut found).map_err(at(&shown))?;
-        found.retain(|path| is_table(path));
     } else if shown.contains(['*', '?']) {
-        let parts: Vec<&str> = shown.split('/').collect();
-        let fixed = parts.iter().take_while(|part| !part.contains(['*', '?'])).count();
-        let root = match parts[..fixed].join("/") {
-            root if root.is_empty() && fixed > 0 => "/".to_owned(),
-            root => root,
-        };
-        glob(Path::new(&root), &parts[fixed..], DEPTH_MAX, &mut found).map_err(at(&shown))?;
+        let root = if shown.starts_with('/') { "/" } else { "" };
+        let parts = shown.split('/').filter(|part| !part.is_empty()).map(|part| Part::new(part, &shown));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        glob(Path::new(root), &parts, DEPTH_MAX, &mut found).map_err(at(&shown))?;
     } else {
         // Whatever is wrong with it, the system says it best.
         File::open(name).map_err(at(&shown))?;
@@ -71,8 +70,12 @@ fn expand(name: &Path) -> Result<Vec<PathBuf>, HistoryError> {
 fn is_table(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    let table = plain.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && ENDINGS.contains(&ending));
-    table && !name.starts_with(['.', '_'])
+    plain.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && ENDINGS.contains(&ending))
+}
+
+/// The last name of a path.
+fn last(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// What lies in a folder, without what a blank name stands for: here.
@@ -82,64 +85,89 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     listed.map(|entry| entry.map(|entry| if here { entry.file_name().into() } else { entry.path() })).collect()
 }
 
+/// All tables below a folder.
 fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
     for path in entries(folder)? {
+        if last(&path).starts_with(['.', '_']) {
+            continue;
+        }
         if path.is_dir() {
             if depth > 0 {
                 walk(&path, depth - 1, found)?;
             }
-        } else {
+        } else if is_table(&path) {
             found.push(path);
         }
     }
     Ok(())
 }
 
-fn glob(folder: &Path, parts: &[&str], depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
-    if *part == "**" {
-        glob(folder, rest, depth, found)?;
-    }
-    for path in entries(folder)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let into = path.is_dir();
-        if *part == "**" {
-            if into && depth > 0 {
-                glob(&path, parts, depth - 1, found)?;
+/// One name of a glob's path.
+#[derive(Debug)]
+enum Part {
+    /// Any folders, one within the other.
+    Deep,
+    /// This name.
+    Exactly(String),
+    /// Names like this.
+    Like(Pattern),
+}
+
+impl Part {
+    fn new(text: &str, glob: &str) -> Result<Self, HistoryError> {
+        Ok(match text {
+            "**" => Self::Deep,
+            text if text.contains(['*', '?']) => {
+                Self::Like(Pattern::parse(text).map_err(|source| HistoryError::Glob { glob: glob.to_owned(), source })?)
             }
-        } else if matches(part, &name) {
-            if into && !rest.is_empty() {
-                glob(&path, rest, depth, found)?;
-            } else if !into && rest.is_empty() {
-                found.push(path);
+            text => Self::Exactly(text.to_owned()),
+        })
+    }
+
+    /// What it stands for in a folder.
+    fn within(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut paths = match self {
+            Self::Exactly(name) => vec![folder.join(name)],
+            Self::Deep | Self::Like(_) => entries(folder)?,
+        };
+        match self {
+            Self::Exactly(_) => paths.retain(|path| path.exists()),
+            Self::Deep => paths.retain(|path| path.is_dir() && !last(path).starts_with(['.', '_'])),
+            Self::Like(pattern) => {
+                let hidden = pattern.as_str().starts_with('.');
+                paths.retain(|path| {
+                    let name = last(path);
+                    (hidden || !name.starts_with('.')) && pattern.matches(&name)
+                });
+            }
+        }
+        Ok(paths)
+    }
+}
+
+fn glob(folder: &Path, parts: &[Part], depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+    match part {
+        Part::Deep if rest.is_empty() => walk(folder, depth, found)?,
+        Part::Deep => {
+            glob(folder, rest, depth, found)?;
+            if depth > 0 {
+                for path in part.within(folder)? {
+                    glob(&path, parts, depth - 1, found)?;
+                }
+            }
+        }
+        Part::Exactly(_) | Part::Like(_) => {
+            for path in part.within(folder)? {
+                match (path.is_dir(), rest.is_empty()) {
+                    (true, false) => glob(&path, rest, depth, found)?,
+                    (false, true) => found.push(path),
+                    _ => {}
+                }
             }
         }
     }
     Ok(())
-}
-
-/// Whether a name is one of those that a part of a glob stands for.
-fn matches(glob: &str, name: &str) -> bool {
-    let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
-    let (mut g, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match glob.get(g) {
-            Some('*') => {
-                star = Some((g, n));
-                g += 1;
-            }
-            Some(&c) if c == '?' || c == name[n] => (g, n) = (g + 1, n + 1),
-            // The last star takes one more character in.
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    (g, n) = (at + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    glob[g..].iter().all(|&c| c == '*')
 }
 
 /// By characters, but runs of digits by their value.
@@ -201,20 +229,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn globs_match_whole_names() {
-        for (glob, name, expected) in [
-            ("*.csv", "a.csv", true),
-            ("*.csv", "a.csv.gz", false),
-            ("part-*-?.parquet", "part-00-17-3.parquet", true),
-            ("a?c", "abbc", false),
-            ("*", "", true),
-            ("**b*", "ab", true),
-        ] {
-            assert_eq!(matches(glob, name), expected, "{glob} {name}");
-        }
-    }
-
-    #[test]
     fn numbers_in_names_count_by_their_value() {
         let mut names = ["p-10", "p-9", "p-09", "p", "q-1", "p-9a", "2026-1/x", "2026-01/y"];
         names.sort_by(|a, b| natural(a, b));
@@ -224,7 +238,8 @@ mod tests {
     #[test]
     fn files_are_found_once_and_in_order() {
         let dir = tempfile::tempdir().expect("a folder");
-        for name in ["d=10/a.parquet", "d=9/a.parquet", "d=9/b.csv.gz", "d=9/_SUCCESS", "d=9/.a.csv", "d=9/notes.txt"] {
+        let all = ["d=10/a.parquet", "d=9/a.parquet", "d=9/b.csv.gz", "d=9/_SUCCESS", "d=9/.a.csv", "d=9/notes.txt"];
+        for name in all.into_iter().chain(["_delta_log/0.json", "d=9/_temporary/c.parquet"]) {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().expect("a folder")).expect("makes it");
             fs::write(path, name).expect("writes");
@@ -237,9 +252,25 @@ mod tests {
         };
         assert_eq!(names(&[at("")]), ["d=9/a.parquet", "d=9/b.csv.gz", "d=10/a.parquet"]);
         assert_eq!(names(&[at("**/*.parquet")]), ["d=9/a.parquet", "d=10/a.parquet"]);
+        assert_eq!(names(&[at("**")]), ["d=9/a.parquet", "d=9/b.csv.gz", "d=10/a.parquet"]);
+        assert_eq!(names(&[at("d=9/**")]), ["d=9/a.parquet", "d=9/b.csv.gz"]);
+        assert_eq!(names(&[at("d=1?/../d=9/?.*")]), ["d=10/../d=9/a.parquet", "d=10/../d=9/b.csv.gz"]);
+        assert_eq!(names(&[at("d=9/.*")]), ["d=9/.a.csv"]);
         assert_eq!(names(&[at("d=*/b.*"), at("d=9/b.csv.gz"), at("d=9/notes.txt")]), ["d=9/b.csv.gz", "d=9/notes.txt"]);
         assert!(matches!(find(&[at("*.csv")]), Err(HistoryError::Nothing(_))));
         assert!(matches!(find(&[at("gone.csv")]), Err(HistoryError::Io { .. })));
+        assert!(matches!(find(&[at("d=[19]*/*.csv")]), Err(HistoryError::Glob { .. })));
+    }
+
+    #[test]
+    fn every_ending_of_a_table_is_known() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for name in ["a.json", "b.JSONL", "c.ndjson.zst", "d.tsv", "e.csv.gz", "f.parquet", "g.txt", ".json"] {
+            fs::write(dir.path().join(name), name).expect("writes");
+        }
+        let found = find(&[dir.path().to_owned()]).expect("files");
+        let names: Vec<String> = found.iter().map(|source| last(source.path.as_ref().expect("a file"))).collect();
+        assert_eq!(names, ["a.json", "b.JSONL", "c.ndjson.zst", "d.tsv", "e.csv.gz", "f.parquet"]);
     }
 
     #[test]

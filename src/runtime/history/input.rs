@@ -20,6 +20,9 @@ use crate::time::Timestamp;
 /// Bytes that are looked at to tell what a file is. A table whose first row begins later than this is none.
 const LOOK_BYTES: usize = 64 * 1024;
 
+/// What is said of a list of objects.
+const LIST: &str = "a list in JSON; write it as one object a line, as `jq -c '.[]'` does";
+
 /// How rows become events.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -60,8 +63,12 @@ impl Rows {
         let head = first(&mut text).map_err(at(name))?;
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         match head.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{') => JsonRows::open(text, name, number, rules).map(|rows| Self::Json(Box::new(rows))),
-            _ => CsvRows::open(text, name, number, rules).map(|rows| Self::Csv(Box::new(rows))),
+            // A file without anything in it has no rows, whatever it would have been, and keeps none of the others back.
+            Some(b'{') | None => JsonRows::open(text, name, number, rules).map(|rows| Self::Json(Box::new(rows))),
+            Some(b'[') if is_list(head) => {
+                Err(HistoryError::Damaged { path: name.to_owned(), detail: LIST.to_owned() })
+            }
+            Some(_) => CsvRows::open(text, name, number, rules).map(|rows| Self::Csv(Box::new(rows))),
         }
     }
 
@@ -112,6 +119,12 @@ impl Rows {
             }
         }
     }
+}
+
+/// Whether it is a list of objects, and not a table whose first name is in brackets.
+fn is_list(head: &[u8]) -> bool {
+    let mut signs = head.iter().filter(|byte| !byte.is_ascii_whitespace());
+    signs.next() == Some(&b'[') && matches!(signs.next(), Some(b'{' | b']'))
 }
 
 /// What is there to read without taking it.

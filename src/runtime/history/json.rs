@@ -3,14 +3,13 @@
 
 use std::io::{BufReader, Read};
 
-use serde_json::Value;
-
 use super::input::Rules;
 use super::plan::Plan;
+use super::tree::Tree;
 use super::{HistoryError, Record, at};
 use crate::config::HistoryConfig;
 use crate::event::cell::Cell;
-use crate::event::decode::{Envelope, Limits, decode};
+use crate::event::decode::{Envelope, Limits, decode, nests_deeper};
 use crate::event::field::Field;
 use crate::event::{Event, Reject, RejectReason};
 use crate::runtime::lines::{Line, Lines};
@@ -74,61 +73,85 @@ fn event(line: &Line<'_>, limits: &Limits, plan: Option<&Plan<Vec<String>>>) -> 
     }
     let Some(plan) = plan else { return decode(line.text, &Envelope::default(), limits) };
     let text = std::str::from_utf8(line.text).map_err(|error| Reject::new(RejectReason::NotUtf8, error))?;
-    let object: Value = serde_json::from_str(text).map_err(|error| Reject::new(RejectReason::NotJson, error))?;
-    plan.event(|path| look_up(&object, path).map_or(Ok(Cell::None), cell))
+    if nests_deeper(line.text, limits.depth_max) {
+        return Err(Reject::new(RejectReason::TooDeep, format!("over {} levels", limits.depth_max)));
+    }
+    let object: Tree<'_> = serde_json::from_str(text).map_err(|error| Reject::new(RejectReason::NotJson, error))?;
+    if !object.is_object() {
+        return Err(Reject::new(RejectReason::WrongType, "no object"));
+    }
+    plan.event(|path| object.look_up(path).map_or(Ok(Cell::None), |value| value.cell(path)))
 }
 
-/// The columns of NDJSON are the paths of its first line; what other lines may have is found by its name.
+/// The columns of NDJSON are the paths of its first line; what other lines may have is found by its name. A constant
+/// stands in line by line, wherever nothing is found.
 fn plan(rules: &Rules, name: &str, head: &[u8]) -> Result<Plan<Vec<String>>, HistoryError> {
-    let first: Value = serde_json::from_slice(head).unwrap_or_default();
+    let first: Tree<'_> = serde_json::from_slice(head).unwrap_or_default();
     let find = |field: Field, column: &str| {
         let path: Vec<String> = column.split('.').map(ToOwned::to_owned).collect();
-        let needed = Field::REQUIRED.contains(&field) && first.is_object();
-        Ok((!needed || look_up(&first, &path).is_some()).then_some(path))
+        let needed = Field::REQUIRED.contains(&field) && !rules.config.constants.contains_key(&field);
+        let there = !needed || !first.is_object() || first.look_up(&path).is_some();
+        Ok(there.then_some(path))
     };
-    Plan::new(rules, name, find, || {
-        let mut names = Vec::new();
-        paths("", &first, &mut names);
-        names
-    })
+    Plan::new(rules, name, find, || first.paths())
 }
 
-fn paths(prefix: &str, value: &Value, names: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map {
-                paths(&if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") }, value, names);
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of lines, with columns and constants as the settings give them.
+    fn read(columns: &[(Field, &str)], constants: &[(Field, &str)], text: &str) -> Vec<String> {
+        let owned = |pairs: &[(Field, &str)]| pairs.iter().map(|(field, text)| (*field, (*text).to_owned())).collect();
+        let config = HistoryConfig {
+            time_zone: "UTC".to_owned(),
+            columns: owned(columns),
+            constants: owned(constants),
+            ..HistoryConfig::default()
+        };
+        let rules = Rules { config, limits: Limits { depth_max: 3, ..Limits::default() } };
+        let source: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(text.to_owned().into_bytes()));
+        let mut rows = JsonRows::open(BufReader::new(source), "t.ndjson", 0, &rules).expect("opens");
+        let mut found = Vec::new();
+        while let Some(record) = rows.read().expect("memory can be read") {
+            let told = |event: Event| format!("{} {}", event.bot, event.type_name());
+            found.push(record.event.map_or_else(|reject| reject.to_string(), told));
         }
-        _ if prefix.is_empty() => {}
-        _ => names.push(prefix.to_owned()),
+        found
     }
-}
 
-/// A value by its path; a name with dots in it counts before the path that it could be.
-fn look_up<'v>(object: &'v Value, path: &[String]) -> Option<&'v Value> {
-    let map = object.as_object()?;
-    match path {
-        [] => None,
-        [name] => map.get(name),
-        [name, rest @ ..] => map.get(&path.join(".")).or_else(|| map.get(name).and_then(|inner| look_up(inner, rest))),
+    #[test]
+    fn a_constant_stands_in_line_by_line() {
+        let text = r#"{"ts":"2026-05-04T12:00:00Z","who":"a"}
+            {"ts":"2026-05-04T12:00:00Z","who":"b","type":"login"}
+            {"ts":"2026-05-04T12:00:00Z","who":"c","type":""}"#;
+        let columns = [(Field::Bot, "who")];
+        assert_eq!(read(&columns, &[(Field::Type, "call")], text), ["a call", "b login", "c call"]);
     }
-}
 
-fn cell(value: &Value) -> Result<Cell<'_>, Reject> {
-    Ok(match value {
-        Value::Null => Cell::None,
-        Value::Bool(truth) => Cell::Truth(*truth),
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(whole), _) => Cell::Whole(whole),
-            (None, Some(signed)) => Cell::Signed(signed),
-            (None, None) => Cell::Number(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => Cell::Text(text.as_str().into()),
-        Value::Array(list) => {
-            let texts = list.iter().map(|item| item.as_str().map(Into::into)).collect::<Option<_>>();
-            Cell::Texts(texts.ok_or_else(|| Reject::new(RejectReason::WrongType, "a list of other things than texts"))?)
-        }
-        Value::Object(_) => return Err(Reject::new(RejectReason::WrongType, "an object where a value is mapped")),
-    })
+    #[test]
+    fn a_mapped_line_is_refused_for_what_a_plain_one_is() {
+        let line = |more: &str| format!(r#"{{"ts":"2026-05-04T12:00:00Z","bot":"a","type":"call"{more}}}"#);
+        let text = [
+            line(r#","bot":"b""#),
+            line(r#","request":{"host":"h"},"request":{"host":"i"}"#),
+            line(r#","note":1,"note":2"#),
+            line(r#","note":[[[1]]]"#),
+            "[]".to_owned(),
+            line(""),
+        ];
+        let mapped = read(&[(Field::Host, "request.host")], &[], &text.join("\n"));
+        let of: Vec<&str> = mapped.iter().map(|told| told.split(':').next().unwrap_or_default()).collect();
+        assert_eq!(of, ["wrong_type", "wrong_type", "a call", "too_deep", "wrong_type", "a call"]);
+        let plain = read(&[], &[], &text.join("\n"));
+        let reasons = |told: &[String]| -> Vec<String> {
+            told.iter().map(|told| told.split(':').next().unwrap_or_default().to_owned()).collect()
+        };
+        // Of the names that come twice only those count that are asked for.
+        let except = |mut list: Vec<String>| {
+            list.remove(1);
+            list
+        };
+        assert_eq!(except(reasons(&plain)), except(reasons(&mapped)));
+    }
 }

@@ -61,9 +61,8 @@ impl Merge {
         let mut places = Vec::new();
         let mut waiting = Vec::new();
         for (number, source) in sources.iter().enumerate() {
-            let known = before.iter().find(|place| place.name == source.name);
-            let fresh = FilePlace { name: source.name.clone(), identity: source.identity, rows: 0, done: false };
-            let place = known.cloned().unwrap_or(fresh);
+            let place = before.iter().find(|place| is_place_of(place, source)).cloned();
+            let place = place.unwrap_or_else(|| beginning(source));
             if !place.done {
                 let begins = if sources.len() > 1 { begins(source, &rules)? } else { Timestamp::MIN };
                 waiting.push((begins, number as u32));
@@ -139,6 +138,16 @@ impl Merge {
     }
 }
 
+/// Whether a place is one in this file. Nobody knows what standard input was before, and a file of which nothing was
+/// learned may have become another one.
+fn is_place_of(place: &FilePlace, source: &Source) -> bool {
+    source.path.is_some() && place.name == source.name && place.identity == source.identity
+}
+
+fn beginning(source: &Source) -> FilePlace {
+    FilePlace { name: source.name.clone(), identity: source.identity, rows: 0, done: false }
+}
+
 /// When a file begins: the earliest time among its first rows. All of its columns are looked for now, so that what is
 /// missing is told before hours of work and not after.
 fn begins(source: &Source, rules: &Rules) -> Result<Timestamp, HistoryError> {
@@ -147,4 +156,76 @@ fn begins(source: &Source, rules: &Rules) -> Result<Timestamp, HistoryError> {
     }
     let begins = Rows::open(source, 0, rules, Arc::default())?.begins(LOOK_ROWS)?;
     Ok(begins.unwrap_or(Timestamp::MIN))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests write their own files")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::find::find;
+    use super::*;
+    use crate::config::HistoryConfig;
+    use crate::event::decode::Limits;
+
+    /// Files with events at these minutes, and lines that are none where there is no minute.
+    fn files(dir: &std::path::Path, files: &[&[Option<u32>]]) -> Vec<Source> {
+        let mut paths = Vec::new();
+        for (nth, minutes) in files.iter().enumerate() {
+            let line = |minute: &Option<u32>| match minute {
+                Some(minute) => {
+                    format!("{{\"ts\":\"2026-05-04T12:{minute:02}:00Z\",\"bot\":\"b\",\"type\":\"call\"}}\n")
+                }
+                None => "{\"no\":\"event\"}\n".to_owned(),
+            };
+            let path = dir.join(format!("{nth}.ndjson"));
+            std::fs::write(&path, minutes.iter().map(line).collect::<String>()).expect("writes");
+            paths.push(path);
+        }
+        find(&paths).expect("files")
+    }
+
+    fn merge(sources: &[Source], before: &[FilePlace]) -> Merge {
+        let config = HistoryConfig { time_zone: "UTC".to_owned(), ..HistoryConfig::default() };
+        let rules = Rules { config, limits: Limits::default() };
+        Merge::new(sources.to_vec(), before, rules, Arc::default()).expect("opens")
+    }
+
+    /// Which row of which file comes when, with the places behind each.
+    fn order(mut merge: Merge) -> Vec<((u32, u64), Vec<FilePlace>)> {
+        let mut all = Vec::new();
+        while let Some(record) = merge.read().expect("reads") {
+            all.push(((record.file, record.row), merge.places().to_vec()));
+        }
+        all
+    }
+
+    proptest! {
+        /// Where an open file stands in time is not kept, and need not be: when it is cut, none of the others lies behind.
+        #[test]
+        fn files_side_by_side_go_on_in_the_same_order_wherever_they_are_cut(
+            minutes in proptest::collection::vec(
+                proptest::collection::vec(proptest::option::weighted(0.9, 0_u32..8), 0..7), 1..4),
+        ) {
+            let dir = tempfile::tempdir().expect("a folder");
+            let minutes: Vec<&[Option<u32>]> = minutes.iter().map(Vec::as_slice).collect();
+            let sources = files(dir.path(), &minutes);
+            let rows = |order: &[((u32, u64), Vec<FilePlace>)]| order.iter().map(|(row, _)| *row).collect::<Vec<_>>();
+            let whole = order(merge(&sources, &[]));
+            prop_assert_eq!(whole.len(), minutes.iter().map(|file| file.len()).sum::<usize>());
+            for at in 0..whole.len() {
+                let rest = order(merge(&sources, &whole[at].1));
+                prop_assert_eq!(&rows(&rest)[..], &rows(&whole)[at + 1..], "after {:?}", whole[at].0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_empty_keeps_nothing_back() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let sources = files(dir.path(), &[&[], &[Some(1)], &[]]);
+        let all = order(merge(&sources, &[]));
+        assert_eq!(all.len(), 1);
+        assert!(all[0].1.iter().all(|place| place.done));
+    }
 }

@@ -4,7 +4,7 @@
 //! find     names, folders and globs to files; what a file is known again by
 //! input    what kind of file it is, unpacked on the way
 //! plan     which column is which field
-//! json, csv, parquet   rows of one file to events, one after the other, in bounded memory
+//! json, csv, parquet   rows of one file to events, one after the other, in bounded memory; tree: a line of JSON
 //! merge    files that overlap in time go side by side
 //! sort     rows of unsorted files, within a bounded window
 //! read     all of it on a thread of its own, with places to go on from
@@ -25,10 +25,12 @@ pub mod parquet;
 pub mod plan;
 pub mod read;
 pub mod sort;
+mod tree;
 
 use std::io;
 use std::path::PathBuf;
 
+use crate::alert::PatternError;
 use crate::event::{Event, Reject};
 
 /// One row, in whatever file it stood.
@@ -55,9 +57,17 @@ pub enum HistoryError {
     },
     /// A pattern or a folder without files.
     #[error(
-        "{0}: no file of history there; a folder is searched for .parquet, .csv, .tsv, .ndjson and .jsonl, packed or not"
+        "{0}: no file of history there; a folder is searched for .parquet, .csv, .tsv, .ndjson, .jsonl and .json, packed or not"
     )]
     Nothing(String),
+    /// A pattern that is none.
+    #[error("{glob}: {source}")]
+    Glob {
+        /// The names as they were given.
+        glob: String,
+        /// What is wrong.
+        source: PatternError,
+    },
     /// A column that the settings name, or that every event needs.
     #[error("{path}: {wanted}; its columns are {there}")]
     Column {
@@ -124,6 +134,7 @@ impl HistoryError {
         match self {
             Self::Io { .. } => "io",
             Self::Nothing(_) => "nothing",
+            Self::Glob { .. } => "glob",
             Self::Column { .. } => "column",
             Self::ColumnType { .. } => "column_type",
             Self::Damaged { .. } => "damaged",

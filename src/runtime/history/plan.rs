@@ -103,12 +103,11 @@ impl<C> Plan<C> {
             if !slot.values.is_empty() {
                 value = slot.translated(value);
             }
-            if let (true, Some(constant)) = (is_empty(&value), &slot.constant) {
+            if is_empty(&value) {
+                let Some(constant) = &slot.constant else { continue };
                 value = Cell::Text(constant.as_str().into());
             }
-            if value != Cell::None {
-                row.set(slot.field, value, &self.clock)?;
-            }
+            row.set(slot.field, value, &self.clock)?;
         }
         row.decode(&self.limits)
     }

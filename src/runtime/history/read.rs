@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,6 +22,10 @@ const BATCH_ROWS: usize = 2048;
 
 /// Batches on their way. More only moves waiting into memory.
 const BATCHES_QUEUED: usize = 8;
+
+/// Time between two looks at whether to stop, while standard input has nothing. More would let somebody wait who has
+/// asked for the end.
+const STOP_LOOK: Duration = Duration::from_millis(100);
 
 /// What comes of a history, in order.
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub struct Order {
 #[derive(Debug)]
 pub struct Reader {
     feed: Receiver<Feed>,
+    /// Raised when it is to end. Only looked at where standard input is read: that may never say another word.
+    stop: Option<Arc<AtomicBool>>,
     thread: Option<JoinHandle<Result<(), HistoryError>>>,
 }
 
@@ -75,7 +81,10 @@ pub fn unchanged(sources: &[Source], before: &HistoryPlace) -> Result<(), Histor
     for place in &before.files {
         let (path, rows) = (place.name.clone(), place.rows);
         match sources.iter().find(|source| source.name == place.name) {
-            Some(source) if source.identity != place.identity => return Err(HistoryError::Changed { path, rows }),
+            // Of a file without rows nothing was learned: it could not be read, or was empty then.
+            Some(source) if source.identity != place.identity && rows > 0 => {
+                return Err(HistoryError::Changed { path, rows });
+            }
             None if !place.done && rows > 0 => return Err(HistoryError::Missing { path, rows }),
             _ => {}
         }
@@ -90,18 +99,28 @@ impl Reader {
     /// No thread can be started.
     pub fn start(order: Order, stop: Arc<AtomicBool>) -> std::io::Result<Self> {
         let (send, feed) = sync_channel(BATCHES_QUEUED);
+        let input = order.sources.iter().any(|source| source.path.is_none());
+        let looked_at = input.then(|| Arc::clone(&stop));
         let thread = std::thread::Builder::new().name("humdrum-history".to_owned());
         let thread = thread.spawn(move || read(order, &send, &stop))?;
-        Ok(Self { feed, thread: Some(thread) })
+        Ok(Self { feed, stop: looked_at, thread: Some(thread) })
     }
 
-    /// What comes next; none at the end.
+    /// What comes next; none at the end, or at the stop where the thread waits for standard input and is left to it.
     ///
     /// # Errors
     /// The history cannot be read any further.
     pub fn receive(&mut self) -> Result<Option<Feed>, HistoryError> {
-        if let Ok(feed) = self.feed.recv() {
-            return Ok(Some(feed));
+        loop {
+            match self.feed.recv_timeout(STOP_LOOK) {
+                Ok(feed) => return Ok(Some(feed)),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                        return Ok(None);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(ended)) => ended.map(|()| None),

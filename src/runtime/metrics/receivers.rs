@@ -18,9 +18,9 @@ pub enum Attempt {
     Abandoned,
 }
 
-/// Why an alert was not delivered and is kept as a dead letter.
+/// Why a receiver was not told of an alert for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeadReason {
+pub enum UndeliveredReason {
     /// The receiver refused it for good.
     Refused,
     /// The receiver took no attempt.
@@ -37,7 +37,7 @@ pub struct ReceiverMetrics {
     attempts: IntCounterVec,
     queue: IntGaugeVec,
     oldest: GaugeVec,
-    dead: IntCounterVec,
+    undelivered: IntCounterVec,
     silenced: IntCounterVec,
     acknowledgments: IntCounterVec,
     webhooks: WebhookMetrics,
@@ -55,7 +55,7 @@ pub struct ReceiverMetrics {
 #[derive(Clone, Debug)]
 pub struct OutletMetrics {
     attempts: [IntCounter; Attempt::ALL.len()],
-    dead: [IntCounter; DeadReason::ALL.len()],
+    undelivered: [IntCounter; UndeliveredReason::ALL.len()],
     queue: IntGauge,
     oldest: Gauge,
     webhook: Option<EndpointMetrics>,
@@ -77,11 +77,11 @@ impl Attempt {
     }
 }
 
-impl DeadReason {
+impl UndeliveredReason {
     /// Every reason that a receiver can have.
     pub const ALL: [Self; 3] = [Self::Refused, Self::Abandoned, Self::Overflow];
 
-    /// Its name in labels and letters.
+    /// Its name in labels and in what is kept.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -121,8 +121,8 @@ impl ReceiverMetrics {
             attempts: vector("humdrum_receiver_attempts_total", "Attempts to tell a receiver.", "outcome")?,
             queue: gauges(registry, "humdrum_receiver_queue", "Alerts that wait for a receiver.", &["receiver"])?,
             oldest,
-            dead: vector(
-                "humdrum_receiver_dead_letters_total",
+            undelivered: vector(
+                "humdrum_receiver_undelivered_total",
                 "Alerts that a receiver was not told of and that are kept with the reason.",
                 "reason",
             )?,
@@ -154,7 +154,8 @@ impl ReceiverMetrics {
     pub fn outlet(&self, name: &str) -> OutletMetrics {
         OutletMetrics {
             attempts: Attempt::ALL.map(|end| self.attempts.with_label_values(&[name, end.as_str()])),
-            dead: DeadReason::ALL.map(|reason| self.dead.with_label_values(&[name, reason.as_str()])),
+            undelivered: UndeliveredReason::ALL
+                .map(|reason| self.undelivered.with_label_values(&[name, reason.as_str()])),
             queue: self.queue.with_label_values(&[name]),
             oldest: self.oldest.with_label_values(&[name]),
             webhook: None,
@@ -193,12 +194,12 @@ impl OutletMetrics {
         }
     }
 
-    /// Counts a dead letter.
-    pub fn dead(&self, reason: DeadReason) {
-        if let Some(counter) = self.dead.get(reason as usize) {
+    /// Counts an alert that the receiver was not told of for good.
+    pub fn undelivered(&self, reason: UndeliveredReason) {
+        if let Some(counter) = self.undelivered.get(reason as usize) {
             counter.inc();
         }
-        if let Some(webhook) = self.webhook.as_ref().filter(|_| reason == DeadReason::Overflow) {
+        if let Some(webhook) = self.webhook.as_ref().filter(|_| reason == UndeliveredReason::Overflow) {
             webhook.overflow.inc();
         }
     }
@@ -225,8 +226,8 @@ mod tests {
         let metrics = ReceiverMetrics::new(&registry).expect("registers");
         for outlet in [metrics.outlet("chat"), metrics.webhook("hook")] {
             outlet.attempt(Attempt::Refused);
-            outlet.dead(DeadReason::Overflow);
-            outlet.dead(DeadReason::Gone);
+            outlet.undelivered(UndeliveredReason::Overflow);
+            outlet.undelivered(UndeliveredReason::Gone);
             outlet.waiting(2, Some(Timestamp::from_micros(1_500_000)));
         }
         let sum = |name: &str| {
@@ -237,7 +238,7 @@ mod tests {
         for (name, value) in [
             ("humdrum_receiver_attempts_total", 2.0),
             ("humdrum_webhook_attempts_total", 1.0),
-            ("humdrum_receiver_dead_letters_total", 2.0),
+            ("humdrum_receiver_undelivered_total", 2.0),
             ("humdrum_webhook_overflow_total", 1.0),
             ("humdrum_receiver_queue", 4.0),
             ("humdrum_webhook_queue", 2.0),

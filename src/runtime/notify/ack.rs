@@ -39,7 +39,10 @@ pub(super) async fn listen(client: Client, prefix: String, desk: Arc<Desk>, clos
             () = closing.cancelled() => return,
             message = messages.next() => message,
         };
-        let Some(message) = message else { return };
+        let Some(message) = message else {
+            tracing::error!("the subscription to acknowledgments has ended; everything escalates");
+            return;
+        };
         let answer = take(&message, &prefix, &desk);
         if let Some(reply) = message.reply
             && let Err(error) = client.publish(reply, answer.into()).await

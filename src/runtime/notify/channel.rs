@@ -6,6 +6,7 @@
 //! lost acknowledgment is dropped by the stream.
 
 use std::error::Error as _;
+use std::fmt;
 use std::future::IntoFuture;
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ pub enum ReceiverError {
         /// What is wrong.
         source: reqwest::Error,
     },
+    /// No thread can be started to keep what is not delivered.
+    #[error("no thread can be started to keep what receivers are not told: {0}")]
+    Thread(#[from] std::io::Error),
     /// It is a subject, and there is no connection to NATS.
     #[error("receiver `{name}`: there is no connection to nats")]
     Nats {
@@ -71,6 +75,7 @@ impl ReceiverError {
             Self::Secret { .. } => "secret",
             Self::Url { .. } => "url",
             Self::Client { .. } => "client",
+            Self::Thread(_) => "thread",
             Self::Nats { .. } => "nats",
         }
     }
@@ -110,7 +115,6 @@ pub(super) enum Channel {
     Topic(Box<Topic>),
 }
 
-#[derive(Debug)]
 pub(super) struct Web {
     url: String,
     client: reqwest::Client,
@@ -127,6 +131,13 @@ pub(super) struct Topic {
     context: Option<Context>,
     subject: String,
     timeout: Duration,
+}
+
+impl fmt::Debug for Web {
+    /// An address is often a key, and a client prints what it sends.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Web").field("standard", &self.standard).finish_non_exhaustive()
+    }
 }
 
 impl Channel {
@@ -238,12 +249,9 @@ impl Topic {
     }
 
     async fn publish(&self, outgoing: Outgoing<'_>) -> Answer {
-        let Notice { alert, cause, .. } = outgoing.notice;
         let mut headers = HeaderMap::new();
         headers.insert("Content-Type", outgoing.content_type);
-        let cause = if *cause == Cause::Published { "" } else { ".again" };
-        let id = format!("{}.{}.{}{cause}", self.name, alert.id, alert.revision);
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, id.replace(|c: char| c.is_control(), ""));
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id(&self.name, outgoing.notice));
         let body = bytes::Bytes::copy_from_slice(outgoing.body);
         let Some(context) = &self.context else {
             let sent = self.client.publish_with_headers(self.subject.clone(), headers, body).await;
@@ -272,6 +280,19 @@ impl Topic {
             }
         }
     }
+}
+
+/// The id by which a stream knows an attempt again: that of what is told, and of why. An escalation of a revision that was
+/// told before is another message, and the same one when it is sent again after a crash.
+fn message_id(receiver: &str, Notice { alert, cause, .. }: &Notice) -> String {
+    let cause = match cause {
+        Cause::Published => "",
+        Cause::Repeated => ".repeated",
+        Cause::Acknowledged => ".acknowledged",
+        Cause::Escalated => ".escalated",
+        Cause::Test => ".test",
+    };
+    format!("{receiver}.{}.{}{cause}", alert.id, alert.revision).replace(|c: char| c.is_control(), "")
 }
 
 impl Answer {
@@ -310,4 +331,32 @@ async fn said(mut answer: reqwest::Response) -> String {
 fn clean(text: &str) -> String {
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     plain.take(SAID_CHARS_MAX).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Severity;
+    use crate::alert::fixtures::alert;
+
+    #[test]
+    fn what_is_told_for_another_reason_is_another_message() {
+        let notice = |cause| Notice { cause, ..Notice::new(alert("a\n1", Severity::High)) };
+        let causes = [Cause::Published, Cause::Repeated, Cause::Acknowledged, Cause::Escalated, Cause::Test];
+        let mut ids: Vec<String> = causes.map(|cause| message_id("soc", &notice(cause))).into();
+        assert_eq!((ids[0].as_str(), ids[3].as_str()), ("soc.a1.1", "soc.a1.1.escalated"));
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), causes.len());
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let client = client("chat", Duration::from_secs(1), None).expect("a client");
+        let url = "https://hooks.example.com/services/T0/B0/opensesame".to_owned();
+        let authorization = Some(HeaderValue::from_static("Bearer opensesame"));
+        let web = Channel::Web(Box::new(Web { url, client, standard: true, key: None, authorization }));
+        assert_eq!(format!("{web:?}"), "Web(Web { standard: true, .. })");
+    }
 }

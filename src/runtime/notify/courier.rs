@@ -17,11 +17,11 @@ use super::backoff;
 use super::channel::{Answer, Channel, Outgoing};
 use super::delivery::Verdict;
 use super::outbox::{Outbox, Waiting};
-use super::undelivered::{DeadLetters, Letter};
+use super::undelivered::{Undelivered, UndeliveredFile};
 use crate::alert::body::{Body, Particulars};
 use crate::config::{ReceiverConfig, WebhookConfig};
 use crate::runtime::clock::Clock;
-use crate::runtime::metrics::{Attempt, DeadReason};
+use crate::runtime::metrics::{Attempt, UndeliveredReason};
 use crate::time::Span;
 
 /// Attempts in a row after which an alert lets the others pass. Fewer would tear a short outage's alerts out of their
@@ -54,7 +54,7 @@ pub(super) struct Courier {
     pub(super) body: Body,
     pub(super) particulars: Particulars,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) letters: Arc<DeadLetters>,
+    pub(super) undelivered: Arc<UndeliveredFile>,
     pub(super) clock: Clock,
     pub(super) failures: u32,
     pub(super) rng: Xoshiro256PlusPlus,
@@ -107,7 +107,7 @@ impl Courier {
             }
             Verdict::Refused => {
                 metrics.attempt(Attempt::Refused);
-                self.bury(waiting, DeadReason::Refused, &answer);
+                self.give_up(waiting, UndeliveredReason::Refused, &answer);
                 self.failures = 0;
                 None
             }
@@ -124,7 +124,7 @@ impl Courier {
         };
         if given_up {
             self.outbox.metrics().attempt(Attempt::Abandoned);
-            self.bury(waiting, DeadReason::Abandoned, answer);
+            self.give_up(waiting, UndeliveredReason::Abandoned, answer);
         } else {
             self.outbox.metrics().attempt(Attempt::Retried);
         }
@@ -161,11 +161,12 @@ impl Courier {
     }
 
     /// Keeps what was not taken, then lets it go.
-    fn bury(&self, waiting: &Waiting, reason: DeadReason, answer: &Answer) {
-        self.outbox.metrics().dead(reason);
+    fn give_up(&self, waiting: &Waiting, reason: UndeliveredReason, answer: &Answer) {
+        let notice = &*waiting.notice;
+        self.outbox.lost(notice, reason);
         let attempts = waiting.attempts.saturating_add(1);
-        let letter = Letter::new(reason, &self.manner.name, &waiting.notice, self.clock.now(), attempts);
-        self.letters.write(&Letter { status: answer.status, said: &answer.said, ..letter });
+        let lost = Undelivered::new(reason, &self.manner.name, notice, self.clock.now(), attempts);
+        self.undelivered.write(&Undelivered { status: answer.status, said: &answer.said, ..lost });
         self.outbox.pop();
     }
 }

@@ -22,14 +22,14 @@ use super::channel::{Channel, ReceiverError};
 use super::courier::{Courier, Manner, jitter};
 use super::guard::Lookup;
 use super::outbox::{Outbox, Waiting};
-use super::undelivered::{DeadLetters, Letter};
+use super::undelivered::{Undelivered, UndeliveredFile};
 use crate::alert::body::{Body, Particulars};
 use crate::alert::told::{AckError, Order, Outcome, Plan, Terms, Told};
 use crate::alert::{Alert, Cause, Notice, Routing, Silence, Whose};
 use crate::config::{ReceiverConfig, Service, WebhookConfig};
 use crate::runtime::clock::Clock;
-use crate::runtime::metrics::{DeadReason, ReceiverMetrics};
-use crate::runtime::store::format::Undelivered;
+use crate::runtime::metrics::{ReceiverMetrics, UndeliveredReason};
+use crate::runtime::store::format::OwedNotice;
 use crate::time::{Span, Timestamp};
 
 /// How long Alertmanager holds what it is not told again, in times that it is told: fewer would resolve alerts over a
@@ -53,7 +53,7 @@ pub struct DispatchParams<'a> {
     pub nats: Option<Client>,
     /// Acknowledgments arrive on `<prefix>.<tenant>`.
     pub ack_prefix: String,
-    /// Directory of dead letters.
+    /// Directory of the file of what was not delivered.
     pub dir: Option<&'a Path>,
     /// The clock.
     pub clock: Clock,
@@ -65,7 +65,7 @@ pub struct DispatchParams<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Owed {
     /// What receivers have not taken yet.
-    pub outbox: Vec<Undelivered>,
+    pub outbox: Vec<OwedNotice>,
     /// Who has been told of what.
     pub told: Told,
 }
@@ -84,7 +84,7 @@ pub(super) struct Desk {
     plan: Plan,
     outboxes: BTreeMap<String, Arc<Outbox>>,
     told: Mutex<Told>,
-    letters: Arc<DeadLetters>,
+    undelivered: Arc<UndeliveredFile>,
     clock: Clock,
     moved: Notify,
     silenced: BTreeMap<String, IntCounter>,
@@ -95,10 +95,10 @@ impl Dispatch {
     /// Starts a task for each receiver and queues what an earlier run still owed.
     ///
     /// # Errors
-    /// A secret, an address or the HTTP client.
+    /// A secret, an address, the HTTP client, or no thread can be started.
     pub fn start(params: DispatchParams<'_>, owed: Owed, metrics: &ReceiverMetrics) -> Result<Self, ReceiverError> {
-        let letters = Arc::new(DeadLetters::new(params.dir));
-        let couriers = couriers(&params, &letters, metrics)?;
+        let undelivered = Arc::new(UndeliveredFile::new(params.dir)?);
+        let couriers = couriers(&params, &undelivered, metrics)?;
         let terms = terms(&params);
         let outboxes = couriers.iter().map(|c| (c.manner.name.clone(), Arc::clone(&c.outbox))).collect();
         let silenced = params.silences.iter().map(|s| (s.name.clone(), metrics.silence(&s.name))).collect();
@@ -108,7 +108,7 @@ impl Dispatch {
             plan,
             outboxes,
             told: Mutex::new(owed.told),
-            letters,
+            undelivered,
             clock: params.clock,
             moved: Notify::new(),
             silenced,
@@ -145,7 +145,7 @@ impl Dispatch {
         let told = self.desk.told();
         let owed = |(name, outbox): (&String, &Arc<Outbox>)| {
             let receiver = name.clone();
-            outbox.all().into_iter().map(move |Waiting { notice, since, attempts }| Undelivered {
+            outbox.all().into_iter().map(move |Waiting { notice, since, attempts }| OwedNotice {
                 receiver: receiver.clone(),
                 notice: (*notice).clone(),
                 since,
@@ -155,10 +155,10 @@ impl Dispatch {
         Owed { outbox: self.desk.outboxes.iter().flat_map(owed).collect(), told: told.clone() }
     }
 
-    /// The dead letters.
+    /// The file of what was not delivered.
     #[must_use]
-    pub fn letters(&self) -> Arc<DeadLetters> {
-        Arc::clone(&self.desk.letters)
+    pub fn undelivered(&self) -> Arc<UndeliveredFile> {
+        Arc::clone(&self.desk.undelivered)
     }
 
     /// Goes on delivering until nothing is owed or the time is up, then ends the tasks.
@@ -175,7 +175,7 @@ impl Dispatch {
 
 fn couriers(
     params: &DispatchParams<'_>,
-    letters: &Arc<DeadLetters>,
+    undelivered: &Arc<UndeliveredFile>,
     metrics: &ReceiverMetrics,
 ) -> Result<Vec<Courier>, ReceiverError> {
     let courier = |manner, channel, body, particulars, outbox| Courier {
@@ -184,7 +184,7 @@ fn couriers(
         body,
         particulars,
         outbox: Arc::new(Outbox::new(outbox)),
-        letters: Arc::clone(letters),
+        undelivered: Arc::clone(undelivered),
         clock: params.clock.clone(),
         failures: 0,
         rng: jitter(),
@@ -234,10 +234,11 @@ fn terms(params: &DispatchParams<'_>) -> BTreeMap<String, Terms> {
 
 impl Desk {
     /// Takes up what an earlier run owed.
-    fn begin(&self, outbox: Vec<Undelivered>) {
-        for Undelivered { receiver, notice, since, attempts } in outbox {
+    fn begin(&self, outbox: Vec<OwedNotice>) {
+        for OwedNotice { receiver, notice, since, attempts } in outbox {
             let Some(outbox) = self.outboxes.get(&receiver) else {
-                self.letters.write(&Letter::new(DeadReason::Gone, &receiver, &notice, self.clock.now(), attempts));
+                let (reason, now) = (UndeliveredReason::Gone, self.clock.now());
+                self.undelivered.write(&Undelivered::new(reason, &receiver, &notice, now, attempts));
                 continue;
             };
             // A webhook's alerts have all their attempts again.
@@ -245,7 +246,7 @@ impl Desk {
             let attempts = if aged { attempts } else { 0 };
             self.drop_if_any(&receiver, outbox.push(Waiting { notice: Arc::new(notice), since, attempts }));
         }
-        self.metrics.told.set(self.told().len() as i64);
+        self.next_due();
     }
 
     fn offer(&self, alert: &Alert, whose: &Whose) {
@@ -270,7 +271,6 @@ impl Desk {
             Outcome::Told | Outcome::Known | Outcome::Unwanted => {}
         }
         self.carry_out(orders, now);
-        self.metrics.told.set(told.len() as i64);
         drop(told);
         self.moved.notify_one();
     }
@@ -279,6 +279,7 @@ impl Desk {
         let mut told = self.told();
         let orders = told.acknowledge(tenant, id, by, &self.plan)?;
         self.carry_out(orders, self.clock.now());
+        drop(told);
         tracing::info!(alert = id, by, "an alert is acknowledged");
         Ok(())
     }
@@ -290,7 +291,7 @@ impl Desk {
     /// Does what is due, until the closing.
     async fn keep_time(self: Arc<Self>, closing: CancellationToken) {
         loop {
-            let due = self.told().next_due(&self.plan);
+            let due = self.next_due();
             let wait = async {
                 match due {
                     Some(due) => self.clock.wait_until(due).await,
@@ -308,6 +309,13 @@ impl Desk {
                 () = self.clock.wait(LOOK_EVERY) => {}
             }
         }
+    }
+
+    /// When something is due next. Tells on the way of how many alerts somebody has heard.
+    fn next_due(&self) -> Option<Timestamp> {
+        let told = self.told();
+        self.metrics.told.set(told.told() as i64);
+        told.next_due(&self.plan, self.clock.now())
     }
 
     fn advance(&self) {
@@ -331,11 +339,11 @@ impl Desk {
     /// Keeps what was pushed out of a full queue.
     fn drop_if_any(&self, receiver: &str, dropped: Option<Waiting>) {
         let Some(Waiting { notice, attempts, .. }) = dropped else { return };
+        let (notice, reason): (&Notice, _) = (&notice, UndeliveredReason::Overflow);
         if let Some(outbox) = self.outboxes.get(receiver) {
-            outbox.metrics().dead(DeadReason::Overflow);
+            outbox.lost(notice, reason);
         }
-        let notice: &Notice = &notice;
-        self.letters.write(&Letter::new(DeadReason::Overflow, receiver, notice, self.clock.now(), attempts));
+        self.undelivered.write(&Undelivered::new(reason, receiver, notice, self.clock.now(), attempts));
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

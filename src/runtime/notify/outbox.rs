@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::alert::{Cause, Notice};
-use crate::runtime::metrics::OutletMetrics;
+use crate::runtime::metrics::{OutletMetrics, UndeliveredReason};
 use crate::time::Timestamp;
 
 /// Alerts that may wait for one receiver. More would fill the memory and the snapshot while it is down, fewer would lose
@@ -122,6 +122,13 @@ impl Outbox {
     #[must_use]
     pub fn all(&self) -> Vec<Waiting> {
         self.lock().iter().cloned().collect()
+    }
+
+    /// Counts a notice that the receiver is not told of for good. What was only to be repeated is no loss.
+    pub fn lost(&self, notice: &Notice, reason: UndeliveredReason) {
+        if notice.cause != Cause::Repeated {
+            self.metrics.undelivered(reason);
+        }
     }
 
     /// The figures of the receiver.

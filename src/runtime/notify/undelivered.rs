@@ -1,32 +1,36 @@
-//! Dead letters: what a receiver was not told of, with the reason, a line each, in `undelivered.ndjson` in the state
-//! directory. Without one they are only counted and logged.
+//! What a receiver was not told of for good, with the reason, a line each, in `undelivered.ndjson` in the state
+//! directory. Without one it is only counted and logged.
 //!
-//! A full file becomes `undelivered-1.ndjson` and the one before goes, so that two files are the bound. Lines are synced
-//! before each snapshot, since from then on the queue does not know of them any more. A file that cannot be written holds
+//! A full file becomes `undelivered-1.ndjson` and the one before goes, so that two files are the bound. The disk has a
+//! thread of its own: whoever gives an alert up holds the queues, which must not wait for a disk. Lines are synced before
+//! each snapshot, since from then on the queue does not know of them any more. A file that cannot be written holds
 //! nothing up: the alert is in the alert log and on NATS in any case.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use serde::Serialize;
 
-use crate::alert::Notice;
-use crate::runtime::metrics::DeadReason;
+use crate::alert::{Cause, Notice};
+use crate::runtime::metrics::UndeliveredReason;
 use crate::time::Timestamp;
 
 /// Name of the file.
 pub const NAME: &str = "undelivered.ndjson";
 /// Name of the file before it.
 const NAME_BEFORE: &str = "undelivered-1.ndjson";
-/// Bytes of one file: some thousands of letters, which is more than anybody reads.
+/// Bytes of one file: some thousands of alerts, which is more than anybody reads.
 const BYTES_MAX: u64 = 16 << 20;
+/// Lines on their way to the disk, about 2 KB each. More is memory, fewer would lose some of a queue that runs over while
+/// the disk hangs.
+const LINES_QUEUED: usize = 8192;
 
-/// A dead letter.
+/// An alert that a receiver was not told of.
 #[derive(Clone, Debug, Serialize)]
-pub struct Letter<'a> {
+pub struct Undelivered<'a> {
     /// When it was given up.
     pub at: Timestamp,
     /// Which receiver was not told.
@@ -43,57 +47,105 @@ pub struct Letter<'a> {
     pub notice: &'a Notice,
 }
 
-/// The file of dead letters.
+/// The file of what was not delivered, and the thread that writes it. The thread ends when the last line is written after
+/// this is gone.
 #[derive(Debug)]
-pub struct DeadLetters {
-    dir: Option<PathBuf>,
-    bytes_max: u64,
-    file: Mutex<Option<File>>,
+pub struct UndeliveredFile(Option<SyncSender<Line>>);
+
+/// What goes to the thread.
+#[derive(Debug)]
+enum Line {
+    Text(Vec<u8>),
+    /// Answered when everything before it is safe.
+    Sync(SyncSender<()>),
 }
 
-impl DeadLetters {
-    /// Letters in a directory, or nowhere. No file is made before there is a letter.
-    #[must_use]
-    pub fn new(dir: Option<&Path>) -> Self {
-        Self { dir: dir.map(Path::to_owned), bytes_max: BYTES_MAX, file: Mutex::default() }
+/// The thread's side.
+struct Writer {
+    dir: PathBuf,
+    bytes_max: u64,
+    file: Option<File>,
+}
+
+impl UndeliveredFile {
+    /// A file in a directory, or nowhere. None is made before there is a line.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn new(dir: Option<&Path>) -> io::Result<Self> {
+        Self::with_bound(dir, BYTES_MAX)
     }
 
-    /// Writes a letter.
-    pub fn write(&self, letter: &Letter<'_>) {
-        let id = &letter.notice.alert.id;
-        tracing::error!(receiver = letter.receiver, alert = id, reason = letter.reason, "a receiver was not told");
-        if let Err(error) = self.append(letter) {
-            tracing::error!(receiver = letter.receiver, alert = id, %error, "the dead letter cannot be written");
+    fn with_bound(dir: Option<&Path>, bytes_max: u64) -> io::Result<Self> {
+        let Some(dir) = dir else { return Ok(Self(None)) };
+        let (send, lines) = sync_channel(LINES_QUEUED);
+        let writer = Writer { dir: dir.to_owned(), bytes_max, file: None };
+        std::thread::Builder::new().name("humdrum-undelivered".to_owned()).spawn(move || writer.run(&lines))?;
+        Ok(Self(Some(send)))
+    }
+
+    /// Keeps what was not delivered. Never waits. What was only to be repeated is no loss and is not kept: the receiver was
+    /// told of it before, or that it was not is kept already.
+    pub fn write(&self, undelivered: &Undelivered<'_>) {
+        let Undelivered { receiver, reason, notice, .. } = undelivered;
+        let id = &notice.alert.id;
+        if notice.cause == Cause::Repeated {
+            tracing::debug!(receiver, alert = id, reason, "what was to be repeated to a receiver is dropped");
+            return;
+        }
+        tracing::error!(receiver, alert = id, reason, "a receiver was not told");
+        let Some(lines) = &self.0 else { return };
+        let taken = serde_json::to_vec(undelivered).map_err(|error| error.to_string()).and_then(|mut line| {
+            line.push(b'\n');
+            lines.try_send(Line::Text(line)).map_err(|error| error.to_string())
+        });
+        if let Err(error) = taken {
+            tracing::error!(receiver, alert = id, error, "what a receiver was not told cannot be kept");
         }
     }
 
-    /// Makes everything written safe.
+    /// Waits until everything written so far is safe. Blocks its thread.
     pub fn sync(&self) {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Err(error)) = file.as_ref().map(File::sync_data) {
-            tracing::error!(%error, "dead letters cannot be synced");
+        let (done, wait) = sync_channel(1);
+        if let Some(lines) = &self.0
+            && lines.send(Line::Sync(done)).is_ok()
+        {
+            // Where the thread has died, there is nothing to wait for.
+            wait.recv().ok();
+        }
+    }
+}
+
+impl Writer {
+    fn run(mut self, lines: &Receiver<Line>) {
+        while let Ok(line) = lines.recv() {
+            let done = match line {
+                Line::Text(text) => self.append(&text),
+                Line::Sync(done) => {
+                    let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
+                    done.send(()).ok();
+                    synced
+                }
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, dir = %self.dir.display(), "what receivers were not told cannot be written");
+            }
         }
     }
 
-    fn append(&self, letter: &Letter<'_>) -> io::Result<()> {
-        let Some(dir) = &self.dir else { return Ok(()) };
-        let mut line = serde_json::to_vec(letter)?;
-        line.push(b'\n');
-        let mut slot = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = dir.join(NAME);
-        let full = |file: &File| file.metadata().is_ok_and(|about| about.len() + line.len() as u64 > self.bytes_max);
-        let mut file = match slot.take() {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let path = self.dir.join(NAME);
+        let mut file = match self.file.take() {
             Some(file) => file,
             None => open(&path)?,
         };
-        if file.metadata()?.len() > 0 && full(&file) {
+        let there = file.metadata()?.len();
+        if there > 0 && there + line.len() as u64 > self.bytes_max {
             file.sync_data()?;
-            fs::rename(&path, dir.join(NAME_BEFORE))?;
+            fs::rename(&path, self.dir.join(NAME_BEFORE))?;
             file = open(&path)?;
         }
-        let written = file.write_all(&line);
-        *slot = Some(file);
-        written
+        self.file.insert(file).write_all(line)
     }
 }
 
@@ -101,10 +153,10 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-impl<'a> Letter<'a> {
-    /// A letter to which there is no answer.
+impl<'a> Undelivered<'a> {
+    /// One to which there is no answer.
     #[must_use]
-    pub fn new(reason: DeadReason, receiver: &'a str, notice: &'a Notice, at: Timestamp, attempts: u32) -> Self {
+    pub fn new(reason: UndeliveredReason, receiver: &'a str, notice: &'a Notice, at: Timestamp, attempts: u32) -> Self {
         Self { at, receiver, reason: reason.as_str(), status: None, said: "", attempts, notice }
     }
 }
@@ -117,15 +169,16 @@ mod tests {
     use crate::alert::fixtures::alert;
 
     #[test]
-    fn letters_are_kept_within_their_bound() {
+    fn what_is_lost_is_kept_within_its_bound_and_what_is_repeated_is_not_lost() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut letters = DeadLetters::new(Some(dir.path()));
-        letters.bytes_max = 2000;
+        let file = UndeliveredFile::with_bound(Some(dir.path()), 2000).expect("a thread");
         for n in 0..6 {
             let notice = Notice::new(alert(&format!("a{n}"), Severity::High));
-            letters.write(&Letter::new(DeadReason::Refused, "chat", &notice, Timestamp::MIN, n));
+            file.write(&Undelivered::new(UndeliveredReason::Refused, "chat", &notice, Timestamp::MIN, n));
+            let again = Notice { cause: Cause::Repeated, ..notice };
+            file.write(&Undelivered::new(UndeliveredReason::Abandoned, "chat", &again, Timestamp::MIN, n));
         }
-        letters.sync();
+        file.sync();
         let ids = |name: &str| -> Vec<String> {
             let text = fs::read_to_string(dir.path().join(name)).expect("is there");
             let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
@@ -136,7 +189,9 @@ mod tests {
         assert!(before.len() == 2 || before.len() == 3, "{before:?} {now:?}");
         assert_eq!(fs::read_dir(dir.path()).expect("lists").count(), 2);
         let notice = Notice::new(alert("a", Severity::High));
-        DeadLetters::new(None).write(&Letter::new(DeadReason::Gone, "x", &notice, Timestamp::MIN, 0));
+        let nowhere = UndeliveredFile::new(None).expect("no thread");
+        nowhere.write(&Undelivered::new(UndeliveredReason::Gone, "x", &notice, Timestamp::MIN, 0));
+        nowhere.sync();
         assert_eq!(fs::read_dir(dir.path()).expect("lists").count(), 2, "without a directory nothing is written");
     }
 }

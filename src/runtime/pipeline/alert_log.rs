@@ -13,9 +13,10 @@ use crate::runtime::health::HealthState;
 use crate::runtime::metrics::LogMetrics;
 use crate::runtime::store::format::LogPlace;
 
-/// Checkpoints after the stream's end was reached at which everything read before it has surely come by: as many may
-/// stand in the queues before and behind the engine, and in its hands. Fewer could forget a record that comes again.
-const CHECKPOINTS_BEHIND: usize = 2 * BATCHES_QUEUED + 2;
+/// Checkpoints after the stream's end was reached at which everything read before it has surely come by. As many batches
+/// may be on their way: in the three queues before the decoder, the engine and settling, and one in the hands of each of
+/// the three. Fewer could forget a record that comes again.
+const CHECKPOINTS_BEHIND: usize = 3 * BATCHES_QUEUED + 3;
 
 /// The log, its figures, and where its faults are told.
 #[derive(Debug)]

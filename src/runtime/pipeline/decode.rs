@@ -29,6 +29,8 @@ pub enum Decoded {
     Tick,
     /// The registry has changed.
     Registry(Box<Registry>),
+    /// The feed has ended, and this was all. A decoder that dies does not say so.
+    End,
 }
 
 /// Events that arrived together.
@@ -86,6 +88,8 @@ impl Decoder {
                 return;
             }
         }
+        // Where the engine's thread is gone, whoever waits for that one tells.
+        engine.blocking_send(Decoded::End).ok();
     }
 
     fn batch(&mut self, batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {

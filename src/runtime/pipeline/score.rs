@@ -85,14 +85,19 @@ impl Scorer {
         }
     }
 
-    /// Works until the feed ends, or until nobody takes the work any more. Blocks its thread.
+    /// Works until the feed ends, or until nobody takes the work any more. Blocks its thread. A feed that breaks off has no
+    /// last word, and neither has this then: what is missing would pass for quiet.
     pub fn run(
         mut self,
         mut decoded: mpsc::Receiver<Decoded>,
         spent: &mpsc::Sender<Vec<(Event, Timestamp)>>,
         work: &mpsc::Sender<Work>,
     ) {
-        while let Some(item) = decoded.blocking_recv() {
+        loop {
+            let Some(item) = decoded.blocking_recv() else {
+                tracing::error!("the decoder's thread ended without a last word");
+                return;
+            };
             let scored = match item {
                 Decoded::Batch(mut batch) => {
                     let events = std::mem::take(&mut batch.events);
@@ -112,6 +117,7 @@ impl Scorer {
                     self.engine.set_registry(*registry);
                     None
                 }
+                Decoded::End => break,
             };
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
@@ -187,5 +193,37 @@ impl Scorer {
     fn state(&self) -> State {
         let engine = self.settings.snapshot_every.map(|_| self.engine.snapshot());
         State { event_time: self.engine.watermark(), position: self.position.clone(), engine }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Settings;
+    use crate::registry::Registry;
+    use crate::runtime::inquiry::inquiry;
+
+    /// What a scorer hands over for these items, before its feed closes.
+    fn scored(items: Vec<Decoded>) -> Vec<Work> {
+        let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
+        let settings = ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None };
+        let (_inquiry, inbox) = inquiry(|| {});
+        let scorer = Scorer::new(Engine::new(Settings::default(), Registry::default()), None, settings, metrics, inbox);
+        let (feed, decoded) = mpsc::channel(9);
+        for item in items {
+            feed.try_send(item).expect("has room");
+        }
+        drop(feed);
+        let ((spent, _back), (work, mut done)) = (mpsc::channel(9), mpsc::channel(9));
+        scorer.run(decoded, &spent, &work);
+        std::iter::from_fn(|| done.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn a_feed_that_breaks_off_has_no_last_word() {
+        let whole = scored(vec![Decoded::Batch(Events::default()), Decoded::End]);
+        assert!(matches!(whole.as_slice(), [Work::Scored(_), Work::End(_)]), "{whole:?}");
+        let broken = scored(vec![Decoded::Batch(Events::default())]);
+        assert!(matches!(broken.as_slice(), [Work::Scored(_)]), "{broken:?}");
     }
 }

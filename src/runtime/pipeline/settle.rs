@@ -24,7 +24,6 @@ use crate::runtime::health::HealthState;
 use crate::runtime::metrics::{NotifyMetrics, StoreMetrics};
 use crate::runtime::notify::dispatch::{Dispatch, Owed};
 use crate::runtime::notify::nats::{NatsNotifier, Stopped};
-
 use crate::runtime::store::format::Checkpoint;
 use crate::runtime::store::{Store, StoreError};
 
@@ -60,8 +59,8 @@ pub enum SettleError {
     /// The stop ran out of time.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// The engine's thread died.
-    #[error("the engine's thread ended without a last word")]
+    /// The engine's thread died, or the decoder's before it.
+    #[error("the engine's or the decoder's thread ended without a last word")]
     EngineLost,
     /// The last snapshot could not be written.
     #[error("the last snapshot was not written: {0}")]
@@ -172,10 +171,10 @@ impl Settler {
         let (Owed { outbox, told }, log) = (self.dispatch.owed(), self.log.place());
         // What follows on a history is no history any more: nothing older can be learned into it.
         let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log, history: None };
-        let letters = self.dispatch.letters();
+        let undelivered = self.dispatch.undelivered();
         let started = clock::monotonic();
         let written = tokio::task::spawn_blocking(move || {
-            letters.sync();
+            undelivered.sync();
             let saved = store.save(&checkpoint);
             (store, saved)
         });

@@ -1,9 +1,8 @@
 //! What was learned of a history, for a person at a terminal.
 
-use super::plain;
 use super::table::table;
+use super::{minute, plain};
 use crate::report::history::{Example, Learned, LearnedBot};
-use crate::time::Timestamp;
 
 /// Bots that are named one by one, those least known first.
 const BOTS_SHOWN: usize = 10;
@@ -96,8 +95,4 @@ fn place(example: &Example) -> String {
 
 fn more(all: usize, shown: usize, what: &str) -> String {
     if all > shown { format!("and {} more {what}\n", all - shown) } else { String::new() }
-}
-
-fn minute(at: Timestamp) -> String {
-    at.to_string().get(..16).map_or_else(String::new, |text| text.replace('T', " "))
 }

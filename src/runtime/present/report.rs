@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::csv::{csv, list};
-use super::plain;
 use super::table::{names, table};
+use super::{minute, plain};
 use crate::report::inventory::InventoryRow;
 use crate::report::privileges::{BotPrivileges, RoleRow, UNUSED_DAYS, Verdict, Window};
 use crate::report::review::{BotReview, Review};
@@ -16,10 +16,6 @@ const WORST_SHOWN: usize = 10;
 
 fn or_dash(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned()
-}
-
-fn minute(at: Timestamp) -> String {
-    at.to_string().get(..16).map_or_else(String::new, |text| text.replace('T', " "))
 }
 
 fn shown_risk(risk: &Risk) -> String {

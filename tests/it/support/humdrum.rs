@@ -18,7 +18,10 @@ impl Humdrum {
     /// Starts it in this directory with these settings, which name no listener, and waits until its metrics are served.
     pub(crate) async fn start(dir: &Path, settings: &str) -> Self {
         let (address, log) = (free_address(), dir.join("log"));
-        write(&dir.join("humdrum.toml"), format!("{settings}[metrics]\nlisten = '{address}'\n[console]\nlisten = 'off'\n"));
+        write(
+            &dir.join("humdrum.toml"),
+            format!("{settings}[metrics]\nlisten = '{address}'\n[console]\nlisten = 'off'\n"),
+        );
         let mut child = Command::new(env!("CARGO_BIN_EXE_humdrum"))
             .args(["run", "--config", "humdrum.toml"])
             .current_dir(dir)

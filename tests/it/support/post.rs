@@ -106,8 +106,9 @@ impl Post {
         .await;
     }
 
-    /// Dead letters, as they are kept.
-    pub(crate) fn letters(&self) -> Vec<Value> {
+    /// What was not delivered, as it is kept.
+    pub(crate) fn undelivered(&self) -> Vec<Value> {
+        self.dispatch.undelivered().sync();
         let path: PathBuf = self.dir.path().join("undelivered.ndjson");
         let text = if path.exists() { read(&path) } else { String::new() };
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()

@@ -223,7 +223,16 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         &["runtime::history"],
-        &["config", "event", "runtime::clock", "runtime::lines", "runtime::store::format", "time"],
+        &[
+            "alert::Pattern",
+            "alert::PatternError",
+            "config",
+            "event",
+            "runtime::clock",
+            "runtime::lines",
+            "runtime::store::format",
+            "time",
+        ],
     ),
     layer(&["runtime::nats"], &["config::NatsConfig", "event::subject::decode_token", "runtime::health"]),
     layer(

@@ -102,8 +102,12 @@ pub(super) fn judge(
     if holds(&found.text, number) {
         return Ok(fault(Wrong::Edited, "the form of its line is not what it was"));
     }
-    let later = comes_later(number, behind, rest)?;
-    Ok(match (record.map(|record| record.number), later) {
+    let later = comes_later(number, link, behind, rest)?;
+    Ok(match (record.map(|record| record.number), later.is_some()) {
+        (None, true) if later == Some(Later::Changed) => fault(
+            Wrong::Edited,
+            "it is not what it was: it is broken in two, or changed and behind a line that is no record",
+        ),
         (Some(other), true) if other > number => {
             fault(Wrong::Swapped, &format!("record {other} stands in its place, and it comes later"))
         }
@@ -117,18 +121,28 @@ pub(super) fn judge(
     })
 }
 
-/// Whether a record with this number comes later.
-fn comes_later(number: u64, mut lines: Lines, rest: &[PathBuf]) -> io::Result<bool> {
+/// A record that comes later than it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Later {
+    /// As it was, as far as anybody can tell.
+    Whole,
+    /// It is not what it was.
+    Changed,
+}
+
+/// Whether a record with this number comes later, and how.
+fn comes_later(number: u64, link: Option<Link>, mut lines: Lines, rest: &[PathBuf]) -> io::Result<Option<Later>> {
     let mut rest = rest.iter();
     loop {
         while let Some(line) = lines.next()? {
-            if Record::parse(line.text).is_some_and(|record| record.number == number) {
-                return Ok(true);
+            if let Some(record) = Record::parse(line.text).filter(|record| record.number == number) {
+                let whole = link.is_none_or(|link| record.follows(&link).is_some());
+                return Ok(Some(if whole { Later::Whole } else { Later::Changed }));
             }
         }
         match rest.next() {
             Some(path) => lines = Lines::open(path, 0)?,
-            None => return Ok(false),
+            None => return Ok(None),
         }
     }
 }

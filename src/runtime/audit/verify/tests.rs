@@ -169,6 +169,24 @@ fn tamper(dir: &Path, how: &Tampering) -> Option<(u64, Vec<Wrong>)> {
     Some((record as u64 + 1, wrong))
 }
 
+#[test]
+fn a_record_in_two_lines_is_edited_and_a_line_before_it_is_inserted() {
+    let dir = log(3, 1 << 20, &[]);
+    let whole = lines(dir.path());
+    for at in 0..whole[1].1.len() - 1 {
+        let mut broken = whole.clone();
+        broken[1].1[at] = b'\n';
+        put(dir.path(), &broken);
+        let fault = verified(dir.path()).fault.expect("a fault");
+        assert_eq!((fault.record, fault.wrong), (2, Wrong::Edited), "{at}: {}", fault.text);
+    }
+    let mut more = whole.clone();
+    more.insert(1, (0, b"a note\n".to_vec()));
+    put(dir.path(), &more);
+    let fault = verified(dir.path()).fault.expect("a fault");
+    assert_eq!((fault.record, fault.wrong), (2, Wrong::Inserted), "{}", fault.text);
+}
+
 proptest! {
     #[test]
     fn whatever_is_done_to_a_log_its_first_bad_record_is_named(

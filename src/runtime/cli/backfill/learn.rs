@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use crate::detect::{Engine, Output};
 use crate::event::Reject;
 use crate::report::history::{Counts, Example};
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::history::read::{Batch, Feed, Reader};
 use crate::runtime::store::Store;
 use crate::runtime::store::format::{Checkpoint, HistoryPlace};
@@ -16,6 +17,9 @@ use crate::runtime::store::format::{Checkpoint, HistoryPlace};
 pub(super) struct Learner {
     pub(super) engine: Engine,
     pub(super) counts: Counts,
+    /// Events that were too late before this run.
+    late_before: u64,
+    geo: Option<GeoDatabase>,
     output: Output,
     names: Vec<String>,
     alerts: Option<Box<dyn Write>>,
@@ -23,10 +27,21 @@ pub(super) struct Learner {
 
 impl Learner {
     /// A learner of files with these names.
-    pub(super) fn new(engine: Engine, names: Vec<String>, alerts: Option<Box<dyn Write>>) -> Self {
+    pub(super) fn new(
+        engine: Engine,
+        geo: Option<GeoDatabase>,
+        names: Vec<String>,
+        alerts: Option<Box<dyn Write>>,
+    ) -> Self {
         let mut counts = Counts::default();
         counts.stands(engine.watermark());
-        Self { engine, counts, output: Output::default(), names, alerts }
+        let late_before = engine.stats().late;
+        Self { engine, counts, late_before, geo, output: Output::default(), names, alerts }
+    }
+
+    /// Events of this run that were too late.
+    pub(super) fn late(&self) -> u64 {
+        self.engine.stats().late.saturating_sub(self.late_before)
     }
 
     /// Learns to the end; whether it was that of the history, and not that of our patience.
@@ -61,8 +76,11 @@ impl Learner {
             let example = || Example { file: name, row: Some(*row), detail: reject.detail.clone() };
             self.counts.refused(reject.reason.as_str(), example);
         }
-        for event in batch.events {
+        for mut event in batch.events {
             self.counts.row();
+            if let Some(geo) = &mut self.geo {
+                geo.locate(&mut event);
+            }
             self.engine.observe(event, &mut self.output);
             self.counts.stands(self.engine.watermark());
             if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {

@@ -12,7 +12,7 @@ mod learn;
 mod stop;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -63,7 +63,7 @@ pub(super) struct BackfillArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=SORT_ROWS_MAX))]
     sort_rows: u64,
-    /// Write the alerts that would have been raised to this file
+    /// Write the alerts that would have been raised to this file; going on, behind those of the interrupted run
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
     /// Say what was learned as JSON
@@ -81,8 +81,9 @@ pub(super) fn run(args: &BackfillArgs) -> Result<(), Failure> {
         settings::flag("--registry", "registry", args.registry.as_ref()),
     ];
     let config = args.settings.load(flags.into_iter().flatten().collect(), Secrets::NotNeeded)?;
-    let bots = settings::registry(&config)?;
+    let (bots, geo) = (settings::registry_alone(&config)?, settings::geo(&config)?);
     let sources = find::find(&args.events).map_err(told)?;
+    sensible(args, &sources)?;
     let mut store = store(args, &config)?;
     let before = store.as_ref().map(Store::load).transpose().context("the state directory cannot be read")?.flatten();
     let before = begun(args, before)?;
@@ -94,7 +95,7 @@ pub(super) fn run(args: &BackfillArgs) -> Result<(), Failure> {
     let place = before.and_then(|checkpoint| checkpoint.history).unwrap_or_default();
     unchanged(&sources, &place).map_err(told)?;
     say_where(&place);
-    let alerts = args.alerts.as_deref().map(output::file).transpose()?;
+    let alerts = args.alerts.as_deref().map(|path| alerts(path, &place)).transpose()?;
     let bar = progress(&sources);
     let stop = stop::at_signal()?;
     let names = sources.iter().map(|source| source.name.clone()).collect();
@@ -103,7 +104,7 @@ pub(super) fn run(args: &BackfillArgs) -> Result<(), Failure> {
     let order = Order { sources, rules, before: place, sort_rows: args.sort_rows as usize, place_every: every };
     let reader = Reader::start(order, Arc::clone(&stop)).context("no thread can be started to read")?;
     let began = clock::monotonic();
-    let mut learner = Learner::new(engine, names, alerts);
+    let mut learner = Learner::new(engine, geo, names, alerts);
     let ended = learner.learn(reader, store.as_mut(), &bar);
     bar.finish_and_clear();
     let done = ended.map_err(|error| match error.downcast::<HistoryError>() {
@@ -116,6 +117,26 @@ pub(super) fn run(args: &BackfillArgs) -> Result<(), Failure> {
     }
     let seconds = began.elapsed().as_secs_f64();
     say(args, &learner, seconds)
+}
+
+/// Refuses what could only be a slip: reading standard input twice, or writing over a file that is read.
+fn sensible(args: &BackfillArgs, sources: &[Source]) -> Result<(), Failure> {
+    if args.events.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Failure::Usage(anyhow!("standard input (`-`) can be read only once")));
+    }
+    let read = sources.iter().filter_map(|source| source.path.as_ref()).chain(&args.registry);
+    output::sensible(read, &args.alerts)
+}
+
+/// The file of alerts: a new one, or, where an interrupted history is gone on with, the one that was begun. What was
+/// judged since the last place before the interruption stands in it twice then, under the same ids.
+fn alerts(path: &Path, place: &HistoryPlace) -> anyhow::Result<Box<dyn Write>> {
+    let goes_on = !place.done && place.files.iter().any(|file| file.rows > 0);
+    if !goes_on {
+        return output::file(path);
+    }
+    tracing::info!(path = %path.display(), "alerts are written behind those of the run that was interrupted");
+    output::appended(path)
 }
 
 /// What is wrong with a table or its settings is for whoever wrote the command; a disk that fails is not.
@@ -195,11 +216,10 @@ fn say(args: &BackfillArgs, learner: &Learner, seconds: f64) -> Result<(), Failu
     if learner.counts.is_all_refused() {
         tracing::warn!("every row was refused; are these tables of events, and are their columns mapped?");
     }
-    if learned.late * 1000 > learned.rows {
-        tracing::warn!(
-            late = learned.late,
-            "rows were too far out of order; sort the files, or try `--fresh --sort-rows 200000`"
-        );
+    // Those of this run only: rows are counted anew in each, and what was late before has been told.
+    let late = learner.late();
+    if late * 1000 > learned.rows {
+        tracing::warn!(late, "rows were too far out of order; sort the files, or try `--fresh --sort-rows 200000`");
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use crate::report::backtest::{Backtest, Said};
 use crate::runtime::cli::failure::Failure;
 use crate::runtime::cli::output;
 use crate::runtime::cli::settings::{self, Secrets, SettingsArgs};
+use crate::runtime::geo::GeoDatabase;
 use crate::runtime::lines::Lines;
 use crate::runtime::{clock, present};
 
@@ -39,6 +40,7 @@ struct Chunk {
 /// What came of one configuration.
 struct Side {
     said: Said,
+    geo: Option<GeoDatabase>,
     lines: u64,
     refused: u64,
 }
@@ -95,10 +97,10 @@ fn say(args: &ReplayArgs, against: &Path, test: &Backtest) -> Result<(), Failure
 type Started = (SyncSender<Arc<Chunk>>, JoinHandle<Side>);
 
 fn start(name: &str, config: Config) -> Result<Started, Failure> {
-    let registry = settings::registry(&config)?;
+    let (registry, geo) = (settings::registry_alone(&config)?, settings::geo(&config)?);
     let (send, chunks) = sync_channel(CHUNKS_QUEUED);
     let thread = std::thread::Builder::new().name(name.to_owned());
-    let thread = thread.spawn(move || judge(config, registry, &chunks)).context("no thread can be started")?;
+    let thread = thread.spawn(move || judge(config, registry, geo, &chunks)).context("no thread can be started")?;
     Ok((send, thread))
 }
 
@@ -135,11 +137,11 @@ fn read(
     Ok(())
 }
 
-fn judge(config: Config, registry: Registry, chunks: &Receiver<Arc<Chunk>>) -> Side {
+fn judge(config: Config, registry: Registry, geo: Option<GeoDatabase>, chunks: &Receiver<Arc<Chunk>>) -> Side {
     let limits = config.limits;
     let mut engine = Engine::new(config.detection, registry);
     let mut output = Output::default();
-    let mut side = Side { said: Said::default(), lines: 0, refused: 0 };
+    let mut side = Side { said: Said::default(), geo, lines: 0, refused: 0 };
     while let Ok(chunk) = chunks.recv() {
         let mut start = 0;
         for &(end, bytes) in &chunk.lines {
@@ -157,7 +159,12 @@ impl Side {
         self.lines += 1;
         let whole = bytes <= limits.payload_bytes_max as u64;
         match decode(text, &Envelope::default(), limits) {
-            Ok(event) if whole => engine.observe(event, output),
+            Ok(mut event) if whole => {
+                if let Some(geo) = &mut self.geo {
+                    geo.locate(&mut event);
+                }
+                engine.observe(event, output);
+            }
             _ => self.refused += 1,
         }
         self.drain(output);

@@ -81,7 +81,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     }
     let flags = settings::flag("--registry", "registry", args.registry.as_ref()).into_iter().collect();
     let config = args.settings.load(flags, Secrets::NotNeeded)?;
-    let registry = settings::registry(&config)?;
+    let registry = settings::registry_alone(&config)?;
     let geo = settings::geo(&config)?;
     if let Some(geo) = &geo {
         tracing::info!(kind = geo.kind(), built = %geo.built(), "places come from the geography file");
@@ -129,16 +129,8 @@ fn sensible(args: &ReplayArgs) -> Result<(), Failure> {
     if args.events.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::Usage(anyhow!("standard input (`-`) can be read only once")));
     }
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let inputs = args.events.iter().chain(&args.registry).map(|path| real(path));
-    let mut taken: Vec<PathBuf> = inputs.collect();
-    for path in [&args.alerts, &args.rejected, &args.html].into_iter().flatten() {
-        if taken.contains(&real(path)) {
-            return Err(Failure::Usage(anyhow!("{} is used already; name another file to write to", path.display())));
-        }
-        taken.push(real(path));
-    }
-    Ok(())
+    let written = [&args.alerts, &args.rejected, &args.html];
+    output::sensible(args.events.iter().chain(&args.registry), written.into_iter().flatten())
 }
 
 fn is_stdin(path: &Path) -> bool {

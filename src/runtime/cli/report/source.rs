@@ -23,7 +23,7 @@ pub(super) fn facts(args: &CommonArgs) -> Result<Facts, Failure> {
         settings::flag("--registry", "registry", args.registry.as_ref()),
     ];
     let config = args.settings.load(flags.into_iter().flatten().collect(), Secrets::NotNeeded)?;
-    let registry = settings::registry(&config)?;
+    let registry = settings::registry_alone(&config)?;
     let engine = if args.events.is_empty() { restored(&config, registry)? } else { replayed(args, &config, registry)? };
     let now = engine.watermark().ok_or_else(|| anyhow!("there is no event yet to report on"))?;
     Ok(Facts { bots: engine.facts(), registry: engine.registry().clone(), now })

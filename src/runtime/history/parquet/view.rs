@@ -24,6 +24,7 @@ pub(super) enum View {
     Whole(Values<u64>),
     Signed(Values<i64>),
     Number(Values<f64>),
+    Decimal(Values<i128>, usize),
     Time(Values<i64>),
     LocalTime(Values<i64>),
     Texts(Vec<Option<Vec<String>>>),
@@ -61,10 +62,7 @@ impl View {
             T::UInt64 => Self::Whole(values(array, |x: u64| x)?),
             T::Float32 => Self::Number(values(array, |x: f32| x.into())?),
             T::Float64 => Self::Number(values(array, |x: f64| x)?),
-            T::Decimal(_, scale) => {
-                let one = 10_f64.powi(i32::try_from(*scale).unwrap_or_default());
-                Self::Number(values(array, |x: i128| x as f64 / one)?)
-            }
+            T::Decimal(_, scale) => Self::Decimal(values(array, |x: i128| x)?, *scale),
             T::Date32 => Self::LocalTime(values(array, |x: i32| i64::from(x) * DAY_US)?),
             T::Timestamp(unit, zone) => {
                 let unit = match unit {
@@ -96,6 +94,7 @@ impl View {
             Self::Whole(values) => values.get(row).map(Cell::Whole),
             Self::Signed(values) => values.get(row).map(Cell::Signed),
             Self::Number(values) => values.get(row).map(Cell::Number),
+            Self::Decimal(values, scale) => values.get(row).map(|value| decimal(value, *scale)),
             Self::Time(values) => values.get(row).map(Cell::Time),
             Self::LocalTime(values) => values.get(row).map(Cell::LocalTime),
             Self::Texts(lists) => {
@@ -104,6 +103,22 @@ impl View {
         };
         Ok(found.unwrap_or(Cell::None))
     }
+}
+
+/// A decimal number with all its digits: identifiers are held in such columns as well, and no float has 38 of them.
+fn decimal(value: i128, scale: usize) -> Cell<'static> {
+    let one = u32::try_from(scale).ok().and_then(|scale| 10_i128.checked_pow(scale));
+    if let Some(whole) = one.filter(|one| value % one == 0).map(|one| value / one) {
+        return match (u64::try_from(whole), i64::try_from(whole)) {
+            (Ok(whole), _) => Cell::Whole(whole),
+            (_, Ok(signed)) => Cell::Signed(signed),
+            _ => Cell::Text(whole.to_string().into()),
+        };
+    }
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
+    let (whole, rest) = digits.split_at(digits.len() - scale);
+    let sign = if value < 0 { "-" } else { "" };
+    Cell::Text(format!("{sign}{whole}.{}", rest.trim_end_matches('0')).into())
 }
 
 fn down<A: 'static>(array: &dyn Array) -> Result<&A, String> {
@@ -128,4 +143,26 @@ fn texts(lists: impl Iterator<Item = Option<Box<dyn Array>>>) -> Result<Vec<Opti
         Ok(Some(texts.collect()))
     };
     lists.map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_keeps_every_digit() {
+        let text = |text: &'static str| Cell::Text(text.into());
+        for (value, scale, expected) in [
+            (9_007_199_254_740_993, 0, Cell::Whole(9_007_199_254_740_993)),
+            (900_719_925_474_099_300, 2, Cell::Whole(9_007_199_254_740_993)),
+            (-5, 0, Cell::Signed(-5)),
+            (340_282_366_920_938_463_463, 0, text("340282366920938463463")),
+            (1_234_500, 4, text("123.45")),
+            (-7, 3, text("-0.007")),
+            (0, 9, Cell::Whole(0)),
+            (1, 39, text("0.000000000000000000000000000000000000001")),
+        ] {
+            assert_eq!(decimal(value, scale), expected, "{value} {scale}");
+        }
+    }
 }

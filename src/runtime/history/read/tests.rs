@@ -8,6 +8,7 @@ use super::super::find::find;
 use super::*;
 use crate::config::HistoryConfig;
 use crate::event::decode::{Limits, encode};
+use crate::runtime::store::format::FilePlace;
 use crate::simulate::{Fleet, FleetSpec};
 
 /// Two files that overlap in time, with unsorted rows and one that is none.
@@ -103,5 +104,23 @@ fn files_that_are_others_now_are_noticed() {
     assert!(unchanged(&sources, half).is_ok() && unchanged(&sources[..1], whole).is_ok());
     assert!(matches!(unchanged(&sources[..1], half), Err(HistoryError::Missing { .. })));
     std::fs::write(&files[1], "{}").expect("writes");
+    let mut unlearned = half.clone();
+    unlearned.files[1].rows = 0;
+    assert!(unchanged(&find(&files).expect("files"), &unlearned).is_ok(), "nothing was learned of it");
+    let (seen, _) = read_all(Order { sort_rows: 0, ..order(&files, unlearned) });
+    assert!(seen.iter().any(|line| line == "refused 1 1"), "it is read as it is now");
     assert!(matches!(unchanged(&find(&files).expect("files"), half), Err(HistoryError::Changed { .. })));
+}
+
+#[test]
+fn standard_input_is_never_what_it_was() {
+    let before = HistoryPlace {
+        files: vec![FilePlace { name: "-".to_owned(), identity: [0; 32], rows: 7, done: true }],
+        ..HistoryPlace::default()
+    };
+    let sources = find(&[PathBuf::from("-")]).expect("is always there");
+    assert!(unchanged(&sources, &before).is_ok());
+    let rules = order(&[], HistoryPlace::default()).rules;
+    let merge = Merge::new(sources, &before.files, rules, Arc::default()).expect("opens nothing yet");
+    assert_eq!((merge.places()[0].rows, merge.places()[0].done), (0, false));
 }

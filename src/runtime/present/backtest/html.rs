@@ -37,7 +37,7 @@ pub fn html(test: &Backtest, before: &str, after: &str) -> String {
             page.push_str(&format!("<section><h2>Alerts lost and gained, by dimension</h2>{chart}</section>"));
         }
         page.push_str(&matrix(test));
-        page.push_str(&groups("By dimension", &test.dimensions, usize::MAX));
+        page.push_str(&groups("By dimension of the strongest reason", &test.dimensions, usize::MAX));
         page.push_str(&groups("By bot or log", &test.bots, BOTS_SHOWN));
         page.push_str(&alerts("Gained", &test.gained));
         page.push_str(&alerts("Lost", &test.lost));

@@ -3,11 +3,10 @@
 mod chart;
 mod html;
 
-use super::plain;
 use super::table::table;
+use super::{minute, plain};
 use crate::alert::Severity;
 use crate::report::backtest::{Backtest, Group, Told, Totals};
-use crate::time::Timestamp;
 
 pub use html::html;
 
@@ -32,7 +31,7 @@ pub fn backtest(test: &Backtest) -> String {
         return text;
     }
     let headings = ["", "BEFORE", "PAGES", "AFTER", "PAGES", "GAINED", "LOST", "WORSE", "MILDER"];
-    text.push_str("\nBy dimension:\n");
+    text.push_str("\nBy dimension of the strongest reason:\n");
     text.push_str(&table(&headings, &test.dimensions.iter().map(group).collect::<Vec<_>>()));
     text.push_str("\nBy bot or log:\n");
     text.push_str(&table(&headings, &test.bots.iter().take(BOTS_SHOWN).map(group).collect::<Vec<_>>()));
@@ -95,8 +94,4 @@ fn told(told: &Told) -> Vec<String> {
 
 fn more(all: usize, shown: usize) -> String {
     if all > shown { format!("and {} more; `--json` has them all\n", all - shown) } else { String::new() }
-}
-
-fn minute(at: Timestamp) -> String {
-    at.to_string().get(..16).map_or_else(String::new, |text| text.replace('T', " "))
 }
