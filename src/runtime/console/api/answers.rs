@@ -71,7 +71,7 @@ pub(super) async fn incidents(
         (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
     };
     let rows = stories(&desk.archive.all());
-    slice.of(rows.iter().filter(|row| wanted.takes(row)).map(IncidentAnswer::from).collect())
+    slice.of::<_, IncidentAnswer>(rows.iter().filter(|row| wanted.takes(row)).collect())
 }
 
 /// One incident with its alerts
@@ -118,8 +118,7 @@ fn listed(desk: &Desk, wanted: Asked<bot_list::Wanted>, slice: Asked<Slice>, sor
         sort.clone_into(&mut wanted.sort);
     }
     let rolls = desk.roster.rolls();
-    let rows: Vec<&RosterRow> = wanted.of(&rolls);
-    slice.of(rows.into_iter().map(BotAnswer::from).collect())
+    slice.of::<&RosterRow, BotAnswer>(wanted.of(&rolls))
 }
 
 /// One bot with its normal
@@ -162,7 +161,7 @@ pub(super) async fn privileges(State(desk): State<Arc<Desk>>, wanted: Asked<Unus
         (Ok(wanted), Ok(slice)) => (wanted, slice),
         (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
     };
-    slice.of(wanted.of(&desk.roster.rolls()).into_iter().map(PrivilegeAnswer::from).collect())
+    slice.of::<_, PrivilegeAnswer>(wanted.of(&desk.roster.rolls()))
 }
 
 /// Logs that number their records, in order of tenant and producer
@@ -174,6 +173,6 @@ pub(super) async fn logs(State(desk): State<Arc<Desk>>, slice: Asked<Slice>) -> 
         Err(wrong) => return fault(&wrong),
     };
     let logs = desk.inquiry.ask(Engine::logs).await;
-    let rows = logs.map(|logs| logs.into_iter().map(|log| LogAnswer::from(LogRow::from(log))).collect());
-    answer(rows.map(|rows| slice.of(rows)).map_err(PageFault::from))
+    let rows = logs.map(|logs| logs.into_iter().map(LogRow::from).collect());
+    answer(rows.map(|rows| slice.of::<LogRow, LogAnswer>(rows)).map_err(PageFault::from))
 }

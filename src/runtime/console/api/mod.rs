@@ -50,11 +50,11 @@ pub(super) struct ApiFault {
 
 impl Slice {
     /// The rows that it asks for, with how many there are.
-    fn of<T: Serialize>(self, rows: Vec<T>) -> Response {
+    fn of<R, T: Serialize + From<R>>(self, rows: Vec<R>) -> Response {
         let total = rows.len();
         let per_page = self.per_page.unwrap_or(ROWS).clamp(1, ROWS_MAX);
         let skip = self.page.unwrap_or(1).saturating_sub(1).saturating_mul(per_page);
-        let rows: Vec<T> = rows.into_iter().skip(skip).take(per_page).collect();
+        let rows: Vec<T> = rows.into_iter().skip(skip).take(per_page).map(T::from).collect();
         ([(TOTAL, HeaderValue::from(total))], Json(rows)).into_response()
     }
 }
