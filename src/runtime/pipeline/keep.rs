@@ -143,7 +143,12 @@ impl Snapshots {
 
 impl Keeping {
     /// Writes a snapshot in which every alert up to a sequence of the fence is; its bytes.
-    async fn save(&mut self, checkpoint: Checkpoint, letters: Arc<UndeliveredFile>, fence: u64) -> Result<u64, StoreError> {
+    async fn save(
+        &mut self,
+        checkpoint: Checkpoint,
+        letters: Arc<UndeliveredFile>,
+        fence: u64,
+    ) -> Result<u64, StoreError> {
         let sequence = checkpoint.position.as_ref().map_or(0, |position| position.sequence);
         let event_time = checkpoint.event_time;
         // Both the encoding and the disk may take long.

@@ -252,7 +252,8 @@ mod tests {
     /// What a scorer hands over for these items, before its feed closes.
     fn scored(items: Vec<Decoded>) -> Vec<Work> {
         let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
-        let settings = ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
+        let settings =
+            ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
         let (_inquiry, inbox) = inquiry(|| {});
         let scorer = Scorer::new(Engine::new(Settings::default(), Registry::default()), None, settings, metrics, inbox);
         let (feed, decoded) = mpsc::channel(9);
