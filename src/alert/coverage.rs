@@ -72,6 +72,8 @@ pub struct Gap {
     pub kind: GapKind,
     /// The stream.
     pub stream: String,
+    /// What of it is read, where that is not all: partitions of a stream have gaps of their own.
+    pub part: Option<String>,
     /// When the stream was created, in microseconds: numbers count from there.
     pub created_us: i64,
     /// The first and the last sequence in question; none where the numbers are not known.
@@ -165,6 +167,9 @@ impl Gap {
             Some((first, last)) => hasher.update(&first.to_le_bytes()).update(&last.to_le_bytes()),
             None => hasher.update(&self.since.as_micros().to_le_bytes()),
         };
+        if let Some(part) = &self.part {
+            hasher.update(part.as_bytes());
+        }
         hasher.finalize().to_hex()[..32].to_owned()
     }
 }
@@ -194,7 +199,7 @@ mod tests {
 
     fn gap(kind: GapKind, sequences: Option<(u64, u64)>) -> Gap {
         let (since, stream) = (Timestamp::from_micros(1_000_000), "S".to_owned());
-        Gap { kind, stream, created_us: 5, sequences, since, until: None, detail: "why".to_owned() }
+        Gap { kind, stream, part: None, created_us: 5, sequences, since, until: None, detail: "why".to_owned() }
     }
 
     #[test]
@@ -205,7 +210,8 @@ mod tests {
         assert_eq!((alert.event_count, alert.status, alert.revision), (20, Status::Firing, 1));
         assert_eq!(expired.alert().id, alert.id);
         assert_ne!(gap(GapKind::Expired, Some((11, 31))).alert().id, alert.id);
-        assert_ne!(Gap { created_us: 6, ..expired }.alert().id, alert.id);
+        assert_ne!(Gap { created_us: 6, ..expired.clone() }.alert().id, alert.id);
+        assert_ne!(Gap { part: Some("3".to_owned()), ..expired }.alert().id, alert.id);
         assert!(is_gap(&alert) && !is_lasting(&alert));
         let over = ended(&alert, Timestamp::from_micros(9_000_000));
         assert_eq!((over.status, over.revision, &over.id), (Status::Resolved, 2, &alert.id));

@@ -47,6 +47,8 @@ struct Facts {
     refused: Mutex<Option<String>>,
     /// What keeps events from being watched now, by its kind.
     faults: Mutex<BTreeMap<&'static str, String>>,
+    /// Partitions that we cannot work on, and why.
+    partitions: Mutex<BTreeMap<u16, String>>,
     /// What was not watched.
     gaps: Mutex<VecDeque<(Instant, String)>>,
     /// Subjects that the server does not let us publish on.
@@ -70,6 +72,7 @@ impl HealthState {
             unreadable: Mutex::new(None),
             refused: Mutex::new(None),
             faults: Mutex::default(),
+            partitions: Mutex::default(),
             gaps: Mutex::default(),
             denied: Mutex::default(),
         }))
@@ -101,6 +104,7 @@ impl HealthState {
             missing.push(format!("the alert log cannot be written: {waiting} alerts wait for it"));
         }
         missing.extend(self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).values().cloned());
+        missing.extend(self.0.partitions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned());
         if missing.is_empty() {
             return Ok(());
         }
@@ -185,6 +189,14 @@ impl HealthState {
         match text {
             Some(text) => drop(faults.insert(kind, text)),
             None => drop(faults.remove(kind)),
+        }
+    }
+
+    pub(crate) fn set_partition_fault(&self, partition: u16, text: Option<String>) {
+        let mut partitions = self.0.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        match text {
+            Some(text) => drop(partitions.insert(partition, text)),
+            None => drop(partitions.remove(&partition)),
         }
     }
 
@@ -274,6 +286,9 @@ mod tests {
         health.set_fault("unwritable", Some("stream S takes nothing".to_owned()));
         assert_eq!(health.readiness().expect_err("a full disk")[0], "stream S takes nothing");
         health.set_fault("unwritable", None);
+        health.set_partition_fault(3, Some("partition 3 cannot be worked on: why".to_owned()));
+        assert_eq!(health.readiness().expect_err("nobody owns it")[0], "partition 3 cannot be worked on: why");
+        health.set_partition_fault(3, None);
         health.add_gap("events 3 to 5 of stream S were given up".to_owned());
         assert_eq!(health.readiness(), Ok(()), "what was lost is lost");
         assert_eq!(health.notes(), ["coverage gap: events 3 to 5 of stream S were given up"]);

@@ -135,7 +135,7 @@ impl Watch {
             return;
         }
         let (stream, since) = (self.stream.clone(), standing.since);
-        let gap = Gap { kind, stream, created_us: 0, sequences: None, since, until: None, detail };
+        let gap = Gap { kind, stream, part: None, created_us: 0, sequences: None, since, until: None, detail };
         standing.told = Some(gap.clone());
         self.metrics.fault(kind, true);
         self.metrics.gap(&gap);

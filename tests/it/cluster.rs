@@ -16,9 +16,11 @@ use humdrum::event::Event;
 use humdrum::event::decode::{Envelope, Limits, decode};
 use humdrum::event::subject::identity;
 use humdrum::registry::Registry;
+use humdrum::runtime::notify::fence::Fence;
 use humdrum::runtime::produce::EventPublisher;
-use humdrum::runtime::store::format;
-use humdrum::runtime::store::ledger::{Lease, Manifest, lease_key, manifest_key};
+use humdrum::runtime::store::format::{self, Checkpoint};
+use humdrum::runtime::store::ledger::{Lease, Ledger, Manifest, lease_key, manifest_key};
+use humdrum::runtime::store::shared::{Objects, SharedError, SharedStore};
 use humdrum::simulate::{Fleet, FleetSpec};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -409,6 +411,47 @@ async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
     }
     assert!(second.terminate().await.success());
     assert_eq!(alerts.get_info().await.expect("answers").state.messages, 1, "and it was told once");
+}
+
+#[tokio::test]
+async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
+    let server = NatsServer::start().await;
+    cluster(home().path(), &settings(&server, ""), &["init"]);
+    let context = server.jetstream().await;
+    let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
+    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
+    let file = format::encode(&Checkpoint::default()).expect("a snapshot");
+    let mut store = claim(1).await.expect("is free");
+    assert!(store.load().await.expect("answers").is_none(), "none was ever written");
+    store.save(file.clone(), 7, 3).await.expect("is written");
+    // As after an answer that was lost: the entry is ours, and of a revision that we do not know.
+    let entry = bucket.get(manifest_key(0)).await.expect("answers").expect("a manifest");
+    bucket.put(manifest_key(0), entry).await.expect("is written");
+    store.save(file.clone(), 8, 4).await.expect("the entry was ours");
+    let fence = |loaded: Option<(Checkpoint, u64)>| loaded.map(|(_, fence)| fence);
+    assert_eq!(fence(store.load().await.expect("loads")), Some(4));
+    objects.put("0-1-2", &mut &b"damaged"[..]).await.expect("is written");
+    assert_eq!(fence(store.load().await.expect("loads")), Some(3), "the one before");
+    objects.delete("0-1-1").await.expect("is removed");
+    let error = store.load().await.expect_err("none can be used");
+    assert!(matches!(error, SharedError::Unusable { partition: 0, kept: 2 }), "{error}");
+    claim(2).await.expect("a newer owner");
+    assert!(store.save(file, 9, 5).await.expect_err("is over").is_lost());
+}
+
+#[tokio::test]
+async fn an_id_that_another_partition_has_used_costs_nobody_the_partition() {
+    let server = NatsServer::start().await;
+    cluster(home().path(), &settings(&server, ""), &["init"]);
+    let context = server.jetstream().await;
+    let stream = context.get_stream("HUMDRUM_FENCE").await.expect("exists");
+    let claim = |part: &str| Fence::claim(context.clone(), stream.clone(), format!("humdrum.cluster.alerts.{part}"), 1);
+    let (mut one, mut other) = (claim("0").await.expect("is free"), claim("1").await.expect("is free"));
+    one.publish("acme.high", "same", "{}".into()).await.expect("passes");
+    other.publish("acme.high", "same", "{}".into()).await.expect("is there");
+    other.publish("acme.high", "new", "{}".into()).await.expect("still owns its partition");
+    one.publish("acme.high", "newer", "{}".into()).await.expect("still owns its partition");
 }
 
 async fn manifests(context: &Context) -> usize {

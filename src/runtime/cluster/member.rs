@@ -43,6 +43,9 @@ pub enum MemberError {
     /// The settings have no cluster.
     #[error("the settings have no cluster")]
     Settings,
+    /// A part of it died.
+    #[error("a part of the member died: {0}")]
+    Died(#[from] tokio::task::JoinError),
     /// A receiver.
     #[error(transparent)]
     Receiver(#[from] ReceiverError),
@@ -55,6 +58,7 @@ impl MemberError {
         match self {
             Self::Lacks(_) => "lacks",
             Self::Settings => "settings",
+            Self::Died(_) => "died",
             Self::Receiver(error) => error.reason(),
         }
     }
@@ -89,7 +93,7 @@ impl Member {
     /// Works until the stop, then gives everything back.
     ///
     /// # Errors
-    /// The server lacks what a cluster needs.
+    /// The server lacks what a cluster needs, or a part of the member died.
     pub async fn run(self, stop: CancellationToken) -> Result<(), MemberError> {
         let settings = self.config.cluster.clone().ok_or(MemberError::Settings)?;
         let layout = Layout::new(&settings, &self.config.events, &self.config.alerts);
@@ -106,7 +110,7 @@ impl Member {
         tracing::info!(member, partitions = post.layout.partitions, "member of a cluster");
         // Whoever owns nothing has read everything.
         post.health.set_lag(0);
-        let (mut tasks, over) = (JoinSet::new(), CancellationToken::new());
+        let (mut tasks, over, stop) = (JoinSet::new(), CancellationToken::new(), stop.child_token());
         tasks.spawn(view.clone().follow(post.ledger.clone(), over.clone()));
         let still_max = settings.takeover_after;
         // The others are to know that we go before the first lease is given back.
@@ -118,10 +122,26 @@ impl Member {
             let (metrics, stop) = (cluster.clone(), stop.clone());
             tenures.spawn(Tenure { partition, member, post, view, still_max, metrics, stop }.run());
         }
-        while tenures.join_next().await.is_some() {}
+        let mut worked = Ok(());
+        loop {
+            let ended = tokio::select! {
+                ended = tenures.join_next() => ended,
+                Some(ended) = tasks.join_next() => Some(ended),
+            };
+            match ended {
+                Some(Ok(())) => {}
+                // Everything else is given back in order.
+                Some(Err(error)) => {
+                    tracing::error!(%error, "a part of the member died; it stops");
+                    stop.cancel();
+                    worked = Err(error.into());
+                }
+                None => break,
+            }
+        }
         over.cancel();
         while tasks.join_next().await.is_some() {}
-        Ok(())
+        worked
     }
 
     /// Reaches the buckets, waiting for a server that is not there yet; none at the stop.

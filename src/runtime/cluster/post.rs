@@ -127,6 +127,18 @@ pub(super) enum PostError {
     Stream(String),
 }
 
+impl PostError {
+    /// Whether the partition has another owner.
+    pub(super) fn is_lost(&self) -> bool {
+        match self {
+            Self::Fence(error) => matches!(error, FenceError::Lost(_)),
+            Self::Shared(error) => error.is_lost(),
+            Self::Settle(error) => error.is_fenced(),
+            _ => false,
+        }
+    }
+}
+
 impl Post {
     /// Works on a partition as its owner of an epoch, until the stop in order, or until `abort`.
     pub(super) async fn work(
@@ -157,6 +169,7 @@ impl Post {
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
         let watching = stop.child_token();
         self.follow(&feed, &watching).await?;
+        self.health.set_partition_fault(partition, None);
         let reading = async move { source.run(feed, stop).await };
         Ok(Box::pin(line.run(fed, reading, watching, abort)).await?)
     }

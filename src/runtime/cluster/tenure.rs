@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::post::Post;
-use super::view::View;
+use super::view::{Seen, View};
 use crate::runtime::clock;
 use crate::runtime::metrics::ClusterMetrics;
 use crate::runtime::store::ledger::{Lease, Ledger, LedgerError, lease_key};
@@ -26,8 +26,12 @@ const RENEWALS: u32 = 4;
 /// Time that another member must have ranked first before a partition is given to it. Shorter hands partitions around
 /// while members come and go.
 const SETTLED: Duration = Duration::from_secs(5);
-/// Pause after work that ended badly.
+/// Pause after work that ended badly, twice as long after each further time. Longest: more leaves a partition alone
+/// that could be worked on again, less repeats what fails.
 const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Time after which work counts as having gone well, whoever does it.
+const WELL_AFTER: Duration = Duration::from_secs(60);
 
 /// A member's dealings with one partition.
 #[derive(Debug)]
@@ -60,19 +64,45 @@ struct Renewal {
 impl Tenure {
     /// Stands by and owns, until the stop.
     pub(super) async fn run(self) {
+        let mut pause = PAUSE;
         while let Some(held) = self.stand_by().await {
-            self.own(held).await;
+            let since = clock::monotonic();
+            if self.own(held).await {
+                pause = PAUSE;
+                continue;
+            }
+            if clock::monotonic() - since >= WELL_AFTER {
+                pause = PAUSE;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Another member that has owned a partition for so long can work on it.
+    fn relieved(&self, owned_since: &mut Option<(u64, Instant)>, seen: Option<&Seen>) {
+        let epoch = seen.filter(|_| !self.view.is_free(seen)).map(|seen| seen.lease.epoch);
+        *owned_since = epoch.map(|epoch| match *owned_since {
+            Some((known, since)) if known == epoch => (epoch, since),
+            _ => (epoch, clock::monotonic()),
+        });
+        if owned_since.is_some_and(|(_, since)| clock::monotonic() - since >= WELL_AFTER) {
+            self.post.health.set_partition_fault(self.partition, None);
         }
     }
 
     /// A lease; none at the stop.
     async fn stand_by(&self) -> Option<Held> {
-        let mut free_since: Option<Instant> = None;
+        let (mut free_since, mut owned_since): (Option<Instant>, _) = (None, None);
         loop {
             if self.stop.is_cancelled() {
                 return None;
             }
             let seen = self.view.lease(self.partition);
+            self.relieved(&mut owned_since, seen.as_ref());
             let rank = self.view.ranked(self.partition).iter().position(|member| *member == self.member);
             free_since = self.view.is_free(seen.as_ref()).then(|| free_since.unwrap_or_else(clock::monotonic));
             let waited = free_since.map(|since| clock::monotonic() - since);
@@ -84,7 +114,7 @@ impl Tenure {
             if ours {
                 let (epoch, revision) = seen.map_or((0, 0), |seen| (seen.lease.epoch, seen.revision));
                 let lease = Lease { member: self.member.clone(), epoch: epoch + 1, released: false };
-                match self.post.ledger.replace(&lease_key(self.partition), &lease, revision).await {
+                match replace(&self.post.ledger, self.partition, &lease, revision).await {
                     Ok(revision) => return Some(Held { epoch: lease.epoch, revision }),
                     Err(LedgerError::Lost(_)) => free_since = None,
                     Err(error) => tracing::warn!(partition = self.partition, %error, "lease cannot be taken"),
@@ -97,7 +127,8 @@ impl Tenure {
         }
     }
 
-    async fn own(&self, held: Held) {
+    /// Works on the partition; false when that ended badly.
+    async fn own(&self, held: Held) -> bool {
         let (partition, epoch) = (self.partition, held.epoch);
         self.metrics.owned.inc();
         self.metrics.takeovers.inc();
@@ -111,26 +142,33 @@ impl Tenure {
             still_max: self.still_max,
         };
         let renewing = tokio::spawn(renewal.run(leave.clone(), abort.clone(), finished.clone()));
+        // Work that panics gives its lease back as well.
+        let finished = finished.drop_guard();
         let worked = tokio::select! {
             worked = Box::pin(self.post.work(partition, epoch, leave.clone(), abort.clone())) => Some(worked),
             // What waits for a server that does not answer is not waited for.
             () = abort.cancelled() => None,
         };
-        finished.cancel();
-        drop(renewing.await);
+        drop(finished);
+        if let Err(error) = renewing.await {
+            tracing::error!(partition, epoch, %error, "the renewal of the lease ended in a panic");
+        }
         self.metrics.owned.dec();
         match worked {
             Some(Ok(())) => tracing::info!(partition, epoch, "partition given back"),
             None => tracing::warn!(partition, epoch, "partition is lost to another member"),
+            Some(Err(error)) if error.is_lost() => {
+                tracing::warn!(partition, epoch, %error, "partition is lost to another member");
+            }
             Some(Err(error)) => {
                 tracing::error!(partition, epoch, error = %error, "partition is given up");
                 self.post.health.set_error(&error);
-                tokio::select! {
-                    () = self.stop.cancelled() => {}
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
+                let text = format!("partition {partition} cannot be worked on: {error}");
+                self.post.health.set_partition_fault(partition, Some(text));
+                return false;
             }
         }
+        true
     }
 }
 
@@ -138,6 +176,8 @@ impl Renewal {
     /// Renews until the work has finished, and gives the lease back then. Tells the work to leave when another member
     /// should own the partition, and to end at once when another one does.
     async fn run(mut self, leave: CancellationToken, abort: CancellationToken, finished: CancellationToken) {
+        // Nobody works under a lease that is not renewed any more, whatever the reason.
+        let ended = abort.clone().drop_guard();
         let (every, mut renewed) = (self.still_max / RENEWALS, clock::monotonic());
         let mut first_since: Option<Instant> = None;
         let mut due = tokio::time::interval(every);
@@ -167,13 +207,29 @@ impl Renewal {
                 tracing::warn!(partition = self.partition, %error, "lease cannot be given back; it stands still instead");
             }
         }
+        drop(ended);
     }
 
     /// The error is none where nothing came in time.
     async fn replace(&mut self, within: Duration) -> Result<(), Option<LedgerError>> {
-        let key = lease_key(self.partition);
-        let replaced = tokio::time::timeout(within, self.ledger.replace(&key, &self.lease, self.revision)).await;
-        self.revision = replaced.map_err(|_| None)?.map_err(Some)?;
+        let replacing = replace(&self.ledger, self.partition, &self.lease, self.revision);
+        self.revision = tokio::time::timeout(within, replacing).await.map_err(|_| None)?.map_err(Some)?;
         Ok(())
+    }
+}
+
+/// Replaces a lease. An attempt before, whose answer was lost, makes ours look like another's: then it is replaced as
+/// it was found.
+async fn replace(ledger: &Ledger, partition: u16, lease: &Lease, revision: u64) -> Result<u64, LedgerError> {
+    let key = lease_key(partition);
+    let lost = match ledger.replace(&key, lease, revision).await {
+        Err(lost @ LedgerError::Lost(_)) => lost,
+        done => return done,
+    };
+    match ledger.read::<Lease>(&key).await? {
+        (Some(found), revision) if found.member == lease.member && found.epoch == lease.epoch => {
+            ledger.replace(&key, lease, revision).await
+        }
+        _ => Err(lost),
     }
 }

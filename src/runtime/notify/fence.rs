@@ -174,6 +174,7 @@ impl Fence {
             }
         };
         match tokio::time::timeout(PUBLISH_TIMEOUT, publishing).await {
+            Ok(Ok(ack)) if ack.duplicate => self.look_again().await,
             Ok(Ok(ack)) => {
                 self.last = ack.sequence;
                 Ok(())
@@ -184,6 +185,17 @@ impl Fence {
             Ok(Err(error)) => Err(FenceError::Unavailable(error.to_string())),
             Err(_) => Err(FenceError::Unavailable("no acknowledgment came".to_owned())),
         }
+    }
+
+    /// The stream has the message already, by its id. Its number is that of whatever had the id first, and need not be
+    /// the partition's last.
+    async fn look_again(&mut self) -> Result<(), FenceError> {
+        let newest = self.newest().await?;
+        if newest.epoch != self.epoch {
+            return Err(FenceError::Lost(format!("epoch {} has published, ours is {}", newest.epoch, self.epoch)));
+        }
+        self.last = newest.sequence;
+        Ok(())
     }
 
     async fn newest(&self) -> Result<Newest, FenceError> {

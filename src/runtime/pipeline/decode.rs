@@ -49,6 +49,8 @@ pub struct Events {
     pub ack: Option<Subject>,
     /// Whether the source had caught up when they came.
     pub live: bool,
+    /// Silence behind the last of them, at the same position.
+    pub quiet: Option<Span>,
 }
 
 /// Turns the feed into events.
@@ -96,10 +98,10 @@ impl Decoder {
         engine.blocking_send(Decoded::End).ok();
     }
 
-    fn batch(&mut self, batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {
+    fn batch(&mut self, mut batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {
         let mut rejected = Vec::new();
         events.reserve(batch.messages.len());
-        for message in batch.messages {
+        for message in std::mem::take(&mut batch.messages) {
             match self.decode(&message) {
                 Ok(mut event) => {
                     if let Some(geo) = &mut self.geo {
@@ -119,7 +121,8 @@ impl Decoder {
                 }
             }
         }
-        Events { events, rejected, position: batch.position, ack: batch.ack, live: batch.live }
+        let Batch { position, ack, live, quiet, .. } = batch;
+        Events { events, rejected, position, ack, live, quiet }
     }
 
     fn decode(&self, message: &Message) -> Result<Event, Reject> {

@@ -65,7 +65,7 @@ mod tests {
         let at = Timestamp::from_micros;
         let gap = |kind, sequences| {
             let (since, stream) = (at(0), "S".to_owned());
-            Gap { kind, stream, created_us: 0, sequences, since, until: None, detail: String::new() }
+            Gap { kind, stream, part: None, created_us: 0, sequences, since, until: None, detail: String::new() }
         };
         let mut gaps = OpenGaps::new(Vec::new(), Span::HOUR);
         let (expired, full) = (gap(GapKind::Expired, Some((1, 2))).alert(), gap(GapKind::Unwritable, None).alert());

@@ -118,8 +118,8 @@ impl Snapshots {
         let Saved { keeping, bytes, took } = match done {
             Ok(saved) => saved,
             Err(error) => {
-                tracing::error!(%error, "snapshot thread died; no more snapshots");
-                return Ok(());
+                tracing::error!(%error, "what wrote the snapshot died; no more snapshots");
+                Saved { keeping: Keeping::Nowhere, bytes: Err(StoreError::Died), took: Duration::ZERO }
             }
         };
         self.keeping = Some(keeping);
@@ -158,7 +158,8 @@ impl Keeping {
         });
         let file = encoded.await.map_err(|_| StoreError::Died)??;
         match std::mem::replace(self, Self::Nowhere) {
-            Self::Nowhere => Ok(0),
+            // The thread that had the store died with it.
+            Self::Nowhere => Err(StoreError::Died),
             Self::Here(mut store) => {
                 let written = tokio::task::spawn_blocking(move || {
                     let saved = store.save_file(&file, event_time);

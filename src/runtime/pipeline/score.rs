@@ -198,6 +198,10 @@ impl Scorer {
                 self.metrics.scoring.observe((clock::monotonic() - started).as_secs_f64());
             }
         }
+        if let Some(span) = batch.quiet {
+            self.engine.idle(span, &mut self.output);
+            self.collect(&mut scored, None);
+        }
         if batch.position.is_some() {
             self.position = batch.position;
         }

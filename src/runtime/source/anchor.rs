@@ -56,6 +56,28 @@ pub(super) async fn anchor(stream: &Stream, before: Option<&Position>, marks: &m
     }
 }
 
+/// The time up to which silence on record was applied, where the stream is read again from further back.
+pub(super) fn heard(before: Option<&Position>, now: &Position) -> Timestamp {
+    let record = before.filter(|before| now.sequence < before.sequence).and_then(|before| before.record);
+    Timestamp::from_micros(record.map_or(i64::MIN, |record| record.stamp_us))
+}
+
+/// Whether the stream has nothing of what is read behind a sequence. Where it does not say, it may have.
+pub(super) async fn is_last(stream: &Stream, filters: &[String], sequence: u64) -> bool {
+    for filter in filters {
+        match stream.get_last_raw_message_by_subject(filter).await {
+            Ok(message) if message.sequence <= sequence => {}
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
+            Ok(_) => return false,
+            Err(error) => {
+                tracing::debug!(%error, filter, "the last record of the stream cannot be looked at");
+                return false;
+            }
+        }
+    }
+    true
+}
+
 /// What the stream gave up behind a position before it was read.
 pub(super) fn expired(info: &Info, after: &Position) -> Option<Gap> {
     let (first, last) = (info.state.first_sequence, info.state.last_sequence);
@@ -68,7 +90,7 @@ pub(super) fn expired(info: &Info, after: &Position) -> Option<Gap> {
 pub(super) fn gap(kind: GapKind, after: &Position) -> Gap {
     let since = after.record.map_or_else(clock::wall, |record| Timestamp::from_micros(record.stamp_us));
     let (stream, created_us) = (after.stream.clone(), after.created_us);
-    Gap { kind, stream, created_us, sequences: None, since, until: None, detail: String::new() }
+    Gap { kind, stream, part: None, created_us, sequences: None, since, until: None, detail: String::new() }
 }
 
 /// Whether another record stands at a position than the one that was read. Records that cannot be looked at are not

@@ -124,5 +124,5 @@ fn batch(messages: Vec<async_nats::Message>) -> Batch {
         sequence: 0,
         stamp,
     };
-    Batch { messages: messages.into_iter().map(convert).collect(), position: None, ack: None, live: true }
+    Batch { messages: messages.into_iter().map(convert).collect(), live: true, ..Batch::default() }
 }

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::anchor::{self, Anchor, acknowledged, anchor, bind, consumer_fault, micros};
 use super::reading::{Reading, Start};
+use super::sorted::Sorted;
 use super::{Batch, Feed, Lag, Message, Silence, TICK, gather, is_canary};
 use crate::alert::coverage::{Gap, GapKind};
 use crate::runtime::clock;
@@ -36,7 +37,7 @@ use crate::runtime::health::HealthState;
 use crate::runtime::metrics::SourceMetrics;
 use crate::runtime::nats::streams::{self, StreamError};
 use crate::runtime::store::format::{Mark, Position};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// How long a pull request stands. Longer leaves dead requests with the server, shorter costs idle traffic.
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
@@ -47,8 +48,6 @@ const PULL_HEARTBEAT: Duration = Duration::from_secs(5);
 const PULL_BYTES: usize = 64 * 1024 * 1024;
 /// Time between two comparisons with the stream. Longer stays blind for longer after the stream was made anew.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
-/// Longest silence that one record may tell of. More would let whoever writes one close every session.
-const TICK_MICROS_MAX: i64 = 3_600_000_000;
 /// Longest pause between attempts to open the source again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -120,6 +119,10 @@ pub struct JetStreamSource {
     consumer: PullConsumer,
     position: Position,
     delivered: u64,
+    /// Whether the position was moved on without a message: then nothing at it was applied yet.
+    moved: bool,
+    /// Silence on record up to then was applied before the stream was read again.
+    heard: Timestamp,
     silence: Silence,
     checked: Instant,
     /// Whether the stream's records may be looked at.
@@ -152,6 +155,7 @@ impl JetStreamSource {
         };
         let mut marks = true;
         let Anchor { position, gap } = anchor(&stream, before.as_ref(), &mut marks).await;
+        let heard = anchor::heard(before.as_ref(), &position);
         let (consumer, delivered) = bind(&stream, &wanted, &position).await?;
         let mut lag = Lag::new(&metrics, &health);
         lag.set(consumer.cached_info().num_pending);
@@ -166,6 +170,8 @@ impl JetStreamSource {
             consumer,
             position,
             delivered,
+            moved: false,
+            heard,
             silence,
             checked,
             marks,
@@ -189,15 +195,19 @@ impl JetStreamSource {
             self.health.set_error(&fault);
             self.metrics.reopened.inc();
             loop {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = stop.cancelled() => return,
-                }
-                pause = (pause * 2).clamp(TICK, REOPEN_PAUSE_MAX);
-                let reopened = tokio::select! {
-                    reopened = self.reopen() => reopened,
-                    () = stop.cancelled() => return,
+                let opening = async {
+                    tokio::time::sleep(pause).await;
+                    self.reopen().await
                 };
+                let reopened = tokio::select! {
+                    reopened = opening => reopened,
+                    () = stop.cancelled() => {
+                        // Whoever does not try to read is not kept from it.
+                        self.health.set_unreadable(None);
+                        return;
+                    }
+                };
+                pause = (pause * 2).clamp(TICK, REOPEN_PAUSE_MAX);
                 self.health.set_unreadable(reopened.as_ref().err().map(ToString::to_string));
                 match reopened {
                     Ok(()) => break,
@@ -236,7 +246,7 @@ impl JetStreamSource {
                 },
             };
             // A gap is told before what came behind it.
-            let gap = self.gap.take().map(|gap| self.told(&gap));
+            let gap = self.gap.take().map(|gap| self.told(&Gap { part: self.reading.ticks.clone(), ..gap }));
             for item in gap.into_iter().chain(items) {
                 tokio::select! {
                     sent = feed.send(item) => if sent.is_err() { return Ok(()) },
@@ -262,7 +272,7 @@ impl JetStreamSource {
     /// Takes the messages in that follow on one another; the first that does not, ends the batch.
     fn accept<E: std::fmt::Display>(&mut self, gathered: Vec<Result<jetstream::Message, E>>) -> Accepted {
         let mut fault = gathered.is_empty().then(|| SourceError::Interrupted("the flow ended".to_owned()));
-        let mut sorted = Sorted::new(gathered.len(), self.health.caught_up());
+        let mut sorted = Sorted::new(gathered.len(), self.health.caught_up(), self.heard);
         let (mut ack, mut pending, mut jump, mut mark) = (None, None, None::<(u64, u64)>, None);
         for item in gathered {
             let message = match item {
@@ -278,9 +288,9 @@ impl JetStreamSource {
                 Ok(Some(place)) => {
                     let message = message.message;
                     pending = Some(place.pending);
-                    let left_out = (before + 1, place.sequence - 1);
-                    if before > 0 && left_out.1 + 1 - left_out.0 > jump.map_or(0, |(from, to)| to + 1 - from) {
-                        jump = Some(left_out);
+                    let left_out = place.sequence.saturating_sub(before + 1);
+                    if before > 0 && left_out > jump.map_or(0, |(from, to)| to + 1 - from) {
+                        jump = Some((before + 1, place.sequence - 1));
                     }
                     ack = message.reply;
                     mark = Some((place.stamp, message.payload.clone()));
@@ -304,10 +314,10 @@ impl JetStreamSource {
     /// Puts a message where it belongs: events to events; what is only there to be written is passed over.
     fn sort(&mut self, message: Message, sorted: &mut Sorted) {
         if self.reading.ticks.as_deref() == Some(message.subject.as_str()) {
-            sorted.tick(&message.payload);
+            sorted.tick(&message, &self.position);
         } else if !is_canary(&message.subject) {
             self.silence.reset();
-            sorted.messages.push(message);
+            sorted.push(message);
         }
     }
 
@@ -317,14 +327,15 @@ impl JetStreamSource {
         if info.consumer_sequence != self.delivered + 1 {
             return Err(SourceError::Gap { last: self.delivered, got: info.consumer_sequence });
         }
-        if info.stream_sequence <= self.position.sequence {
+        let at_it = self.moved && info.stream_sequence == self.position.sequence;
+        if info.stream_sequence <= self.position.sequence && !at_it {
             if info.delivered > 1 {
                 self.delivered = info.consumer_sequence;
                 return Ok(None);
             }
             return Err(SourceError::Regressed { last: self.position.sequence, got: info.stream_sequence });
         }
-        self.delivered = info.consumer_sequence;
+        (self.delivered, self.moved) = (info.consumer_sequence, false);
         self.position.sequence = info.stream_sequence;
         let stamp = Timestamp::from_micros((info.published.unix_timestamp_nanos() / 1000) as i64);
         Ok(Some(Place { sequence: info.stream_sequence, pending: info.pending, stamp }))
@@ -400,8 +411,13 @@ impl JetStreamSource {
         Ok((info.num_pending, moved))
     }
 
-    /// Nothing waits for us up to the stream's end: what lies there is not for us, or is gone.
+    /// Nothing waits for us up to the stream's end: what lies there is not for us, or is gone. The consumer may only not
+    /// know yet, having another leader than the stream; so the stream has to say the same.
     async fn move_on(&mut self, stream: &Info) -> Option<Feed> {
+        if !self.marks || !anchor::is_last(&self.stream, &self.reading.filters, self.position.sequence).await {
+            return None;
+        }
+        self.moved = true;
         self.gap = self.gap.take().or_else(|| anchor::expired(stream, &self.position));
         self.position.sequence = stream.state.last_sequence;
         self.position.record = anchor::record(&self.stream, self.position.sequence, &mut self.marks).await;
@@ -440,6 +456,8 @@ impl JetStreamSource {
         self.silence.reset();
         self.gap = self.gap.take().or(gap);
         tracing::info!(after = position.sequence, "source opened again");
+        self.heard = self.heard.later(anchor::heard(Some(&self.position), &position));
+        self.moved &= position == self.position;
         (self.stream, self.consumer, self.position, self.delivered) = (stream, consumer, position, delivered);
         Ok(())
     }
@@ -463,34 +481,4 @@ struct Accepted {
     /// The longest run of sequences that was left out.
     jump: Option<(u64, u64)>,
     fault: Option<SourceError>,
-}
-
-/// Messages by what they are, in order.
-struct Sorted {
-    items: Vec<Feed>,
-    messages: Vec<Message>,
-    live: bool,
-}
-
-impl Sorted {
-    fn new(room: usize, live: bool) -> Self {
-        Self { items: Vec::new(), messages: Vec::with_capacity(room), live }
-    }
-
-    /// Silence that was put on record.
-    fn tick(&mut self, payload: &[u8]) {
-        let micros = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
-        let span = micros.filter(|micros| (1..=TICK_MICROS_MAX).contains(micros));
-        if let Some(span) = span.map(Span::from_micros) {
-            let messages = std::mem::take(&mut self.messages);
-            self.items.push(Feed::Batch(Batch { messages, live: self.live, ..Batch::default() }));
-            self.items.push(Feed::Quiet(span));
-        }
-    }
-
-    fn end(mut self, position: Position, ack: Option<async_nats::Subject>) -> Vec<Feed> {
-        let (messages, live) = (self.messages, self.live);
-        self.items.push(Feed::Batch(Batch { messages, position: Some(position), ack, live }));
-        self.items
-    }
 }

@@ -6,6 +6,7 @@ mod anchor;
 pub mod core;
 pub mod jetstream;
 pub mod reading;
+mod sorted;
 
 use std::task::Poll;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct Batch {
     pub ack: Option<Subject>,
     /// Whether the source had caught up when they came, so that their age is our doing.
     pub live: bool,
+    /// Silence behind the last of them that is on record, at the same position: event time moves on by as much.
+    pub quiet: Option<Span>,
 }
 
 /// One message.

@@ -64,6 +64,17 @@ pub enum SharedError {
         /// What happened.
         detail: String,
     },
+    /// There are snapshots, and none can be used. Starting afresh would forget everything without a word.
+    #[error(
+        "none of the {kept} snapshots of partition {partition} can be used; remove `manifest.{partition}` from the \
+         bucket to start it afresh"
+    )]
+    Unusable {
+        /// Which.
+        partition: u16,
+        /// How many there are.
+        kept: usize,
+    },
     /// A newer or a much older program wrote it. Nothing is overwritten.
     #[error("snapshot {object}: {source}; it was left as it is")]
     Version {
@@ -82,6 +93,7 @@ impl SharedError {
             Self::Lost { .. } => "lost",
             Self::Ledger(error) => error.reason(),
             Self::Object { .. } => "object",
+            Self::Unusable { .. } => "unusable",
             Self::Version { .. } => "version",
         }
     }
@@ -98,7 +110,7 @@ impl SharedError {
         match self {
             Self::Ledger(error) => error.retry(),
             Self::Object { .. } => true,
-            Self::Lost { .. } | Self::Version { .. } => false,
+            Self::Lost { .. } | Self::Unusable { .. } | Self::Version { .. } => false,
         }
     }
 }
@@ -126,17 +138,17 @@ impl SharedStore {
         }
     }
 
-    /// The newest snapshot that is whole, and the last sequence of the fence that is in it. Damaged ones are told of and
-    /// passed over.
+    /// The newest snapshot that is whole, and the last sequence of the fence that is in it; none where none was ever
+    /// written. Damaged ones are told of and passed over; one that cannot be read now is not damaged.
     ///
     /// # Errors
-    /// The server does not answer, or a program of another version wrote it.
+    /// The server does not answer, a program of another version wrote it, or all are damaged.
     pub async fn load(&self) -> Result<Option<(Checkpoint, u64)>, SharedError> {
         for kept in &self.manifest.kept {
             let fault = |detail: String| SharedError::Object { object: kept.object.clone(), detail };
             let file = match self.read(&kept.object).await {
                 Ok(file) => file,
-                Err(error) if error.kind() == std::io::ErrorKind::NotConnected => return Err(fault(error.to_string())),
+                Err(error) if !is_damage(error.kind()) => return Err(fault(error.to_string())),
                 Err(error) => {
                     tracing::error!(object = kept.object, %error, "snapshot is damaged; falling back to the one before");
                     continue;
@@ -152,7 +164,10 @@ impl SharedStore {
                 }
             }
         }
-        Ok(None)
+        match self.manifest.kept.len() {
+            0 => Ok(None),
+            kept => Err(SharedError::Unusable { partition: self.partition, kept }),
+        }
     }
 
     async fn read(&self, object: &str) -> std::io::Result<Vec<u8>> {
@@ -182,7 +197,7 @@ impl SharedStore {
         let mut manifest = self.manifest.clone();
         manifest.kept.insert(0, Kept { object, sequence, fence, bytes });
         let old = manifest.kept.split_off(KEPT.min(manifest.kept.len()));
-        self.revision = self.ledger.replace(&manifest_key(self.partition), &manifest, self.revision).await?;
+        self.revision = self.point_to(&manifest).await?;
         self.manifest = manifest;
         for Kept { object, .. } in old {
             if let Err(error) = self.objects.0.delete(&object).await {
@@ -191,4 +206,28 @@ impl SharedStore {
         }
         Ok(bytes)
     }
+
+    /// Replaces the manifest; its revision then. An attempt before, whose answer was lost, makes ours look like
+    /// another's.
+    async fn point_to(&self, manifest: &Manifest) -> Result<u64, SharedError> {
+        let key = manifest_key(self.partition);
+        match self.ledger.replace(&key, manifest, self.revision).await {
+            Err(LedgerError::Lost(_)) => {}
+            done => return Ok(done?),
+        }
+        match self.ledger.read::<Manifest>(&key).await? {
+            // Nobody else writes with our epoch.
+            (Some(found), revision) if found.epoch == manifest.epoch => {
+                Ok(self.ledger.replace(&key, manifest, revision).await?)
+            }
+            (found, _) => {
+                Err(SharedError::Lost { partition: self.partition, epoch: found.map_or(0, |found| found.epoch) })
+            }
+        }
+    }
+}
+
+/// Whether an object that fails to be read in this way will never be read: the rest may pass.
+fn is_damage(kind: std::io::ErrorKind) -> bool {
+    matches!(kind, std::io::ErrorKind::InvalidData | std::io::ErrorKind::NotFound)
 }
