@@ -97,7 +97,7 @@ impl App {
             let stop = stop.clone();
             (tokio::spawn(async move { Ok(member.run(stop).await?) }), None)
         } else {
-            let (parts, console) = Parts::new(config, bots, metrics, &health, &stop).await?;
+            let (parts, console) = Box::pin(Parts::new(config, bots, metrics, &health, &stop)).await?;
             (tokio::spawn(parts.work(stop.clone(), abort.clone())), console)
         };
         Ok(Self { health, stop, abort, work, console })
