@@ -195,9 +195,6 @@ fn apart(check: &mut Check<'_>, config: &Config) {
         if config.state.is_some() {
             check.fault("state.dir", "a cluster keeps its state in NATS; leave it out");
         }
-        if config.console.is_some() {
-            check.fault("console.listen", "a cluster has no console; write `off`");
-        }
         if config.events.mode == SourceMode::Core {
             check.fault("events.mode", "a cluster needs `jetstream`");
         }

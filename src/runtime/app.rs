@@ -92,6 +92,9 @@ impl App {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let (work, console) = if config.cluster.is_some() {
             let client = connect(&config.nats, &health, &metrics.source.connected).await?;
+            if config.console.is_some() {
+                tracing::warn!("a cluster has no console; it is off");
+            }
             let faults = keep_watch(&config, &client, &metrics.source, &health, &stop)?;
             let member = Member { config, bots, client, health: health.clone(), metrics, cluster, faults };
             let stop = stop.clone();

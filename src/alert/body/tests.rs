@@ -58,7 +58,7 @@ fn a_bad_template_is_told() {
         ("{\"a\": \"{{ alert.title }}\"}", "what comes out is no JSON"),
         ("{}{}", "what comes out is no JSON"),
         ("[{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}]", "engine ran out of fuel"),
-        ("{% include \"/etc/passwd\" %}", "line 1: syntax error"),
+        ("{% include \"/etc/passwd\" %}", "line 1: template not found"),
     ] {
         let error = Body::new(Shape::Alert, Some(template)).expect_err(template).to_string();
         assert!(error.contains(told), "{template}: {error}");
