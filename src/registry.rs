@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +136,13 @@ impl Registry {
     /// All records, in order of tenant and bot.
     pub fn records(&self) -> impl Iterator<Item = &BotRecord> {
         self.index.values().filter_map(|&number| self.records.get(number))
+    }
+
+    /// The records behind one, in the same order: whoever reads them in pieces goes on there.
+    pub fn records_after(&self, last: Option<&(String, String)>) -> impl Iterator<Item = &BotRecord> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.index.range::<(String, String), _>((from, Bound::Unbounded));
+        behind.filter_map(|(_, &number)| self.records.get(number))
     }
 
     /// How many bots it holds.

@@ -1,5 +1,7 @@
 //! The console's settings: beyond loopback it asks who is there, and speaks TLS.
 
+use std::net::Ipv6Addr;
+
 use super::ConsoleConfig;
 use super::check::Check;
 use super::raw::RawConsole;
@@ -11,9 +13,10 @@ const HOST_BYTES_MAX: usize = 253;
 pub(super) fn console(check: &mut Check<'_>, raw: RawConsole) -> Option<ConsoleConfig> {
     let listen = check.listen("console.listen", raw.listen.as_deref());
     let hosts = raw.hosts.unwrap_or_default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     for host in &hosts {
-        if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.chars().all(plain) {
+        let named = !host.is_empty() && host.len() <= HOST_BYTES_MAX && host.chars().all(plain);
+        if !named && host.parse::<Ipv6Addr>().is_err() {
             check.fault("console.hosts", format!("`{host}` is no name of a host; write it without scheme and port"));
         }
     }

@@ -1,9 +1,10 @@
 //! The alerts of the last while, for whoever reads them: the newest revision of each, with what became of it.
 //!
-//! It is filled by what is published and, at the start, from the end of the alert log, and forgets the oldest when it is
-//! full; the alert log keeps what it forgets. Readers are told that something has changed, not what.
+//! It is filled by what is published and, at the start, from the end of the alert log. When it is full it forgets what is
+//! over before what goes on, then what is least severe, then the oldest; the alert log keeps what it forgets. Readers are
+//! told that something has changed, not what.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -55,8 +56,15 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Shelf {
     kept: HashMap<String, Kept>,
-    /// Ids by the time that they came in.
-    order: VecDeque<String>,
+    /// All ids, what is missed least first.
+    order: BTreeSet<(Worth, String)>,
+}
+
+/// How much an alert would be missed: whether it goes on, how bad it is, how new it is.
+type Worth = (bool, Severity, Timestamp);
+
+fn worth(alert: &Alert) -> Worth {
+    (alert.status == Status::Firing, alert.severity, alert.ts)
 }
 
 impl Default for Archive {
@@ -68,11 +76,18 @@ impl Default for Archive {
 impl Archive {
     /// Takes alerts in, in order.
     pub fn record<'a>(&self, alerts: impl IntoIterator<Item = &'a Arc<Alert>>) {
+        self.take(alerts, |_| true);
+    }
+
+    /// Takes alerts in: revisions of what is there, and what is not where there is room for it.
+    fn take<'a>(&self, alerts: impl IntoIterator<Item = &'a Arc<Alert>>, has_room: impl Fn(&Shelf) -> bool) {
         let mut changed = false;
         let mut shelf = self.0.shelf.write().unwrap_or_else(PoisonError::into_inner);
         for alert in alerts {
-            shelf.put(Arc::clone(alert));
-            changed = true;
+            if shelf.kept.contains_key(&alert.id) || has_room(&shelf) {
+                shelf.put(Arc::clone(alert));
+                changed = true;
+            }
         }
         drop(shelf);
         if changed {
@@ -82,11 +97,14 @@ impl Archive {
 
     /// Takes in those that are not there, as long as nothing has to give way for them.
     pub fn fill<'a>(&self, alerts: impl IntoIterator<Item = &'a Arc<Alert>>) {
-        let room = ALERTS_MAX.saturating_sub(self.read(|shelf| shelf.kept.len()));
-        let missing: Vec<_> = alerts.into_iter().filter(|alert| !self.has(&alert.id)).take(room).collect();
-        if !missing.is_empty() {
-            self.record(missing);
-        }
+        let missing: Vec<_> = alerts.into_iter().filter(|alert| !self.has(&alert.id)).collect();
+        self.take(missing, |shelf| shelf.kept.len() < ALERTS_MAX);
+    }
+
+    /// Whether something would have to give way for another alert.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.read(|shelf| shelf.kept.len() >= ALERTS_MAX)
     }
 
     /// Reads the end of the alert log in a directory. Lines that are no alerts are passed over: to check the log is
@@ -108,7 +126,9 @@ impl Archive {
                 break;
             }
         }
-        self.record(newest.iter().rev().flatten().skip(count.saturating_sub(ALERTS_MAX)));
+        // What has been raised since the start is newer than all of it, and stays.
+        let backwards = newest.iter().flat_map(|alerts| alerts.iter().rev()).take(ALERTS_MAX);
+        self.take(backwards, |shelf| shelf.kept.len() < ALERTS_MAX);
         Ok(count.min(ALERTS_MAX))
     }
 
@@ -172,17 +192,19 @@ impl Shelf {
                 kept.steps.sort_by_key(|step| step.revision);
             }
             if alert.revision > kept.alert.revision {
+                self.order.remove(&(worth(&kept.alert), alert.id.clone()));
+                self.order.insert((worth(&alert), alert.id.clone()));
                 kept.alert = alert;
             }
             return;
         }
-        if self.order.len() >= ALERTS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.kept.remove(&oldest);
-        }
-        self.order.push_back(alert.id.clone());
+        self.order.insert((worth(&alert), alert.id.clone()));
         self.kept.insert(alert.id.clone(), Kept { alert, steps: vec![step] });
+        if self.order.len() > ALERTS_MAX
+            && let Some((_, least)) = self.order.pop_first()
+        {
+            self.kept.remove(&least);
+        }
     }
 }
 
@@ -212,6 +234,25 @@ mod tests {
         assert_eq!(incident[0].steps.iter().map(|step| step.revision).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(archive.by_id("b").map(|a| a.id.clone()), Some("b".to_owned()));
         assert!(archive.by_id("").is_none(), "it could be several");
+    }
+
+    #[test]
+    fn what_goes_on_and_is_bad_stays_however_much_comes() {
+        let changed = |id: &str, severity, status| {
+            let mut alert = Alert::clone(&alert(id, 1, 0));
+            (alert.severity, alert.status) = (severity, status);
+            Arc::new(alert)
+        };
+        let archive = Archive::default();
+        archive.record(&[
+            changed("open", Severity::Critical, Status::Firing),
+            changed("over", Severity::Critical, Status::Resolved),
+        ]);
+        let many: Vec<_> = (0..ALERTS_MAX).map(|n| alert(&format!("{n:06}"), 1, n as i64)).collect();
+        archive.record(&many);
+        assert!(archive.has("open") && !archive.has("over"));
+        archive.record(&[alert("late", 1, 99_999)]);
+        assert!(archive.has("open") && archive.has("late") && !archive.has("000000"));
     }
 
     #[test]

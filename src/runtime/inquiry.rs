@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock;
 use crate::detect::Engine;
 
 /// Questions that wait. More only moves waiting from the readers into our memory.
 const QUESTIONS_QUEUED: usize = 32;
 /// Time that a reader waits. Longer keeps a person before a page that does not come.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time of one round of answers while events wait. A bit less than a batch takes, so that readers at most halve the rate.
+const ROUND: Duration = Duration::from_millis(5);
 
 /// One question, with the way back for its answer in it.
 type Question = Box<dyn FnOnce(&Engine) + Send>;
@@ -59,8 +63,12 @@ impl Inquiry {
     ) -> Result<T, NoAnswer> {
         let (answer, answered) = oneshot::channel();
         let asked = async {
-            // Whoever asked may be gone by then.
-            let question: Question = Box::new(move |engine| drop(answer.send(question(engine))));
+            let question: Question = Box::new(move |engine| {
+                // Whoever asked may be gone by then.
+                if !answer.is_closed() {
+                    drop(answer.send(question(engine)));
+                }
+            });
             self.questions.send(question).await.map_err(|_| NoAnswer::Ended)?;
             (self.wake)();
             answered.await.map_err(|_| NoAnswer::Ended)
@@ -70,10 +78,14 @@ impl Inquiry {
 }
 
 impl Inbox {
-    /// Answers all that wait.
-    pub fn answer(&mut self, engine: &Engine) {
+    /// Answers those that wait, and while events do, for no longer than a round: the rest comes after the events.
+    pub fn answer(&mut self, engine: &Engine, events_wait: impl Fn() -> bool) {
+        let until = clock::monotonic() + ROUND;
         while let Ok(question) = self.0.try_recv() {
             question(engine);
+            if clock::monotonic() >= until && events_wait() {
+                break;
+            }
         }
     }
 
@@ -134,6 +146,48 @@ mod tests {
         assert_eq!(answered.expect("asked"), Ok(0));
         drop(inbox);
         assert_eq!(inquiry.ask(Engine::bots_len).await, Err(NoAnswer::Ended));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_gone_is_not_answered() {
+        let (inquiry, mut inbox) = inquiry(|| {});
+        let engine = engine();
+        let (told, mut answers) = mpsc::unbounded_channel();
+        let ask = |number: u32| {
+            let (inquiry, told) = (inquiry.clone(), told.clone());
+            tokio::spawn(async move { inquiry.ask(move |_| told.send(number)).await })
+        };
+        let gone = ask(0);
+        tokio::task::yield_now().await;
+        gone.abort();
+        assert!(gone.await.is_err());
+        let asked = [ask(1), ask(2)];
+        tokio::task::yield_now().await;
+        inbox.answer(&engine, || false);
+        let answered: Vec<u32> = std::iter::from_fn(|| answers.try_recv().ok()).collect();
+        assert_eq!(answered, [1, 2]);
+        for asked in asked {
+            assert!(asked.await.expect("asked").is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_round_ends_in_time_where_events_wait() {
+        let (inquiry, mut inbox) = inquiry(|| {});
+        let engine = engine();
+        let slow = || {
+            let inquiry = inquiry.clone();
+            let over = clock::monotonic() + 2 * ROUND;
+            tokio::spawn(async move { inquiry.ask(move |_| while clock::monotonic() < over {}).await })
+        };
+        let asked = [slow(), slow()];
+        tokio::task::yield_now().await;
+        inbox.answer(&engine, || true);
+        assert_eq!(inbox.0.len(), 1, "the second one waits");
+        inbox.answer(&engine, || false);
+        for asked in asked {
+            assert_eq!(asked.await.expect("asked"), Ok(()));
+        }
     }
 
     #[tokio::test(start_paused = true)]

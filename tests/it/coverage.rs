@@ -11,6 +11,7 @@ use prometheus::Registry;
 use tokio::time::Instant;
 
 use crate::support::config::{config, state, webhook};
+use crate::support::console::settings;
 use crate::support::files::read;
 use crate::support::nats::{NatsServer, alerts};
 use crate::support::running::{Running, publish};
@@ -55,12 +56,14 @@ fn bounded(max_messages: i64) -> stream::Config {
 
 #[tokio::test]
 async fn what_the_stream_gave_up_is_told_exactly() {
+    rustls::crypto::ring::default_provider().install_default().ok();
     let (server, dir, endpoint) =
         (NatsServer::start().await, tempfile::tempdir().expect("a directory"), Endpoint::start([]).await);
     let context = server.jetstream().await;
     context.create_stream(bounded(20)).await.expect("creates");
     let mut config = watching(&server, dir.path(), &endpoint);
     config.events.canary_every = None;
+    config.console = Some(settings());
     let first = Running::start(config.clone()).await;
     first.ready().await;
     publish(&context, 0..10).await;
@@ -77,6 +80,9 @@ async fn what_the_stream_gave_up_is_told_exactly() {
     assert_eq!(again.app.health().notes(), [format!("coverage gap: {}", alert.title)]);
     until("the alert on NATS", || async { alerts(&server).await.len() == 1 }).await;
     assert!(read(&dir.path().join("alerts.ndjson")).contains(&alert.id), "and in the log");
+    let console = again.app.console_address().expect("a console");
+    let open = reqwest::get(format!("http://{console}/api/v1/incidents?state=open")).await.expect("an answer");
+    assert!(open.text().await.expect("a text").contains(&alert.incident), "and in the console");
     again.app.stop().await.expect("stops");
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
+use super::glance::Glances;
 use super::roster::Roster;
 use super::{ConsoleParts, say};
 use crate::runtime::archive::Archive;
@@ -53,6 +54,7 @@ pub(super) struct Desk {
     pub evidence: Evidence,
     pub health: Option<HealthState>,
     pub roster: Roster,
+    pub glances: Glances,
     pub access: Arc<Access>,
     pub readers: Arc<AtomicUsize>,
     pub stopping: CancellationToken,
@@ -128,6 +130,7 @@ impl Desk {
             evidence,
             health,
             roster: Roster::default(),
+            glances: Glances::default(),
             access,
             readers: Arc::default(),
             stopping,
@@ -151,7 +154,9 @@ impl Desk {
         now: Option<Timestamp>,
         page: &impl Serialize,
     ) -> Result<Response, PageFault> {
-        self.write(StatusCode::OK, template, at, now, page)
+        // The sign-in tells strangers nothing of how things stand.
+        let pulse = (template != "sign-in.html").then(|| self.pulse(now));
+        self.write(StatusCode::OK, template, at, pulse.as_ref(), page)
     }
 
     /// What is said where a page cannot be made.
@@ -161,6 +166,7 @@ impl Desk {
             tracing::error!(%fault, "a page of the console cannot be made");
         }
         let said = Said { status: status.as_u16(), text: sentence(&fault.to_string()), advice };
+        // The engine is not asked for the time, since it may be what is at fault.
         let page = self.write(status, "fault.html", "", None, &said);
         page.unwrap_or_else(|_| (status, format!("{fault}. {advice}\n")).into_response())
     }
@@ -170,15 +176,15 @@ impl Desk {
         status: StatusCode,
         template: &str,
         at: &str,
-        now: Option<Timestamp>,
+        pulse: Option<&Pulse>,
         page: &impl Serialize,
     ) -> Result<Response, PageFault> {
         let scene = context! {
             page => Value::from(Serde(page)),
             at => at,
-            pulse => Value::from(Serde(&self.pulse(now))),
+            pulse => Value::from(Serde(&pulse)),
             version => self.version.as_str(),
-            leave => self.access.asks().then(|| self.access.form_token()),
+            leave => self.access.leave_token(),
         };
         let html = self.pages.get_template(template)?.render(scene)?;
         Ok((status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())

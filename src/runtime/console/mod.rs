@@ -12,6 +12,7 @@ mod access;
 mod api;
 mod desk;
 mod draw;
+mod glance;
 mod guard;
 mod live;
 mod pages;

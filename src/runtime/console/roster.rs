@@ -143,9 +143,7 @@ pub(super) async fn keep(desk: Arc<Desk>, stopping: CancellationToken) {
 }
 
 async fn sweep(desk: &Desk) -> Result<Rolls, NoAnswer> {
-    let open = desk.inquiry.ask(|engine| engine.open_alerts().cloned().map(Arc::new).collect::<Vec<_>>()).await?;
-    // What was open before the process began may stand in no log.
-    desk.archive.fill(&open);
+    fill(desk).await?;
     let (at, count) = desk.inquiry.ask(|engine| (engine.watermark(), engine.bots_len())).await?;
     let mut rows = Vec::with_capacity(count);
     let mut from = 0;
@@ -154,9 +152,34 @@ async fn sweep(desk: &Desk) -> Result<Rolls, NoAnswer> {
         rows.extend(desk.inquiry.ask(move |engine| seen(engine, from..from + BOTS_A_QUESTION)).await?);
         from += BOTS_A_QUESTION;
     }
-    rows.extend(desk.inquiry.ask(unseen).await?);
+    let mut last = None;
+    loop {
+        let (some, end) = desk.inquiry.ask(move |engine| unseen(engine, last.as_ref())).await?;
+        rows.extend(some);
+        if end.is_none() {
+            break;
+        }
+        last = end;
+    }
     desk.roster.advance(count, count);
     Ok(rolls(at, rows))
+}
+
+/// Shows what is open: what was so before the process began may stand in no log.
+async fn fill(desk: &Desk) -> Result<(), NoAnswer> {
+    while !desk.archive.is_full() {
+        let archive = desk.archive.clone();
+        let missing = desk.inquiry.ask(move |engine| {
+            let missing = engine.open_alerts().filter(|alert| !archive.has(&alert.id));
+            missing.take(BOTS_A_QUESTION).cloned().map(Arc::new).collect::<Vec<_>>()
+        });
+        let missing = missing.await?;
+        desk.archive.fill(&missing);
+        if missing.len() < BOTS_A_QUESTION {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Some of the bots that were seen.
@@ -167,12 +190,14 @@ fn seen(engine: &Engine, numbers: std::ops::Range<usize>) -> Vec<RosterRow> {
     rows.into_iter().zip(&facts).map(|(row, facts)| short(row, Some(facts), engine, now)).collect()
 }
 
-/// The bots that only the registry names.
-fn unseen(engine: &Engine) -> Vec<RosterRow> {
+/// The bots that only the registry names, of some of its records, and the last of these; none behind the end.
+fn unseen(engine: &Engine, last: Option<&(String, String)>) -> (Vec<RosterRow>, Option<(String, String)>) {
     let now = engine.watermark().unwrap_or(Timestamp::MIN);
-    let unknown = engine.registry().records().filter(|record| !engine.knows(&record.tenant, &record.bot));
+    let records: Vec<_> = engine.registry().records_after(last).take(BOTS_A_QUESTION).collect();
+    let unknown = records.iter().filter(|record| !engine.knows(&record.tenant, &record.bot));
     let rows = unknown.filter_map(|record| inventory::one(engine.registry(), now, None, Some(record)));
-    rows.map(|row| short(row, None, engine, now)).collect()
+    let end = records.last().map(|record| (record.tenant.clone(), record.bot.clone()));
+    (rows.map(|row| short(row, None, engine, now)).collect(), end)
 }
 
 fn short(row: inventory::InventoryRow, facts: Option<&BotFacts>, engine: &Engine, now: Timestamp) -> RosterRow {

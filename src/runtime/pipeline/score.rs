@@ -148,7 +148,7 @@ impl Scorer {
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
             }
-            self.inbox.answer(&self.engine);
+            self.inbox.answer(&self.engine, || !decoded.is_empty());
             let now = clock::monotonic();
             self.tell(now);
             if !self.snapshot(now, idle, work) {

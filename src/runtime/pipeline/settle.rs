@@ -155,9 +155,7 @@ impl Settler {
     async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
         let alerts: Vec<Arc<Alert>> = scored.alerts.iter().map(|raised| Arc::clone(&raised.alert)).collect();
         let head = self.log.write(&alerts).await;
-        if let Some(archive) = self.archive.as_ref().filter(|_| !alerts.is_empty()) {
-            archive.record(&alerts);
-        }
+        show(self.archive.as_ref(), &alerts);
         if self.notifier.fence().is_some() {
             // Whoever does not own the partition any more finds out here, before anybody is paged.
             self.publish_alerts(alerts, abort).await?;
@@ -199,6 +197,7 @@ impl Settler {
                 done = &mut awaited => return done,
                 Some(fault) = self.faults.recv() => {
                     let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, fault).await;
+                    show(self.archive.as_ref(), [&fault]);
                     self.unpublished.push(fault);
                 }
             }
@@ -209,7 +208,9 @@ impl Settler {
     async fn tell(&mut self, alerts: Vec<Alert>, abort: &CancellationToken) -> Result<(), SettleError> {
         let mut taken = std::mem::take(&mut self.unpublished);
         for alert in alerts {
-            taken.push(take_fault(&mut self.log, &self.dispatch, &mut self.gaps, alert).await);
+            let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, alert).await;
+            show(self.archive.as_ref(), [&fault]);
+            taken.push(fault);
         }
         self.publish_alerts(taken, abort).await
     }
@@ -227,7 +228,9 @@ impl Settler {
                 tokio::select! {
                     published = &mut publishing => break published?,
                     Some(fault) = self.faults.recv() => {
-                        waiting.push(take_fault(&mut self.log, &self.dispatch, &mut self.gaps, fault).await);
+                        let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, fault).await;
+                        show(self.archive.as_ref(), [&fault]);
+                        waiting.push(fault);
                     }
                 }
             }
@@ -275,6 +278,13 @@ impl Settler {
             self.snapshots.saved().await?;
         }
         Ok(())
+    }
+}
+
+/// Shows alerts to whoever reads, once they are logged.
+fn show<'a>(archive: Option<&Archive>, alerts: impl IntoIterator<Item = &'a Arc<Alert>>) {
+    if let Some(archive) = archive {
+        archive.record(alerts);
     }
 }
 

@@ -16,17 +16,27 @@ async fn guarded(dir: &std::path::Path) -> Stand {
     Stand::blank(&ConsoleConfig { users_file: Some(users), ..settings() }).await
 }
 
-/// The token of a fresh form.
-async fn token(stand: &Stand) -> String {
-    let (_, page) = stand.get("/sign-in").await;
-    let (_, rest) = page.split_once("name=\"token\" value=\"").expect("a token");
-    rest.split_once('"').expect("an end").0.to_owned()
+/// A fresh form: its token, and the cookie that came with it.
+struct Fresh {
+    token: String,
+    cookie: String,
 }
 
-async fn enter(stand: &Stand, password: &str, token: &str, origin: Option<&str>) -> reqwest::Response {
+async fn form(stand: &Stand) -> Fresh {
+    let answer = stand.http.get(stand.url("/sign-in")).send().await.expect("an answer");
+    let cookie = answer.headers()[SET_COOKIE].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+    let page = answer.text().await.expect("a page");
+    for told in ["No event has arrived yet", "Sign out"] {
+        assert!(!page.contains(told), "a stranger is told {told}");
+    }
+    let (_, rest) = page.split_once("name=\"token\" value=\"").expect("a token");
+    Fresh { token: rest.split_once('"').expect("an end").0.to_owned(), cookie }
+}
+
+async fn enter(stand: &Stand, password: &str, form: &Fresh, origin: Option<&str>) -> reqwest::Response {
     let encode = |text: &str| text.replace(' ', "+").replace('/', "%2F");
-    let body = format!("name=ann&password={}&token={token}&to={}", encode(password), encode("/bots"));
-    let mut request = stand.http.post(stand.url("/sign-in")).body(body);
+    let body = format!("name=ann&password={}&token={}&to={}", encode(password), form.token, encode("/bots"));
+    let mut request = stand.http.post(stand.url("/sign-in")).header(COOKIE, &form.cookie).body(body);
     request = request.header("content-type", "application/x-www-form-urlencoded");
     if let Some(origin) = origin {
         request = request.header(ORIGIN, origin);
@@ -51,7 +61,7 @@ async fn who_signs_in_is_let_in_until_they_sign_out() {
     let link = link.header("sec-fetch-mode", "navigate").send().await.expect("an answer");
     let page = link.text().await.expect("a page");
     assert!(page.contains("url=&#x2f;bots?q=%22a\""), "a link from elsewhere takes one more step: {page}");
-    let entered = enter(&stand, PASSWORD, &token(&stand).await, None).await;
+    let entered = enter(&stand, PASSWORD, &form(&stand).await, None).await;
     assert_eq!((entered.status().as_u16(), &entered.headers()[LOCATION]), (303, &"/bots".parse().expect("a value")));
     let cookie = entered.headers()[SET_COOKIE].to_str().expect("text");
     assert!(
@@ -79,8 +89,11 @@ async fn who_signs_in_is_let_in_until_they_sign_out() {
 async fn guesses_and_forged_forms_are_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let stand = guarded(dir.path()).await;
-    let form = token(&stand).await;
-    assert_eq!(enter(&stand, PASSWORD, "1.2", None).await.status().as_u16(), 403, "another form");
+    let form = form(&stand).await;
+    let forged = Fresh { token: "1.2".to_owned(), cookie: form.cookie.clone() };
+    assert_eq!(enter(&stand, PASSWORD, &forged, None).await.status().as_u16(), 403, "another form");
+    let moved = Fresh { token: form.token.clone(), cookie: "__Host-humdrum-form=a".to_owned() };
+    assert_eq!(enter(&stand, PASSWORD, &moved, None).await.status().as_u16(), 403, "another browser");
     assert_eq!(enter(&stand, PASSWORD, &form, Some("https://evil.example")).await.status().as_u16(), 403, "elsewhere");
     for _ in 0..5 {
         assert_eq!(enter(&stand, "wrong", &form, None).await.status().as_u16(), 401);

@@ -64,7 +64,7 @@ async fn every_answer_carries_the_policy() {
         assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         assert_eq!(
             (header("x-content-type-options"), header("referrer-policy")),
-            ("nosniff".into(), "no-referrer".into())
+            ("nosniff".into(), "same-origin".into())
         );
         assert!(header("server-timing").starts_with("page;dur="), "{path}");
     }

@@ -1,8 +1,11 @@
 //! What pages and API show, of a fleet under attack and of nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use humdrum::alert::Dimension;
+use humdrum::alert::coverage::{Gap, GapKind};
+use humdrum::alert::{Alert, Dimension, Severity, Status};
+use humdrum::time::Timestamp;
 use serde_json::Value;
 
 use crate::support::console::{Stand, settings};
@@ -32,6 +35,42 @@ async fn nothing_is_told_as_nothing() {
         let (status, page) = stand.get(path).await;
         assert!(status == 404 && page.contains(text), "{path}: {page}");
     }
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn all_agree_on_what_is_open() {
+    let stand = Stand::lively(&settings()).await;
+    let gap = Gap {
+        kind: GapKind::Unreadable,
+        stream: "S".to_owned(),
+        created_us: 0,
+        sequences: None,
+        since: Timestamp::from_micros(0),
+        until: None,
+        detail: String::new(),
+    };
+    let gap = Arc::new(gap.alert());
+    let mut left = Alert::clone(&stand.incident(|_| true));
+    (left.id, left.incident) = ("left-over".to_owned(), "inc-left-over".to_owned());
+    (left.status, left.severity) = (Status::Firing, Severity::Critical);
+    stand.archive.record(&[Arc::clone(&gap), Arc::new(left)]);
+    let (_, overview) = stand.get("/").await;
+    let (_, page) = stand.get("/incidents?state=open").await;
+    let (_, rows) = stand.get("/api/v1/incidents?state=open&per_page=1000").await;
+    for (shown, told) in [("overview", &overview), ("page", &page), ("rows", &rows)] {
+        assert!(told.contains(&gap.incident), "{shown}: the engine knows nothing of our own sight: {told}");
+    }
+    assert!(!page.contains("inc-left-over") && !rows.contains("inc-left-over"), "the engine does not hold it open");
+    let (_, one) = stand.get("/api/v1/incidents/inc-left-over").await;
+    let one: Value = serde_json::from_str(&one).expect("JSON");
+    assert_eq!(one["incident"]["status"], "resolved");
+    let open: Vec<Value> = serde_json::from_str(&rows).expect("JSON");
+    let (_, counts) = stand.get("/api/v1/overview").await;
+    let counts: Value = serde_json::from_str(&counts).expect("JSON");
+    let counted = ["critical", "high", "medium", "low", "info"].map(|name| &counts[format!("incidents_{name}")]);
+    let counted: u64 = counted.into_iter().filter_map(Value::as_u64).sum();
+    assert_eq!(counted, open.len() as u64);
     stand.stop().await;
 }
 

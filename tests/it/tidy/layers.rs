@@ -205,7 +205,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
     // What readers read: alerts, the engine's answers, and events where they are kept.
     layer(&["runtime::archive"], &["alert", "runtime::audit", "time"]),
-    layer(&["runtime::inquiry"], &["detect::Engine"]),
+    layer(&["runtime::inquiry"], &["detect::Engine", "runtime::clock"]),
     layer(&["runtime::evidence"], &["event", "time"]),
     layer(
         &["runtime::console"],

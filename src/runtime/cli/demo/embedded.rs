@@ -120,7 +120,7 @@ impl Stage {
             let day = event.ts.day_utc() - first;
             self.recent.keep(&event);
             engine.observe(event, &mut output);
-            self.inbox.answer(&engine);
+            self.inbox.answer(&engine, || true);
             self.alerts(&engine, &mut output)?;
             if day > today {
                 today = day;

@@ -46,11 +46,7 @@ impl Access {
         if self.fitted.has(key) {
             return true;
         }
-        if self.throttle.wait(&name).is_some() {
-            return false;
-        }
-        let fits = self.is_user(&name, password).await;
-        self.throttle.note(&name, fits);
+        let Ok(fits) = self.is_user(&name, password).await else { return false };
         if fits {
             self.fitted.keep(key);
         } else {

@@ -8,13 +8,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{COOKIE, is_foreign, token};
+use super::{COOKIE, SESSION, cookie, is_foreign, random, token};
 use crate::runtime::clock;
 use crate::runtime::console::desk::Desk;
 
 /// Bytes of a name or a password. Longer ones only cost time.
 const BYTES_MAX: usize = 256;
-/// Seconds for which a form can be sent.
+/// Says which browser a sign-in form was made for.
+const FORM_COOKIE: &str = "__Host-humdrum-form";
+/// Seconds for which a sign-in form can be sent.
 const FORM_SECS: i64 = 3600;
 
 /// Where to go behind the sign-in.
@@ -49,8 +51,12 @@ struct Page<'a> {
 }
 
 /// The form.
-pub(in crate::runtime::console) async fn sign_in(State(desk): State<Arc<Desk>>, Query(next): Query<Next>) -> Response {
-    page(&desk, StatusCode::OK, own(&next.to), "", None)
+pub(in crate::runtime::console) async fn sign_in(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    Query(next): Query<Next>,
+) -> Response {
+    page(&desk, &headers, StatusCode::OK, own(&next.to), "", None)
 }
 
 /// Takes the form.
@@ -60,22 +66,26 @@ pub(in crate::runtime::console) async fn enter(
     Form(entry): Form<Entry>,
 ) -> Response {
     let to = own(&entry.to);
-    if is_foreign(&headers) || !desk.access.holds(&entry.token) {
+    let browser = cookie(&headers, FORM_COOKIE).unwrap_or_default();
+    if is_foreign(&headers) || !desk.access.holds(&entry.token, browser) {
         let trouble = "The form is too old, or came from elsewhere; send it again.".to_owned();
-        return page(&desk, StatusCode::FORBIDDEN, to, "", Some(trouble));
+        return page(&desk, &headers, StatusCode::FORBIDDEN, to, "", Some(trouble));
     }
     let name: String = entry.name.trim().chars().take(BYTES_MAX).collect();
-    if let Some(wait) = desk.access.throttle.wait(&name) {
-        let trouble = format!("Too many attempts; try again in {} s.", wait.as_secs() + 1);
-        return page(&desk, StatusCode::TOO_MANY_REQUESTS, to, &name, Some(trouble));
-    }
     let short = entry.password.len() <= BYTES_MAX;
-    let fits = short && desk.access.is_user(&name, entry.password).await;
-    desk.access.throttle.note(&name, fits);
+    let checked = if short { desk.access.is_user(&name, entry.password).await } else { Ok(false) };
+    let fits = match checked {
+        Ok(fits) => fits,
+        Err(wait) => {
+            let trouble = format!("Too many attempts; try again in {} s.", wait.as_secs() + 1);
+            return page(&desk, &headers, StatusCode::TOO_MANY_REQUESTS, to, &name, Some(trouble));
+        }
+    };
     let session = if fits { desk.access.sessions.begin(&name) } else { None };
     let Some(session) = session else {
         tracing::warn!(name, "a sign-in to the console failed");
-        return page(&desk, StatusCode::UNAUTHORIZED, to, &name, Some("Name and password do not fit.".to_owned()));
+        let trouble = Some("Name and password do not fit.".to_owned());
+        return page(&desk, &headers, StatusCode::UNAUTHORIZED, to, &name, trouble);
     };
     tracing::info!(name, "signed in to the console");
     with_cookie(&format!("{COOKIE}={session}; Path=/; Secure; HttpOnly; SameSite=Strict"), to)
@@ -87,53 +97,78 @@ pub(in crate::runtime::console) async fn leave(
     headers: HeaderMap,
     Form(form): Form<Leave>,
 ) -> Response {
-    if is_foreign(&headers) || !desk.access.holds(&form.token) {
-        return (StatusCode::FORBIDDEN, "the form is too old, or came from elsewhere\n").into_response();
+    let session = token(&headers).unwrap_or_default();
+    let own = blake3::Hash::from_hex(&form.token).is_ok_and(|sent| sent == desk.access.sign("sign-out", session));
+    if is_foreign(&headers) || !own {
+        return (StatusCode::FORBIDDEN, "the form is of another session, or came from elsewhere\n").into_response();
     }
-    if let Some(token) = token(&headers) {
-        desk.access.sessions.end(token);
-    }
+    desk.access.sessions.end(session);
     with_cookie(&format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"), "/sign-in")
 }
 
 impl super::Access {
-    /// A token for a form: a time, signed.
-    pub(in crate::runtime::console) fn form_token(&self) -> String {
-        let at = clock::wall().as_micros() / 1_000_000;
-        format!("{at}.{}", self.sign(at))
+    /// A token for the form to sign out, for whoever is signed in. It holds for as long as the session.
+    pub(in crate::runtime::console) fn leave_token(&self) -> Option<String> {
+        SESSION.try_with(|session| self.sign("sign-out", session).to_string()).ok()
     }
 
-    /// Whether a form's token is ours and not too old.
-    fn holds(&self, token: &str) -> bool {
-        let Some((at, signature)) = token.split_once('.') else { return false };
-        let Ok(at) = at.parse::<i64>() else { return false };
-        let age = clock::wall().as_micros() / 1_000_000 - at;
-        let own = blake3::Hash::from_hex(signature).is_ok_and(|signature| signature == self.sign(at));
-        own && (0..=FORM_SECS).contains(&age)
+    /// A token for a sign-in form in one browser: a time, signed.
+    fn form_token(&self, browser: &str) -> String {
+        let at = now_secs();
+        format!("{at}.{}", self.sign(&at.to_string(), browser))
+    }
+
+    /// Whether a sign-in form's token is ours, of this browser, and not too old.
+    fn holds(&self, token: &str, browser: &str) -> bool {
+        let Some((text, signature)) = token.split_once('.') else { return false };
+        let Ok(at) = text.parse::<i64>() else { return false };
+        let own = blake3::Hash::from_hex(signature).is_ok_and(|signature| signature == self.sign(text, browser));
+        own && !browser.is_empty() && (0..=FORM_SECS).contains(&(now_secs() - at))
     }
 
     /// Compared in constant time, as hashes are.
-    fn sign(&self, at: i64) -> blake3::Hash {
-        blake3::keyed_hash(&self.key, &at.to_le_bytes())
+    fn sign(&self, what: &str, whose: &str) -> blake3::Hash {
+        blake3::keyed_hash(&self.key, format!("{what}\0{whose}").as_bytes())
     }
 }
 
-fn page(desk: &Desk, status: StatusCode, to: &str, name: &str, trouble: Option<String>) -> Response {
-    let page = Page { to, token: desk.access.form_token(), trouble, name };
+fn now_secs() -> i64 {
+    clock::wall().as_micros() / 1_000_000
+}
+
+fn page(
+    desk: &Desk,
+    headers: &HeaderMap,
+    status: StatusCode,
+    to: &str,
+    name: &str,
+    trouble: Option<String>,
+) -> Response {
+    // Several tabs of one browser share its cookie, so that each of their forms can be sent.
+    let known = cookie(headers, FORM_COOKIE).filter(|known| !known.is_empty()).map(str::to_owned);
+    let Some(browser) = known.or_else(random) else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the system gives no randomness\n").into_response();
+    };
+    let page = Page { to, token: desk.access.form_token(&browser), trouble, name };
     match desk.page("sign-in.html", "", None, &page) {
         Ok(mut response) => {
             *response.status_mut() = status;
+            set(&mut response, &format!("{FORM_COOKIE}={browser}; Path=/; Secure; HttpOnly; SameSite=Strict"));
             response
         }
         Err(fault) => desk.fault(&fault),
     }
 }
 
-fn with_cookie(cookie: &str, to: &str) -> Response {
-    let mut response = Redirect::to(to).into_response();
+fn set(response: &mut Response, cookie: &str) {
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
+}
+
+fn with_cookie(cookie: &str, to: &str) -> Response {
+    let mut response = Redirect::to(to).into_response();
+    set(&mut response, cookie);
     response
 }
 
@@ -163,12 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn a_form_of_another_process_is_refused() {
+    fn a_form_of_another_process_or_browser_is_refused() {
         let (ours, theirs) = (Access::open(None).expect("opens"), Access::open(None).expect("opens"));
-        let token = ours.form_token();
-        assert!(ours.holds(&token) && !theirs.holds(&token));
+        let token = ours.form_token("a");
+        assert!(ours.holds(&token, "a") && !theirs.holds(&token, "a") && !ours.holds(&token, "b"));
+        assert!(!ours.holds(&ours.form_token(""), ""), "a browser without its cookie");
         for bad in ["", ".", "1.aa", &token.replace('.', ""), &token[..token.len() - 1]] {
-            assert!(!ours.holds(bad), "{bad}");
+            assert!(!ours.holds(bad, "a"), "{bad}");
         }
     }
 }

@@ -15,6 +15,7 @@ pub use users::{UsersError, hash};
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -26,7 +27,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::say;
 use basic::Fitted;
-use sessions::Sessions;
+use sessions::{Sessions, random};
 use throttle::Throttle;
 use users::Users;
 
@@ -35,6 +36,14 @@ const COOKIE: &str = "__Host-humdrum";
 /// What is open to everybody: the sign-in, and the files that it looks like.
 const OPEN: [&str; 2] = ["/sign-in", "/static/"];
 
+/// The header by which the console's script says that a page refreshes itself.
+const REFRESH: &str = "x-humdrum-refresh";
+
+tokio::task_local! {
+    /// The token of the session that a request is answered in.
+    static SESSION: String;
+}
+
 /// The door.
 #[derive(Debug)]
 pub(super) struct Access {
@@ -42,7 +51,7 @@ pub(super) struct Access {
     sessions: Sessions,
     throttle: Throttle,
     fitted: Fitted,
-    /// Signs the tokens of the sign-in form.
+    /// Signs the tokens of forms.
     key: [u8; 32],
 }
 
@@ -60,30 +69,45 @@ impl Access {
         })
     }
 
-    /// Who sent a request: a name, nobody, or anybody where nobody is asked.
-    pub(super) fn whom(&self, headers: &HeaderMap) -> Option<String> {
-        self.sessions.whom(token(headers)?)
-    }
-
     /// Whether anybody is asked who is there.
-    pub(super) fn asks(&self) -> bool {
+    fn asks(&self) -> bool {
         self.users.is_some()
     }
 
-    /// Checks a password on a thread that may compute.
-    async fn is_user(self: &Arc<Self>, name: &str, password: String) -> bool {
-        let Some(_turn) = self.throttle.turn().await else { return false };
+    /// The token of the session in which a request comes.
+    fn session(&self, request: &Request) -> Option<String> {
+        let token = token(request.headers())?;
+        let is_person = request.uri().path() != "/live" && !request.headers().contains_key(REFRESH);
+        self.sessions.whom(token, is_person).map(|_| token.to_owned())
+    }
+
+    /// Checks a password on a thread that may compute, or tells how long the name has to wait. The check keeps its turn to
+    /// its end, whether or not anybody still waits for it.
+    async fn is_user(self: &Arc<Self>, name: &str, password: String) -> Result<bool, Duration> {
+        let turn = self.throttle.turn(name).await?;
         let (access, name) = (Arc::clone(self), name.to_owned());
-        let fits = move || access.users.as_ref().is_some_and(|users| users.is(&name, &password));
-        tokio::task::spawn_blocking(fits).await.unwrap_or(false)
+        let check = move || {
+            let fits = access.users.as_ref().is_some_and(|users| users.is(&name, &password));
+            if fits {
+                access.throttle.forgive(&name);
+            }
+            drop(turn);
+            fits
+        };
+        Ok(tokio::task::spawn_blocking(check).await.unwrap_or(false))
     }
 }
 
 /// The session's token in the cookies.
 fn token(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, COOKIE)
+}
+
+/// A cookie's value.
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// Whether a browser says that a request comes from a page elsewhere. One that says nothing of it is asked for its origin.
@@ -106,8 +130,10 @@ fn comes_by_link(headers: &HeaderMap) -> bool {
 /// Lets in who has signed in.
 pub(super) async fn door(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let open = !access.asks() || OPEN.iter().any(|open| path.starts_with(open));
-    if open || access.whom(request.headers()).is_some() {
+    if let Some(session) = access.session(&request) {
+        return SESSION.scope(session, next.run(request)).await;
+    }
+    if !access.asks() || OPEN.iter().any(|open| path.starts_with(open)) {
         return next.run(request).await;
     }
     if path.starts_with("/api/") && access.admits(request.headers()).await {

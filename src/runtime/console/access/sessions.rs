@@ -34,12 +34,17 @@ impl Session {
     }
 }
 
+/// A token that nobody guesses; none where the system gives no randomness.
+pub(super) fn random() -> Option<String> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
 impl Sessions {
     /// Begins a session; its token, or none where the system gives no randomness.
     pub(super) fn begin(&self, name: &str) -> Option<String> {
-        let mut bytes = [0; 32];
-        SystemRandom::new().fill(&mut bytes).ok()?;
-        let token = URL_SAFE_NO_PAD.encode(bytes);
+        let token = random()?;
         let now = clock::monotonic();
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, session| session.lives(now));
@@ -52,12 +57,14 @@ impl Sessions {
         Some(token)
     }
 
-    /// Whose session a token is.
-    pub(super) fn whom(&self, token: &str) -> Option<String> {
+    /// Whose session a token is. Only what a person asks for keeps it from being idle.
+    pub(super) fn whom(&self, token: &str, is_person: bool) -> Option<String> {
         let now = clock::monotonic();
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.get_mut(&blake3::hash(token.as_bytes())).filter(|session| session.lives(now))?;
-        session.used = now;
+        if is_person {
+            session.used = now;
+        }
         Some(session.name.clone())
     }
 
@@ -75,19 +82,21 @@ mod tests {
     async fn a_session_ends_when_it_is_idle_and_when_it_is_old() {
         let sessions = Sessions::default();
         let token = sessions.begin("ann").expect("randomness");
-        assert_eq!(sessions.whom(&token).as_deref(), Some("ann"));
-        assert_eq!(sessions.whom("other"), None);
+        assert_eq!(sessions.whom(&token, true).as_deref(), Some("ann"));
+        assert_eq!(sessions.whom("other", true), None);
         for _ in 0..11 {
             tokio::time::advance(Duration::from_secs(3600)).await;
-            assert!(sessions.whom(&token).is_some(), "it is in use");
+            assert!(sessions.whom(&token, true).is_some(), "it is in use");
         }
         tokio::time::advance(Duration::from_secs(3600)).await;
-        assert_eq!(sessions.whom(&token), None, "it is old");
+        assert_eq!(sessions.whom(&token, true), None, "it is old");
         let idle = sessions.begin("ann").expect("randomness");
-        tokio::time::advance(IDLE_MAX).await;
-        assert_eq!(sessions.whom(&idle), None);
+        tokio::time::advance(IDLE_MAX / 2).await;
+        assert!(sessions.whom(&idle, false).is_some(), "a page that refreshes itself is let in");
+        tokio::time::advance(IDLE_MAX / 2).await;
+        assert_eq!(sessions.whom(&idle, true), None);
         let ended = sessions.begin("ann").expect("randomness");
         sessions.end(&ended);
-        assert_eq!(sessions.whom(&ended), None);
+        assert_eq!(sessions.whom(&ended, true), None);
     }
 }

@@ -12,14 +12,12 @@ use super::rows::{
 };
 use super::{ApiFault, Slice, answer, asked, fault};
 use crate::alert::{Alert, Severity};
-use crate::detect::Engine;
 use crate::runtime::console::desk::{Desk, PageFault};
 use crate::runtime::console::pages::bot::Which;
-use crate::runtime::console::pages::estate::{LogRow, Unused};
+use crate::runtime::console::pages::estate::{Held, LogRow, Unused};
 use crate::runtime::console::pages::incident::about;
 use crate::runtime::console::pages::{bots as bot_list, incidents as incident_list};
-use crate::runtime::console::roster::RosterRow;
-use crate::runtime::console::story::{StoryRow, stories, story};
+use crate::runtime::console::story::{StoryRow, story};
 
 type Asked<T> = Result<Query<T>, QueryRejection>;
 
@@ -30,9 +28,10 @@ pub(super) async fn overview(State(desk): State<Arc<Desk>>) -> Response {
 }
 
 async fn overview_of(desk: &Desk) -> Result<Response, PageFault> {
-    let (now, census, logs) = desk.inquiry.ask(|engine| (engine.watermark(), engine.census(), engine.logs())).await?;
+    let known = desk.glance().await?;
+    let (now, census, logs) = (known.now, &known.census, &known.logs);
     let (budget_pages, budget_left_pages) = census.budget.unwrap_or_default();
-    let rows = stories(&desk.archive.all());
+    let rows = desk.stories().await;
     let open = |severity| rows.iter().filter(|row: &&StoryRow| row.firing && row.severity == severity).count();
     let pulse = desk.pulse(now);
     let overview = OverviewAnswer {
@@ -70,8 +69,9 @@ pub(super) async fn incidents(
         (Ok(wanted), Ok(slice)) => (wanted, slice),
         (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
     };
-    let rows = stories(&desk.archive.all());
-    slice.of::<_, IncidentAnswer>(rows.iter().filter(|row| wanted.takes(row)).collect())
+    let mut rows = desk.stories().await;
+    rows.retain(|row| wanted.takes(row));
+    slice.of(rows, |row| IncidentAnswer::from(&row))
 }
 
 /// One incident with its alerts
@@ -80,7 +80,8 @@ pub(super) async fn incidents(
 pub(super) async fn incident(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
     let kept = desk.archive.incident(&id);
     let alerts: Vec<&Alert> = kept.iter().map(|kept| &*kept.alert).collect();
-    let detail = story(&alerts).map(|row| {
+    let settled = desk.settled(kept.iter().map(|kept| Arc::clone(&kept.alert)).collect()).await;
+    let detail = story(&settled.iter().map(|alert| &**alert).collect::<Vec<_>>()).map(|row| {
         let incident = IncidentAnswer::from(&row);
         Json(IncidentDetail { incident, alerts: alerts.into_iter().cloned().collect() }).into_response()
     });
@@ -118,7 +119,7 @@ fn listed(desk: &Desk, wanted: Asked<bot_list::Wanted>, slice: Asked<Slice>, sor
         sort.clone_into(&mut wanted.sort);
     }
     let rolls = desk.roster.rolls();
-    slice.of::<&RosterRow, BotAnswer>(wanted.of(&rolls))
+    slice.of(wanted.of(&rolls), BotAnswer::from)
 }
 
 /// One bot with its normal
@@ -161,7 +162,8 @@ pub(super) async fn privileges(State(desk): State<Arc<Desk>>, wanted: Asked<Unus
         (Ok(wanted), Ok(slice)) => (wanted, slice),
         (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
     };
-    slice.of::<_, PrivilegeAnswer>(wanted.of(&desk.roster.rolls()))
+    let rolls = desk.roster.rolls();
+    slice.of(wanted.of(&rolls), |(row, role)| PrivilegeAnswer::from(Held::new(row, role)))
 }
 
 /// Logs that number their records, in order of tenant and producer
@@ -172,7 +174,7 @@ pub(super) async fn logs(State(desk): State<Arc<Desk>>, slice: Asked<Slice>) -> 
         Ok(slice) => slice,
         Err(wrong) => return fault(&wrong),
     };
-    let logs = desk.inquiry.ask(Engine::logs).await;
-    let rows = logs.map(|logs| logs.into_iter().map(LogRow::from).collect());
-    answer(rows.map(|rows| slice.of::<LogRow, LogAnswer>(rows)).map_err(PageFault::from))
+    let known = desk.glance().await;
+    let rows = known.map(|known| slice.of(known.logs.clone(), |log| LogAnswer::from(LogRow::from(log))));
+    answer(rows.map_err(PageFault::from))
 }

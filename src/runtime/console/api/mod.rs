@@ -49,12 +49,12 @@ pub(super) struct ApiFault {
 }
 
 impl Slice {
-    /// The rows that it asks for, with how many there are.
-    fn of<R, T: Serialize + From<R>>(self, rows: Vec<R>) -> Response {
+    /// The rows that it asks for, with how many there are. Only these are written out.
+    fn of<R, T: Serialize>(self, rows: Vec<R>, write: impl FnMut(R) -> T) -> Response {
         let total = rows.len();
         let per_page = self.per_page.unwrap_or(ROWS).clamp(1, ROWS_MAX);
         let skip = self.page.unwrap_or(1).saturating_sub(1).saturating_mul(per_page);
-        let rows: Vec<T> = rows.into_iter().skip(skip).take(per_page).map(T::from).collect();
+        let rows: Vec<T> = rows.into_iter().skip(skip).take(per_page).map(write).collect();
         ([(TOTAL, HeaderValue::from(total))], Json(rows)).into_response()
     }
 }

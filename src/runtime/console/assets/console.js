@@ -37,40 +37,92 @@
     return true;
   }
 
+  const status = document.getElementById("fresh");
+  let lost = null;
+
+  function live(text) {
+    lost = null;
+    status.textContent = text;
+  }
+
+  // What is shown is old from here on, and says since when.
+  function stale(why) {
+    lost ??= new Date();
+    const at = lost.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const again = document.createElement("a");
+    again.href = location.pathname + location.search;
+    again.textContent = "Load it again";
+    status.replaceChildren(`Not live since ${at}: ${why}. `, again);
+  }
+
   let asking = false;
   async function refresh() {
     if (asking || document.hidden) return;
     asking = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-      if (!answer.ok) return;
+      const answer = await fetch(location.href, { headers: { accept: "text/html", "x-humdrum-refresh": "1" } });
+      if (answer.redirected) return stale("the console asks who you are");
+      if (!answer.ok) return stale(`the console answers with ${answer.status}`);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       let changed = false;
       for (const fresh of page.querySelectorAll("[data-live]")) {
         const old = document.querySelector(`[data-live="${fresh.dataset.live}"]`);
         if (old) changed = replace(old, fresh) || changed;
       }
-      const status = document.getElementById("fresh");
-      status.textContent = "Live";
       document.documentElement.dataset.fresh = String(Number(document.documentElement.dataset.fresh || 0) + 1);
-      if (changed) status.textContent = "Live, updated " + new Date().toLocaleTimeString();
+      if (lost && source?.readyState !== EventSource.OPEN) return;
+      if (changed || lost) live("Live, updated " + new Date().toLocaleTimeString());
+      else live("Live");
     } catch {
-      document.getElementById("fresh").textContent = "Not live: the console does not answer";
+      stale("the console does not answer");
     } finally {
       asking = false;
     }
+  }
+
+  // A stream ends with its connection, which is no trouble; one that does not come again is. Hidden tabs have none, since
+  // a browser opens only six connections to one console.
+  const RETRY_MS = 2000;
+  const RETRY_MAX_MS = 60000;
+  let source = null;
+  let timer = 0;
+  let fails = 0;
+  let first = true;
+
+  function close() {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  }
+
+  function connect() {
+    close();
+    if (document.hidden) return;
+    source = new EventSource("/live");
+    source.addEventListener("change", () => {
+      fails = 0;
+      if (first && !lost) live("Live"); else refresh();
+      first = false;
+    });
+    source.addEventListener("error", () => {
+      const refused = source?.readyState === EventSource.CLOSED;
+      close();
+      if (refused || fails > 0) stale(refused ? "the console refuses to tell of changes" : "the console does not answer");
+      timer = setTimeout(connect, Math.min(RETRY_MS * 2 ** fails, RETRY_MAX_MS));
+      fails += 1;
+    });
   }
 
   for (const part of document.querySelectorAll("[data-live]")) was.set(part, part.innerHTML);
   localize(document);
   if (zone !== "UTC") document.getElementById("zone").textContent = `; yours (${zone}) is in the tooltips`;
   if (document.querySelector("main [data-live]") && window.EventSource) {
-    let first = true;
-    const source = new EventSource("/live");
-    source.addEventListener("change", () => {
-      if (first) { first = false; document.getElementById("fresh").textContent = "Live"; } else refresh();
+    connect();
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return close();
+      fails = 0;
+      connect();
+      refresh();
     });
-    source.addEventListener("error", () => { first = true; });
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   }
 })();

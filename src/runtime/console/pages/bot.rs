@@ -18,7 +18,7 @@ use crate::report::privileges::BotPrivileges;
 use crate::runtime::console::desk::{Desk, PageFault};
 use crate::runtime::console::draw::{Spark, spark};
 use crate::runtime::console::say;
-use crate::runtime::console::story::{StoryRow, stories};
+use crate::runtime::console::story::StoryRow;
 use crate::time::{Timestamp, Zone};
 
 /// Incidents that are listed.
@@ -83,7 +83,7 @@ pub(in crate::runtime::console) async fn bot(State(desk): State<Arc<Desk>>, Quer
 async fn page(desk: &Arc<Desk>, which: Which) -> Result<Response, PageFault> {
     let known = about(desk, &which.tenant, Some(&which.bot)).await?;
     let now = known.now;
-    let mut incidents = stories(&desk.archive.all());
+    let mut incidents = desk.stories().await;
     incidents.retain(|row| row.tenant == which.tenant && row.bot.as_deref() == Some(which.bot.as_str()));
     let missing = || PageFault::Missing(format!("no bot `{}` of `{}` is known", which.bot, which.tenant));
     let bot = view(known, incidents).ok_or_else(missing)?;

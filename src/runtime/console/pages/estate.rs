@@ -118,22 +118,28 @@ pub(in crate::runtime::console) struct Held {
     pub role: IdleRole,
 }
 
-impl Unused {
-    /// The roles that it takes, those that administer first, then the longest unused.
-    pub(in crate::runtime::console) fn of(&self, rolls: &Rolls) -> Vec<Held> {
-        let takes = |role: &&IdleRole| if self.days > 0 { role.unused_days >= self.days } else { role.drop };
-        let held = |row: &'_ RosterRow, role: &IdleRole| Held {
+impl Held {
+    /// One for a list.
+    pub(in crate::runtime::console) fn new(row: &RosterRow, role: &IdleRole) -> Self {
+        Self {
             tenant: row.tenant.clone(),
             bot: row.bot.clone(),
             owner: row.owner.clone(),
             roles: row.roles,
             roles_minimal: row.roles_minimal,
             role: role.clone(),
-        };
+        }
+    }
+}
+
+impl Unused {
+    /// The roles that it takes, those that administer first, then the longest unused.
+    pub(in crate::runtime::console) fn of<'a>(&self, rolls: &'a Rolls) -> Vec<(&'a RosterRow, &'a IdleRole)> {
+        let takes = |role: &&IdleRole| if self.days > 0 { role.unused_days >= self.days } else { role.drop };
         let mut found: Vec<(&RosterRow, &IdleRole)> =
             rolls.rows.iter().flat_map(|row| row.idle.iter().filter(takes).map(move |role| (row, role))).collect();
         found.sort_by_key(|(_, role)| std::cmp::Reverse((role.admin, role.unused_days)));
-        found.into_iter().map(|(row, role)| held(row, role)).collect()
+        found
     }
 }
 
@@ -155,7 +161,7 @@ async fn page(desk: &Arc<Desk>, wanted: Unused) -> Result<Response, PageFault> {
         wanted,
         unused: UNUSED_DAYS.into_iter().zip(rolls.unused).collect(),
         droppable: rolls.droppable,
-        rows: paging.of(&rows).to_vec(),
+        rows: paging.of(&rows).iter().map(|(row, role)| Held::new(row, role)).collect(),
         paging,
         as_of: rolls.at,
         progress: desk.roster.progress(),
@@ -202,8 +208,8 @@ pub(in crate::runtime::console) struct Page {
 /// Whether the logs are whole.
 pub(in crate::runtime::console) async fn logs(State(desk): State<Arc<Desk>>, Query(wanted): Query<Page>) -> Response {
     let page = async {
-        let (now, logs) = desk.inquiry.ask(|engine| (engine.watermark(), engine.logs())).await?;
-        let mut rows: Vec<LogRow> = logs.into_iter().map(LogRow::from).collect();
+        let known = desk.glance().await?;
+        let mut rows: Vec<LogRow> = known.logs.iter().cloned().map(LogRow::from).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.lost + row.waited_for));
         let paging = Paging::new(wanted.page, rows.len());
         let logs = Logs {
@@ -213,7 +219,7 @@ pub(in crate::runtime::console) async fn logs(State(desk): State<Arc<Desk>>, Que
             rows: paging.of(&rows).to_vec(),
             paging,
         };
-        desk.page("logs.html", "logs", now, &logs)
+        desk.page("logs.html", "logs", known.now, &logs)
     };
     answer(&desk, page.await)
 }

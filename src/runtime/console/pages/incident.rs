@@ -17,7 +17,7 @@ use crate::report::privileges::{BotPrivileges, Window};
 use crate::report::{inventory, privileges};
 use crate::runtime::archive::{Kept, Step};
 use crate::runtime::console::desk::{Desk, PageFault};
-use crate::runtime::console::story::{StoryRow, lead, stories, story};
+use crate::runtime::console::story::{StoryRow, lead, story};
 use crate::time::{Timestamp, Zone};
 
 /// Earlier incidents that are listed.
@@ -82,7 +82,11 @@ pub(in crate::runtime::console) async fn incident(State(desk): State<Arc<Desk>>,
 }
 
 async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
-    let kept = desk.archive.incident(id);
+    let mut kept = desk.archive.incident(id);
+    let settled = desk.settled(kept.iter().map(|kept| Arc::clone(&kept.alert)).collect()).await;
+    for (kept, alert) in kept.iter_mut().zip(settled) {
+        kept.alert = alert;
+    }
     let alerts: Vec<&Alert> = kept.iter().map(|kept| &*kept.alert).collect();
     let (Some(lead), Some(story)) = (lead(&alerts), story(&alerts)) else {
         // The id of an alert, or its beginning, is as good.
@@ -95,7 +99,7 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
     let steps = kept.iter().find(|kept| kept.alert.id == lead.id).map(|kept| kept.steps.as_slice());
     let began = steps.and_then(|steps| steps.first()).map_or(lead.ts, |step| step.ts);
     let trace = trace(desk, lead, began, &known.zone.1).await;
-    let all = stories(&desk.archive.all());
+    let all = desk.stories().await;
     let incident = Incident {
         id: lead.id.clone(),
         local: known.zone.1.local(lead.ts).to_string(),

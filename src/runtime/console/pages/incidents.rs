@@ -12,7 +12,7 @@ use crate::alert::{Dimension, Severity};
 use crate::detect::Engine;
 use crate::runtime::archive::ALERTS_MAX;
 use crate::runtime::console::desk::{Desk, PageFault};
-use crate::runtime::console::story::{StoryRow, stories};
+use crate::runtime::console::story::StoryRow;
 
 /// What is looked for.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams, Serialize)]
@@ -95,7 +95,7 @@ pub(in crate::runtime::console) async fn incidents(
 
 async fn page(desk: &Arc<Desk>, wanted: Wanted) -> Result<Response, PageFault> {
     let now = desk.inquiry.ask(Engine::watermark).await?;
-    let mut rows = stories(&desk.archive.all());
+    let mut rows = desk.stories().await;
     rows.retain(|row| wanted.takes(row));
     let paging = Paging::new(wanted.page, rows.len());
     let query = wanted.query();

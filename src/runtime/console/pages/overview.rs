@@ -1,6 +1,6 @@
 //! The first page: does anybody need me, and is the watch itself well?
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Picture, answer};
 use crate::alert::{Alert, Severity, Status};
-use crate::detect::{Census, Engine, LogFacts};
+use crate::detect::{Census, LogFacts};
 use crate::runtime::console::desk::{Desk, PageFault};
 use crate::runtime::console::draw::{Bar, bars, meter};
 use crate::runtime::console::say;
@@ -24,14 +24,6 @@ const ENDED_MAX: usize = 5;
 const LOGS_MAX: usize = 4;
 /// Days that are drawn.
 const DAYS: i64 = 28;
-
-/// What only the engine knows.
-struct Known {
-    now: Option<Timestamp>,
-    census: Census,
-    open: HashSet<String>,
-    logs: Vec<LogFacts>,
-}
 
 #[derive(Serialize)]
 struct Overview {
@@ -84,15 +76,9 @@ pub(in crate::runtime::console) async fn overview(State(desk): State<Arc<Desk>>)
 }
 
 async fn page(desk: &Arc<Desk>) -> Result<Response, PageFault> {
-    let known = desk.inquiry.ask(known).await?;
-    let alerts = desk.archive.all();
-    let mut rows = stories(&alerts);
-    // An alert that the engine does not hold open any more is over, even if nobody was told so.
-    let open: HashSet<&str> =
-        alerts.iter().filter(|alert| known.open.contains(&alert.id)).map(|alert| alert.incident.as_str()).collect();
-    for row in &mut rows {
-        row.firing &= open.contains(row.incident.as_str());
-    }
+    let known = desk.glance().await?;
+    let alerts = desk.alerts().await;
+    let rows = stories(&alerts);
     let (firing, ended): (Vec<StoryRow>, Vec<StoryRow>) = rows.into_iter().partition(|row| row.firing);
     let (paging, quiet): (Vec<StoryRow>, Vec<StoryRow>) = firing.into_iter().partition(|row| row.severity.pages());
     let days = days(&alerts, known.now);
@@ -112,18 +98,9 @@ async fn page(desk: &Arc<Desk>) -> Result<Response, PageFault> {
         budget: budget(&known.census),
         pages_28d: days.iter().flat_map(|bar| &bar.parts).map(|(count, _)| *count as usize).sum(),
         burn: burn(&days),
-        logs: logs(known.logs),
+        logs: logs(known.logs.clone()),
     };
     desk.page("overview.html", "overview", known.now, &overview)
-}
-
-fn known(engine: &Engine) -> Known {
-    Known {
-        now: engine.watermark(),
-        census: engine.census(),
-        open: engine.open_alerts().map(|alert| alert.id.clone()).collect(),
-        logs: engine.logs(),
-    }
 }
 
 fn count(paging: &[StoryRow], quiet: &[StoryRow], severity: Severity) -> usize {

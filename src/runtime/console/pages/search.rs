@@ -10,7 +10,7 @@ use super::{answer, bots, incidents};
 use crate::detect::Engine;
 use crate::runtime::console::desk::{Desk, PageFault};
 use crate::runtime::console::roster::RosterRow;
-use crate::runtime::console::story::{StoryRow, stories};
+use crate::runtime::console::story::StoryRow;
 
 /// Rows of each kind.
 const ROWS_MAX: usize = 20;
@@ -52,7 +52,7 @@ async fn page(desk: &Arc<Desk>, q: &str) -> Result<Response, PageFault> {
     let rolls = desk.roster.rolls();
     let bots = bots::Wanted { q: q.to_owned(), ..bots::Wanted::default() }.of(&rolls);
     let wanted = incidents::Wanted { q: q.to_owned(), ..incidents::Wanted::default() };
-    let mut incidents = stories(&desk.archive.all());
+    let mut incidents = desk.stories().await;
     incidents.retain(|row| wanted.takes(row));
     let found = Found {
         q: q.to_owned(),
