@@ -44,6 +44,7 @@ async fn all_agree_on_what_is_open() {
     let gap = Gap {
         kind: GapKind::Unreadable,
         stream: "S".to_owned(),
+        part: None,
         created_us: 0,
         sequences: None,
         since: Timestamp::from_micros(0),
