@@ -182,6 +182,8 @@ pub struct AlertsConfig {
     pub head_subject: String,
     /// Acknowledgments arrive on `<prefix>.<tenant>`.
     pub ack_prefix: String,
+    /// Feedback arrives on `<prefix>.<tenant>`.
+    pub feedback_prefix: String,
 }
 
 /// One webhook.

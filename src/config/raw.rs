@@ -73,6 +73,7 @@ pub(super) struct RawAlerts {
     pub(super) create_stream: Option<bool>,
     pub(super) head_subject: Option<String>,
     pub(super) ack_prefix: Option<String>,
+    pub(super) feedback_prefix: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

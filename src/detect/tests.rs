@@ -3,6 +3,7 @@
 mod acts;
 mod budget;
 mod context;
+mod feedback;
 mod money;
 mod people;
 mod presence;

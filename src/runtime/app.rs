@@ -16,10 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::log::{AlertLog, LogParams};
 use super::clock::Clock;
+use super::feedback::desk::{FeedbackDesk, Feedbacks};
+use super::feedback::journal::{Entries, Journal};
+use super::feedback::listen::listen;
 use super::geo::GeoDatabase;
 use super::health::HealthState;
 use super::metrics::{
-    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
+    EngineMetrics, FeedbackMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics,
+    SourceMetrics, StoreMetrics,
 };
 use super::nats::connect::connect;
 use super::notify::dispatch::{Dispatch, DispatchParams, Owed};
@@ -57,6 +61,7 @@ pub struct App {
     stop: CancellationToken,
     abort: CancellationToken,
     work: JoinHandle<anyhow::Result<()>>,
+    feedbacks: Feedbacks,
 }
 
 impl App {
@@ -83,6 +88,11 @@ impl App {
         };
         let Checkpoint { position, outbox, told, log, .. } = checkpoint.unwrap_or_default();
         let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
+        let journal = config.state.as_ref().map(|state| open_journal(state, &health)).transpose()?;
+        let (feedbacks, mut desk) = FeedbackDesk::new(&engine, journal, FeedbackMetrics::new(registry)?);
+        if config.events.mode == SourceMode::Core {
+            desk.hurry();
+        }
         let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
         let (receiver_metrics, owed) = (ReceiverMetrics::new(registry)?, Owed { outbox, told });
         let notify_metrics = NotifyMetrics::new(registry)?;
@@ -113,7 +123,7 @@ impl App {
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
         let parts = Parts {
             decoder,
-            scorer: Scorer::new(engine, position, settings, engine_metrics),
+            scorer: Scorer::new(engine, position, settings, engine_metrics, desk),
             settler: Settler {
                 client: client.clone(),
                 notifier,
@@ -135,14 +145,26 @@ impl App {
             follower,
         };
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        tokio::spawn(listen(
+            parts.opening.client.clone(),
+            config.alerts.feedback_prefix,
+            feedbacks.clone(),
+            stop.clone(),
+        ));
         let work = tokio::spawn(parts.work(stop.clone(), abort.clone()));
-        Ok(Self { health, stop, abort, work })
+        Ok(Self { health, stop, abort, work, feedbacks })
     }
 
     /// Facts for `/readyz`.
     #[must_use]
     pub fn health(&self) -> HealthState {
         self.health.clone()
+    }
+
+    /// The way in for what people say.
+    #[must_use]
+    pub fn feedbacks(&self) -> Feedbacks {
+        self.feedbacks.clone()
     }
 
     /// Waits until the work ends by itself, which it only does for a fault that needs somebody.
@@ -215,6 +237,16 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
         health.set_error(format!("the alert log was tampered with: {damage}"));
     }
     Ok(log)
+}
+
+/// Opens the journal of feedback. What stands behind damage in it is not applied, and told.
+fn open_journal(state: &StateConfig, health: &HealthState) -> anyhow::Result<(Journal, Entries)> {
+    let (journal, entries) = Journal::open(&state.dir)?;
+    if let Some(line) = entries.damaged {
+        tracing::error!(dir = %state.dir.display(), line, "the journal of feedback was changed; what follows is not applied");
+        health.set_error(format!("the journal of feedback was changed at line {line}"));
+    }
+    Ok((journal, entries))
 }
 
 fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a> {

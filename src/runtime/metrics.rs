@@ -4,14 +4,16 @@
 //! a fleet of a million bots costs the metrics store no more than one of ten. Children are looked up once, here, since
 //! a look-up by label hashes its labels each time.
 
+mod feedback;
 mod receivers;
 
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::alert::{Alert, Dimension, Severity, Standing, Status};
+use crate::alert::{Alert, Dimension, Ruling, Severity, Standing, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
 
+pub use feedback::FeedbackMetrics;
 pub use receivers::{Attempt, DeadReason, OutletMetrics, ReceiverMetrics};
 
 /// Buckets of the time from the broker's stamp to the published alert, in seconds.
@@ -42,6 +44,7 @@ pub struct EngineMetrics {
     suppressed: Vec<IntCounter>,
     suppressions: Vec<IntGauge>,
     suppressions_unmatched: IntGauge,
+    decisions: Vec<IntGauge>,
     budget_pages: Gauge,
     budget_left_pages: Gauge,
     sessions_open: IntGauge,
@@ -68,6 +71,12 @@ impl EngineMetrics {
         )?;
         let suppressions =
             gauges(registry, "humdrum_suppressions", "Suppressions by where they stand in event time.", &["state"])?;
+        let decisions = gauges(
+            registry,
+            "humdrum_feedback_active",
+            "Decisions of people that hold, by what they say.",
+            &["verdict"],
+        )?;
         let build = gauges(registry, "humdrum_build_info", "1, with the version as label.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
@@ -95,6 +104,7 @@ impl EngineMetrics {
                 "humdrum_suppressions_unmatched",
                 "Suppressions that hold and have hidden nothing so far.",
             )?,
+            decisions: Ruling::LASTING.iter().map(|r| decisions.with_label_values(&[r.as_str()])).collect(),
             budget_pages: float_gauge(
                 registry,
                 "humdrum_page_budget_pages",
@@ -146,6 +156,9 @@ impl EngineMetrics {
             counter.inc_by(now.saturating_sub(*before));
         }
         for (gauge, now) in self.suppressions.iter().zip(now.suppressions.standing) {
+            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
+        }
+        for (gauge, now) in self.decisions.iter().zip(now.decisions) {
             gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
         }
         self.suppressions_unmatched.set(i64::try_from(now.suppressions.unmatched).unwrap_or(i64::MAX));

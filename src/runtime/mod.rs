@@ -9,6 +9,7 @@ pub mod app;
 pub mod audit;
 pub mod cli;
 pub mod clock;
+pub mod feedback;
 pub mod geo;
 pub mod health;
 pub mod history;

@@ -7,6 +7,7 @@
 mod backtest;
 mod csv;
 mod explain;
+mod feedback;
 mod history;
 mod quiet;
 mod report;
@@ -18,6 +19,7 @@ use crate::alert::{Alert, Reason, Severity, Status, Suppressed};
 use crate::time::{Timestamp, Zone};
 pub use backtest::{backtest, html as backtest_html};
 pub use explain::explain;
+pub use feedback::{decisions, preview};
 pub use history::learned;
 pub use quiet::{hidden, rules, silence, suppression, warning};
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};

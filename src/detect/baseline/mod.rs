@@ -8,6 +8,7 @@ mod graph;
 mod peaks;
 mod turn;
 mod volume;
+mod vouch;
 
 pub(super) use graph::{CallGraph, END, START};
 pub(super) use peaks::Peaks;

@@ -10,6 +10,7 @@ mod demo;
 mod evaluate;
 mod explain;
 mod failure;
+mod feedback;
 mod log;
 mod output;
 mod replay;
@@ -48,6 +49,7 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
+    Feedback(feedback::FeedbackArgs),
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Feedback(args) => feedback::run(args),
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),

@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::event::decode::encode;
 use crate::event::subject::encode_token;
 use crate::runtime::clock;
+use crate::runtime::feedback::desk::FeedbackDesk;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
@@ -49,15 +50,22 @@ pub struct Scorer {
     told_at: Instant,
     suppressions: SuppressionWatch,
     position: Option<Position>,
+    desk: FeedbackDesk,
     snapshot_at: Instant,
     events: u64,
     output: Output,
 }
 
 impl Scorer {
-    /// A scorer that goes on at a position.
+    /// A scorer that goes on at a position, and takes the feedback that comes to a desk.
     #[must_use]
-    pub fn new(engine: Engine, position: Option<Position>, settings: ScorerSettings, metrics: EngineMetrics) -> Self {
+    pub fn new(
+        engine: Engine,
+        position: Option<Position>,
+        settings: ScorerSettings,
+        metrics: EngineMetrics,
+        desk: FeedbackDesk,
+    ) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
         metrics.update(&told, &told);
         let mut suppressions = SuppressionWatch::default();
@@ -70,6 +78,7 @@ impl Scorer {
             told_at: now,
             suppressions,
             position,
+            desk,
             snapshot_at: now,
             events: 0,
             output: Output::default(),
@@ -84,7 +93,7 @@ impl Scorer {
         work: &mpsc::Sender<Work>,
     ) {
         while let Some(item) = decoded.blocking_recv() {
-            let scored = match item {
+            let mut scored = match item {
                 Decoded::Batch(mut batch) => {
                     let events = std::mem::take(&mut batch.events);
                     let scored = self.batch(&events, batch);
@@ -104,6 +113,7 @@ impl Scorer {
                     None
                 }
             };
+            self.listen(&mut scored);
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
             }
@@ -123,11 +133,27 @@ impl Scorer {
         drop(work.blocking_send(Work::End(self.state())));
     }
 
+    /// Takes the feedback that has come: here between two batches, there in the journal at this place of the input.
+    fn listen(&mut self, scored: &mut Option<Scored>) {
+        self.desk.due(&mut self.engine, &mut self.output);
+        self.desk.answer(&mut self.engine, &mut self.output);
+        let acknowledged = self.desk.take_acknowledged();
+        if !(self.output.alerts.is_empty() && acknowledged.is_empty()) {
+            let mut said = scored.take().unwrap_or_default();
+            self.collect(&mut said, None);
+            said.acknowledged = acknowledged;
+            *scored = Some(said);
+        }
+    }
+
     fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {
         let mut scored = Scored { ack: batch.ack, rejected: batch.rejected, ..Scored::default() };
         for (event, stamp) in events {
             self.events += 1;
             let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
+            if !self.desk.is_idle() {
+                self.desk.due(&mut self.engine, &mut self.output);
+            }
             self.engine.observe_ref(event, &mut self.output);
             if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
                 self.collect(&mut scored, batch.live.then_some(*stamp));

@@ -19,6 +19,7 @@ use crate::alert::Alert;
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
+use crate::runtime::feedback::desk::Acknowledged;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::{NotifyMetrics, StoreMetrics};
 use crate::runtime::notify::dispatch::{Dispatch, Owed};
@@ -131,6 +132,10 @@ impl Settler {
         }
         for Raised { alert, whose, .. } in &scored.alerts {
             self.dispatch.offer(alert, whose);
+        }
+        for Acknowledged { tenant, id, by } in &scored.acknowledged {
+            // Nobody may be told of it, or it may be over: then nobody waits for the word.
+            self.dispatch.acknowledge(tenant, id, by).ok();
         }
         self.notifier.dead_letters(&scored.rejected, abort).await?;
         if let Some(subject) = scored.ack

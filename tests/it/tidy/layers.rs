@@ -44,7 +44,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
         &["detect::baseline"],
-        &["detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
+        &["alert::Facet", "detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
     ),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
     // Whoever administers bots, and what is usual for them.
@@ -107,7 +107,16 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::budget"], &["time"]),
     layer(
         &["detect::explain"],
-        &["alert", "detect::baseline", "detect::familiar", "detect::feature", "detect::score", "stats", "time"],
+        &[
+            "alert",
+            "detect::baseline",
+            "detect::familiar",
+            "detect::feature",
+            "detect::score",
+            "event::Text",
+            "stats",
+            "time",
+        ],
     ),
     layer(
         &[
@@ -116,11 +125,14 @@ const LAYERS: &[Layer] = &[
             "detect::context",
             "detect::engine",
             "detect::hidden",
+            "detect::feedback",
             "detect::judge",
+            "detect::lesson",
             "detect::peers",
             "detect::rules",
             "detect::silence",
             "detect::tenure",
+            "detect::worth",
         ],
         &[
             "alert",
@@ -160,6 +172,7 @@ const LAYERS: &[Layer] = &[
             "detect::budget",
             "detect::engine",
             "detect::entitlement",
+            "detect::feedback",
             "detect::fleet",
             "detect::frontier",
             "detect::hidden",
@@ -193,6 +206,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::store::format"], &["alert", "event::Event", "time"]),
     layer(&["runtime::store"], &[]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
+    layer(&["runtime::feedback"], &["alert", "detect", "event::subject::decode_token", "runtime::metrics", "time"]),
     layer(
         &["runtime::history"],
         &["config", "event", "runtime::clock", "runtime::lines", "runtime::store::format", "time"],
@@ -236,6 +250,7 @@ const LAYERS: &[Layer] = &[
             "registry",
             "runtime::audit",
             "runtime::clock",
+            "runtime::feedback",
             "runtime::geo",
             "runtime::health",
             "runtime::metrics",
@@ -255,6 +270,7 @@ const LAYERS: &[Layer] = &[
             "registry",
             "runtime::audit",
             "runtime::clock",
+            "runtime::feedback",
             "runtime::geo",
             "runtime::health",
             "runtime::metrics",
@@ -281,6 +297,7 @@ const LAYERS: &[Layer] = &[
             "runtime::app",
             "runtime::audit",
             "runtime::clock",
+            "runtime::feedback",
             "runtime::geo",
             "runtime::health",
             "runtime::history",
