@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod escalation;
 mod explain;
+mod feedback;
 mod geo;
 mod grafana;
 mod guard;

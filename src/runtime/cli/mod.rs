@@ -5,12 +5,15 @@
 //! what it could mend itself.
 
 mod backfill;
+mod bots;
 mod check;
+mod completions;
 mod demo;
 mod evaluate;
 mod explain;
 mod failure;
 mod feedback;
+mod incidents;
 mod log;
 mod output;
 mod replay;
@@ -22,7 +25,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::alert::Severity;
 
@@ -49,10 +52,13 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
+    Incidents(incidents::IncidentsArgs),
+    Bots(bots::BotsArgs),
     Feedback(feedback::FeedbackArgs),
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Reads the command line and does what it says.
@@ -68,10 +74,13 @@ pub fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Incidents(args) => incidents::run(args),
+        Verb::Bots(args) => bots::run(args),
         Verb::Feedback(args) => feedback::run(args),
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Completions(args) => completions::run(args, Cli::command()),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,8 +96,6 @@ fn severity(name: &str) -> Result<Severity, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -33,7 +33,7 @@ pub fn decisions(list: &[DecisionFacts]) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = list.iter().map(row).collect();
-    table(&["id", "says", "bot", "of", "state", "until", "alerts", "by", "why"], &rows)
+    table(&["ID", "SAYS", "BOT", "OF", "STATE", "UNTIL", "ALERTS", "BY", "WHY"], &rows)
 }
 
 /// What a decision is about, besides the bot.
