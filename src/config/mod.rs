@@ -4,6 +4,7 @@
 //! Nothing is read here: the shell hands in the file's text, the environment's pairs and a way to read a secret's file.
 //! So every rule can be tested without a file, and the same text gives the same verdict everywhere.
 
+mod calendar;
 mod check;
 mod duration;
 mod env;
@@ -45,9 +46,11 @@ pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults
     let merged = layers::merge(sources);
     let mut check = check::Check { faults: merged.faults, given_by: merged.given_by, read };
     let mut lists = merged.lists;
+    let stretches = std::mem::take(&mut lists.calendar);
     let (rules, suppressions) = (std::mem::take(&mut lists.rules), std::mem::take(&mut lists.suppressions));
     let mut config = validate::config(&mut check, merged.raw, lists);
     quiet::settings(&mut check, rules, suppressions, &mut config.detection);
+    config.detection.calendar = calendar::calendar(&mut check, stretches);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
 

@@ -270,6 +270,19 @@ pub(super) struct RawSuppression {
     pub(super) until: Option<String>,
 }
 
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawStretch {
+    pub(super) kind: Option<String>,
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) environments: Option<RawNames>,
+    pub(super) owner: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) until: Option<String>,
+}
+
 /// A length of time as written. Its own type, so that a bare number is refused with a word about units.
 #[derive(Clone, Serialize)]
 pub(super) struct RawSpan(pub(super) String);

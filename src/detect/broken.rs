@@ -1,5 +1,6 @@
 //! Broken rules as findings: what the operator decided about them, and whether they were told before.
 
+use super::calendar::Season;
 use super::context;
 use super::engine::{Engine, Output};
 use super::explain;
@@ -7,7 +8,7 @@ use super::hidden::{self, Word};
 use super::judge::{self, after, note, raise};
 use super::policy::{Breach, LogBreach, fraud};
 use super::rulebook;
-use crate::alert::{BaselineNote, Finding, Mark, Severity, Showing, Whom};
+use crate::alert::{BaselineNote, Dimension, Finding, Mark, Severity, Showing, Whom};
 use crate::event::{Event, Transaction};
 
 /// Tells of a broken rule, as far as the operator wants to hear of it.
@@ -16,7 +17,13 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
     let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
     let by_default = breach.severity;
     debug_assert!(rulebook::tells_at(&breach.reason.detector, by_default), "not in the catalog: {breach:?}");
-    let Some(breach) = hidden::ruled(engine, hidden::whom(engine, at), breach, ts) else { return Word::Off };
+    let whom = hidden::whom(engine, at);
+    let Some(mut breach) = hidden::ruled(engine, whom, breach, ts) else { return Word::Off };
+    let done_to_it = matches!(breach.reason.dimension, Dimension::Control | Dimension::Entitlement);
+    if done_to_it && breach.severity > Severity::Info && engine.settings.calendar.is(Season::Freeze, whom, ts) {
+        breach.severity = breach.severity.worse();
+        breach.phrase += ", in a change freeze";
+    }
     let today = engine.bots[at as usize].baseline.today;
     let mut showing = Showing { marks: vec![mark(event, &breach)], names: Vec::new() };
     let after = after(engine, at, ts);

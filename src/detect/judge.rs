@@ -3,6 +3,7 @@
 
 use super::baseline::{ClosedDay, totals};
 use super::bot::Known;
+use super::calendar::Season;
 use super::context;
 use super::decide;
 use super::engine::{Engine, Output, Verdict};
@@ -221,6 +222,8 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
     let start = zone.local(session.opened);
     let then = session.opened - Span::from_days(i64::from(engine.settings.baseline_days));
     let unshifted = Some(zone.local_as_of(session.opened, then)).filter(|unshifted| *unshifted != start);
+    let mut excuses = bot.windows.excuses(session.opened, start, &session.hosts, &engine.profile.change);
+    excuses.maintenance = engine.settings.calendar.is(Season::Maintenance, hidden::whom(engine, at), session.opened);
     let context = Context {
         clock_changed: zone.local_as_of(session.opened, session.opened - CLOCK_CHANGE) != start,
         turn_of_month: is_turn_of_month(start.day),
@@ -232,7 +235,7 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
         tenant: &bot.tenant,
         start,
         closed,
-        excuses: bot.windows.excuses(session.opened, start, &session.hosts, &engine.profile.change),
+        excuses,
         granted: bot.windows.granted(),
     };
     let mut judgment = score::judge(&bot.baseline, session, &context);

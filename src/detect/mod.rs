@@ -9,6 +9,7 @@ mod baseline;
 mod bot;
 mod broken;
 mod budget;
+mod calendar;
 mod change;
 mod cluster;
 mod context;
@@ -41,6 +42,7 @@ mod tags;
 mod tenure;
 mod worth;
 
+pub use calendar::{Calendar, Season, Stretch};
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use feedback::{DecisionFacts, DecisionState, Refusal, Taken};

@@ -2,6 +2,7 @@
 
 mod acts;
 mod budget;
+mod calendar;
 mod context;
 mod feedback;
 mod money;

@@ -107,7 +107,8 @@ async fn one_word_keeps_the_next_run_quiet_through_a_crash_and_in_a_replay() {
         let second = again(1);
         publish(&server, &second).await;
         let all = first.lines().count() + second.lines().count();
-        until("the last event", || async { running.figure("humdrum_event_time_seconds").await >= 1_775_095_520.0 }).await;
+        until("the last event", || async { running.figure("humdrum_event_time_seconds").await >= 1_775_095_520.0 })
+            .await;
         read_to_the_end(&running, 1).await;
         let listed = says(folder, &url, &["list"]);
         assert!(listed.contains("holds") && listed.contains("CHG-7") && listed.contains("ann"), "{listed}");

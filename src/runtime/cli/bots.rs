@@ -76,8 +76,7 @@ pub(super) fn run(args: &BotsArgs) -> Result<(), Failure> {
     ];
     let config = args.settings.load(flags.into_iter().flatten().collect(), Secrets::NotNeeded)?;
     let advice = "name the directory of a running humdrum with `--state-dir DIR`";
-    let state =
-        config.state.as_ref().ok_or_else(|| Failure::Usage(anyhow!("no state directory is set; {advice}")))?;
+    let state = config.state.as_ref().ok_or_else(|| Failure::Usage(anyhow!("no state directory is set; {advice}")))?;
     let dir = state.dir.display();
     let newest = store::newest(&state.dir).with_context(|| format!("{dir} cannot be read; {advice}"))?;
     let checkpoint = newest.ok_or_else(|| Failure::Usage(anyhow!("{dir} has no snapshot; {advice}")))?;

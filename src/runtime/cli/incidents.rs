@@ -168,7 +168,8 @@ fn begin(alert: &Alert) -> IncidentLine {
 fn join(line: &mut IncidentLine, alert: &Alert) {
     let (first, last): (Timestamp, Timestamp) = (line.first.min(alert.ts), line.last.max(alert.ts));
     let alerts = line.alerts + 1;
-    let (open, suppressed) = (line.open || alert.status == Status::Firing, line.suppressed && alert.suppressed.is_some());
+    let (open, suppressed) =
+        (line.open || alert.status == Status::Firing, line.suppressed && alert.suppressed.is_some());
     if alert.severity > line.severity {
         *line = begin(alert);
     }

@@ -33,7 +33,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::profile"], &["alert::Severity", "stats::novelty::NoveltyPrior"]),
     // Decisions about the rules, and with them the operator's settings.
     layer(&["detect::rulebook"], &["alert", "detect::profile", "time"]),
-    layer(&["detect::settings"], &["alert::Suppression", "detect::rulebook", "time"]),
+    layer(&["detect::settings"], &["alert::Suppression", "detect::calendar", "detect::rulebook", "time"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
@@ -105,6 +105,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(&["detect::budget"], &["time"]),
+    layer(&["detect::calendar"], &["alert", "stats::week::WeekDensity", "time::Timestamp"]),
     layer(
         &["detect::explain"],
         &[
@@ -139,6 +140,7 @@ const LAYERS: &[Layer] = &[
             "detect::baseline",
             "detect::bot",
             "detect::budget",
+            "detect::calendar",
             "detect::change",
             "detect::cluster",
             "detect::decide",
@@ -194,7 +196,7 @@ const LAYERS: &[Layer] = &[
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),
-    layer(&["config"], &["alert", "detect::Settings", "detect::rulebook", "event", "time"]),
+    layer(&["config"], &["alert", "detect", "detect::rulebook", "event", "time"]),
     // The shell: its seams do not know each other, but for what is kept and what is counted.
     layer(&["runtime::clock"], &["time"]),
     layer(&["runtime::health"], &["runtime::clock"]),
