@@ -62,7 +62,7 @@ fn on_a_holiday_only_those_rest_that_rest_on_weekends() {
 
 #[test]
 fn what_is_done_to_a_bot_in_a_change_freeze_is_worse() {
-    let act = event("act", at(30, 600), r#""type":"control","control":{"action":"bot_modified","by":"eve"}"#);
+    let act = event("act", at(30, 600), r#""type":"control","control":{"action":"logging_disabled","by":"eve"}"#);
     let worst = |settings: &Settings| {
         let mut engine = Engine::new(settings.clone(), Registry::default());
         let mut output = Output::default();
@@ -71,7 +71,13 @@ fn what_is_done_to_a_bot_in_a_change_freeze_is_worse() {
         }
         engine.finish(&mut output);
         let of_control = |alert: &&Alert| alert.reasons.iter().any(|reason| reason.dimension == Dimension::Control);
-        output.alerts.iter().filter(of_control).map(|alert| (alert.severity, alert.title.clone())).max().expect("a word")
+        output
+            .alerts
+            .iter()
+            .filter(of_control)
+            .map(|alert| (alert.severity, alert.title.clone()))
+            .max()
+            .expect("a word")
     };
     let freeze = stretch(Season::Freeze, at(30, 0), at(31, 0));
     let (usual, worse) = (worst(&Settings::default()), worst(&freeze));

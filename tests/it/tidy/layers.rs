@@ -33,6 +33,7 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::profile"], &["alert::Severity", "stats::novelty::NoveltyPrior"]),
     // Decisions about the rules, and with them the operator's settings.
     layer(&["detect::rulebook"], &["alert", "detect::profile", "time"]),
+    layer(&["detect::calendar"], &["alert", "stats::week::WeekDensity", "time::Timestamp"]),
     layer(&["detect::settings"], &["alert::Suppression", "detect::calendar", "detect::rulebook", "time"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
@@ -105,7 +106,6 @@ const LAYERS: &[Layer] = &[
     ),
     layer(&["detect::decide"], &["alert::Severity", "detect::profile"]),
     layer(&["detect::budget"], &["time"]),
-    layer(&["detect::calendar"], &["alert", "stats::week::WeekDensity", "time::Timestamp"]),
     layer(
         &["detect::explain"],
         &[
