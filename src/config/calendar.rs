@@ -23,12 +23,12 @@ fn stretch(check: &mut Check<'_>, at: &str, raw: RawStretch) -> Stretch {
     if season.is_none() {
         check.fault(&path("kind"), "write `maintenance`, `holiday` or `freeze`");
     }
-    let mut day = |name: &str, text: Option<String>, length: Span| match text {
-        Some(text) => instant(check, &path(name), &text, length),
-        None => {
-            check.fault(&path(name), "missing; a day such as \"2026-12-24\", or an instant");
-            None
+    let mut day = |name: &str, text: Option<String>, length: Span| {
+        if let Some(text) = text {
+            return instant(check, &path(name), &text, length);
         }
+        check.fault(&path(name), "missing; a day such as \"2026-12-24\", or an instant");
+        None
     };
     let (from, until) = (day("from", raw.from, Span::ZERO), day("until", raw.until, Span::DAY));
     if let (Some(from), Some(until)) = (from, until) {

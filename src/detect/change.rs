@@ -45,6 +45,7 @@ pub(super) struct Suspect {
 
 /// What is excused for one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each excuse holds by itself")]
 pub(super) struct Excuses {
     /// Dimensions that a ticketed change announces, in the order of the calibrators.
     announced: [bool; DIMENSIONS],

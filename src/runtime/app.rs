@@ -81,18 +81,10 @@ impl App {
         let store = config.state.as_ref().map(|state| Store::open(&state.dir, state.keep)).transpose()?;
         let checkpoint = store.as_ref().map(Store::load).transpose()?.flatten();
         let known = bots.clone();
-        let engine = match &checkpoint {
-            Some(checkpoint) => Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
-                .context("the snapshot cannot be used; move the state directory away to start afresh")?,
-            None => Engine::new(config.detection.clone(), bots),
-        };
+        let engine = engine(checkpoint.as_ref(), &config, bots)?;
         let Checkpoint { position, outbox, told, log, .. } = checkpoint.unwrap_or_default();
         let log = config.state.as_ref().map(|state| open_log(state, log, &health)).transpose()?;
-        let journal = config.state.as_ref().map(|state| open_journal(state, &health)).transpose()?;
-        let (feedbacks, mut desk) = FeedbackDesk::new(&engine, journal, FeedbackMetrics::new(registry)?);
-        if config.events.mode == SourceMode::Core {
-            desk.hurry();
-        }
+        let (feedbacks, desk) = feedback_desk(&config, &engine, &health, registry)?;
         let log = LogWriter::new(log, LogMetrics::new(registry)?, health.clone());
         let (receiver_metrics, owed) = (ReceiverMetrics::new(registry)?, Owed { outbox, told });
         let notify_metrics = NotifyMetrics::new(registry)?;
@@ -237,6 +229,28 @@ fn open_log(state: &StateConfig, place: Option<LogPlace>, health: &HealthState) 
         health.set_error(format!("the alert log was tampered with: {damage}"));
     }
     Ok(log)
+}
+
+/// The engine, going on where the snapshot stands.
+fn engine(checkpoint: Option<&Checkpoint>, config: &Config, bots: Registry) -> anyhow::Result<Engine> {
+    let Some(checkpoint) = checkpoint else { return Ok(Engine::new(config.detection.clone(), bots)) };
+    Engine::restore(&checkpoint.engine, config.detection.clone(), bots)
+        .context("the snapshot cannot be used; move the state directory away to start afresh")
+}
+
+/// The way in for feedback, and its end at the engine.
+fn feedback_desk(
+    config: &Config,
+    engine: &Engine,
+    health: &HealthState,
+    registry: &prometheus::Registry,
+) -> anyhow::Result<(Feedbacks, FeedbackDesk)> {
+    let journal = config.state.as_ref().map(|state| open_journal(state, health)).transpose()?;
+    let (feedbacks, mut desk) = FeedbackDesk::new(engine, journal, FeedbackMetrics::new(registry)?);
+    if config.events.mode == SourceMode::Core {
+        desk.hurry();
+    }
+    Ok((feedbacks, desk))
 }
 
 /// Opens the journal of feedback. What stands behind damage in it is not applied, and told.

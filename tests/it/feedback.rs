@@ -119,7 +119,32 @@ async fn one_word_keeps_the_next_run_quiet_through_a_crash_and_in_a_replay() {
         assert_eq!(pages(&live).len(), 1, "{live:#?}");
         let note = live.iter().find_map(|alert| alert.suppressed.as_ref()).expect("a note on what was lowered");
         assert!(note.owner == "ann" && note.reason.contains("CHG-7: a new host"), "{note:?}");
+        overviews(folder, &page);
         replayed(folder, &(first + &second), all, &alerts(&server).await);
+    }
+}
+
+/// The state directory in tables and for programs.
+fn overviews(folder: &Path, page: &Alert) {
+    let shown = |args: &[&str]| {
+        let output = humdrum(folder, args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let table = shown(&["incidents", "--state-dir", "state", "--bot", "pay*"]);
+    assert!(table.starts_with("SEVERITY") && table.contains(&page.id[..12]) && !table.contains('\u{1b}'), "{table}");
+    assert_eq!(shown(&["incidents", "--state-dir", "state", "--tenant", "other"]), "no incident is like that\n");
+    for line in shown(&["incidents", "--state-dir", "state", "--json"]).lines() {
+        let incident: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((&incident["tenant"], &incident["bot"]), (&json!("acme"), &json!("payroll")));
+    }
+    let bot: Value = serde_json::from_str(&shown(&["bots", "--state-dir", "state", "--json"])).expect("one bot");
+    assert_eq!((&bot["bot"], &bot["state"]), (&json!("payroll"), &json!("mature")));
+    assert_eq!(shown(&["bots", "--state-dir", "state", "--state", "stale"]), "no bot is like that\n");
+    let wrong = humdrum(folder, &["bots", "--state-dir", "nowhere"]);
+    assert!(!wrong.status.success() && text(&wrong.stderr).contains("--state-dir"), "{}", text(&wrong.stderr));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(shown(&["completions", shell]).contains("incidents"), "{shell}");
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use humdrum::runtime::metrics::{
-    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
+    EngineMetrics, FeedbackMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics,
+    SourceMetrics, StoreMetrics,
 };
 use prometheus::Registry;
 use prometheus::proto::{Metric, MetricFamily};
@@ -94,6 +95,7 @@ fn samples(text: &str) -> BTreeSet<String> {
 fn the_reference_lists_every_metric() {
     let registry = Registry::new();
     drop(EngineMetrics::new(&registry).expect("registers"));
+    drop(FeedbackMetrics::new(&registry).expect("registers"));
     drop(GeoMetrics::new(&registry).expect("registers"));
     drop(RegistryMetrics::new(&registry).expect("registers"));
     drop(SourceMetrics::new(&registry).expect("registers"));

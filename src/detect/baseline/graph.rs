@@ -219,7 +219,9 @@ impl CallGraph {
         endpoint.days += days;
         endpoint.sessions += share;
         endpoint.last_day = endpoint.last_day.max(day);
-        roles.iter().for_each(|role| self.learn_role(at as u16, role, f64::from(days)));
+        for role in roles {
+            self.learn_role(at as u16, role, f64::from(days));
+        }
         let beside: Vec<(u16, f32)> = std::iter::once((START, self.sessions))
             .chain(
                 self.endpoints

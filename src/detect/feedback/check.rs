@@ -81,8 +81,13 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Version(_) | Self::Field(_) | Self::Detector(_) | Self::Hour(_) => "malformed",
-            Self::Subject | Self::Alert(_) | Self::Ambiguous(..) | Self::Bot(_) | Self::Bots(_) => "unknown",
-            Self::Undoes(_) | Self::Over(_) => "unknown",
+            Self::Subject
+            | Self::Alert(_)
+            | Self::Ambiguous(..)
+            | Self::Bot(_)
+            | Self::Bots(_)
+            | Self::Undoes(_)
+            | Self::Over(_) => "unknown",
             Self::Blind | Self::Nothing => "blind",
             Self::NoEnd | Self::End(..) => "end",
             Self::NoReason => "unreasoned",

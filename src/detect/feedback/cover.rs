@@ -63,10 +63,11 @@ pub(in crate::detect) fn covered(engine: &Engine, look: &Look<'_>) -> Option<Cov
     let mut active = engine.decisions.list.iter().enumerate().filter(of_bot).peekable();
     active.peek()?;
     let (marks, active) = (look.marks(), active.collect::<Vec<_>>());
-    let reasons = look.reasons.iter().map(|reason| (reason.dimension, reason.detector.as_str()));
+    let reasons: Vec<(Dimension, &str)> =
+        look.reasons.iter().map(|reason| (reason.dimension, reason.detector.as_str())).collect();
     let expects = |(_, decided): &&(usize, &Decided)| {
         decided.record.verdict == Ruling::Expected
-            && expects(&decided.record.what, &decided.marks, reasons.clone(), look.hosts, &marks)
+            && expects(&decided.record.what, &decided.marks, &reasons, look.hosts, &marks)
     };
     if let Some(&(number, decided)) = active.iter().find(expects) {
         return Some(Cover { number, expects: true, until: decided.until });
@@ -117,20 +118,14 @@ pub(in crate::detect) fn note(engine: &Engine, cover: Cover, severity: Severity)
 }
 
 /// Whether all of a finding is what is expected.
-fn expects<'a>(
-    what: &What,
-    named: &[u64],
-    reasons: impl Iterator<Item = (Dimension, &'a str)> + Clone,
-    hosts: &[String],
-    marks: &[Mark],
-) -> bool {
-    let of = |(dimension, detector): (Dimension, &str)| {
-        (what.dimensions.is_empty() || what.dimensions.contains(&dimension))
+fn expects(what: &What, named: &[u64], reasons: &[(Dimension, &str)], hosts: &[String], marks: &[Mark]) -> bool {
+    let of = |(dimension, detector): &(Dimension, &str)| {
+        (what.dimensions.is_empty() || what.dimensions.contains(dimension))
             && (what.detectors.is_empty() || what.detectors.iter().any(|known| known == detector))
     };
     let at = what.hosts.is_empty() || (!hosts.is_empty() && hosts.iter().all(|host| what.hosts.contains(host)));
     let values = !what.names_values() || marks.iter().all(|mark| named.binary_search(&mark[0]).is_ok());
-    reasons.clone().next().is_some() && reasons.clone().all(of) && at && values
+    !reasons.is_empty() && reasons.iter().all(of) && at && values
 }
 
 /// What a record would have changed in the last days.
@@ -160,8 +155,9 @@ pub(super) fn preview(engine: &Engine, case: &Case) -> Preview {
 }
 
 fn would_expect(case: &Case, shown: &Shown) -> bool {
-    let reasons = shown.reasons.iter().map(|(dimension, detector)| (*dimension, detector.as_str()));
-    !shown.cut && expects(&case.record.what, &case.marks, reasons, &shown.hosts, &shown.marks)
+    let reasons: Vec<(Dimension, &str)> =
+        shown.reasons.iter().map(|(dimension, detector)| (*dimension, detector.as_str())).collect();
+    !shown.cut && expects(&case.record.what, &case.marks, &reasons, &shown.hosts, &shown.marks)
 }
 
 fn would_lower(case: &Case, shown: &Shown) -> bool {

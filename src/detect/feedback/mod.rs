@@ -183,8 +183,7 @@ impl Engine {
             record,
         };
         match decided.record.verdict {
-            Ruling::Acknowledge | Ruling::Comment => {}
-            Ruling::Resolve | Ruling::Expected => {}
+            Ruling::Acknowledge | Ruling::Comment | Ruling::Resolve | Ruling::Expected => {}
             Ruling::True => {
                 for ((facet, name), ts) in &names {
                     let day = self.zones[usize::from(self.bots[at as usize].zone)].1.local(*ts).day;

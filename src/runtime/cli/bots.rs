@@ -1,5 +1,7 @@
 //! `humdrum bots`: the bots of a state directory, and how well each is known.
 
+#![expect(clippy::disallowed_methods, reason = "reads whether color is wanted")]
+
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 

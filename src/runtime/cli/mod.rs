@@ -54,7 +54,7 @@ enum Verb {
     Explain(explain::ExplainArgs),
     Incidents(incidents::IncidentsArgs),
     Bots(bots::BotsArgs),
-    Feedback(feedback::FeedbackArgs),
+    Feedback(Box<feedback::FeedbackArgs>),
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),

@@ -3,8 +3,10 @@
 //! A record is checked, written to the journal, applied, and then answered, so that whatever somebody was told is taken
 //! is applied again after a crash, at the same place of the input.
 
-use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::journal::{Entries, Journal};
@@ -53,7 +55,7 @@ pub struct Reply {
 impl Reply {
     /// A record that is not taken.
     #[must_use]
-    pub fn refused(reason: &str, error: impl ToString) -> Self {
+    pub fn refused(reason: &str, error: &dyn Display) -> Self {
         Self { reason: Some(reason.to_owned()), error: Some(error.to_string()), ..Self::default() }
     }
 }
@@ -77,9 +79,9 @@ impl Feedbacks {
         };
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Some(reply)) => reply,
-            Ok(None) => Reply::refused("ended", "humdrum is stopping; say it again when it is back"),
+            Ok(None) => Reply::refused("ended", &"humdrum is stopping; say it again when it is back"),
             // It may still be taken: the id makes it safe to say it again.
-            Err(_) => Reply::refused("busy", "the engine is busy; say it again with the same id"),
+            Err(_) => Reply::refused("busy", &"the engine is busy; say it again with the same id"),
         }
     }
 }
@@ -132,14 +134,15 @@ impl FeedbackDesk {
 
     /// Applies what is due before the next event.
     pub fn due(&mut self, engine: &mut Engine, output: &mut Output) {
-        while let Some(record) = match self.hurries {
-            true => self.agenda.take_next(),
-            false => self.agenda.due(engine.observed(), engine.watermark()),
-        } {
+        while let Some(record) = self.next(engine) {
             if let Err(error) = engine.feedback(&record, output) {
                 tracing::warn!(id = record.id, reason = error.reason(), %error, "feedback of the journal does not apply");
             }
         }
+    }
+
+    fn next(&mut self, engine: &Engine) -> Option<Feedback> {
+        if self.hurries { self.agenda.take_next() } else { self.agenda.due(engine.observed(), engine.watermark()) }
     }
 
     /// Nothing waits for its place any more: its events can have been lost.
@@ -160,7 +163,7 @@ impl FeedbackDesk {
                         preview: Some(taken.preview),
                         ..Reply::default()
                     },
-                    Err(refusal) => Reply::refused(refusal.reason(), refusal),
+                    Err(refusal) => Reply::refused(refusal.reason(), &refusal),
                 },
                 Question::List(tenant) => list(engine, tenant.as_deref()),
             };
@@ -179,7 +182,7 @@ impl FeedbackDesk {
             Ok(taken) => taken,
             Err(refusal) => {
                 self.metrics.said(record.verdict, "refused");
-                return Reply::refused(refusal.reason(), refusal);
+                return Reply::refused(refusal.reason(), &refusal);
             }
         };
         if !taken.again {
@@ -187,7 +190,7 @@ impl FeedbackDesk {
             if let Some(Err(error)) = self.journal.as_mut().map(|journal| journal.append(at, &taken.record)) {
                 tracing::error!(%error, "the journal of feedback cannot be written");
                 self.metrics.said(record.verdict, "refused");
-                return Reply::refused("journal", format!("the journal of feedback cannot be written: {error}"));
+                return Reply::refused("journal", &format!("the journal of feedback cannot be written: {error}"));
             }
         }
         match engine.feedback(&taken.record, output) {
@@ -201,7 +204,7 @@ impl FeedbackDesk {
             }
             Err(refusal) => {
                 self.metrics.said(record.verdict, "refused");
-                Reply::refused(refusal.reason(), refusal)
+                Reply::refused(refusal.reason(), &refusal)
             }
         }
     }

@@ -5,8 +5,6 @@
 //! taken out in the middle shows. It is what a restart applies again behind its snapshot, and what a replay takes. A last
 //! line that was cut off by a crash was never answered, and goes.
 
-#![expect(clippy::disallowed_methods, reason = "keeps the journal in the state directory")]
-
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -161,6 +159,8 @@ impl Entries {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests read and change the journal")]
+
     use super::*;
     use crate::time::Timestamp;
 

@@ -38,7 +38,7 @@ pub async fn listen(client: Client, prefix: String, feedbacks: Feedbacks, stop: 
         let Some(message) = message else { return };
         let answer = match question(message.subject.as_str(), &message.payload, &prefix) {
             Ok(question) => feedbacks.ask(question).await,
-            Err(error) => Reply::refused("malformed", error),
+            Err(error) => Reply::refused("malformed", &error),
         };
         if !answer.ok {
             tracing::warn!(subject = message.subject.as_str(), error = answer.error, "feedback is not taken");

@@ -208,7 +208,7 @@ const LAYERS: &[Layer] = &[
     layer(&["runtime::store::format"], &["alert", "event::Event", "time"]),
     layer(&["runtime::store"], &[]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
-    layer(&["runtime::feedback"], &["alert", "detect", "event::subject::decode_token", "runtime::metrics", "time"]),
+    layer(&["runtime::feedback"], &["alert", "detect", "event::subject::decode_token", "runtime::metrics"]),
     layer(
         &["runtime::history"],
         &["config", "event", "runtime::clock", "runtime::lines", "runtime::store::format", "time"],

@@ -24,7 +24,7 @@ const BEATS_QUEUED: usize = 4;
 
 /// What the engine's thread tells.
 enum Beat {
-    Day(u64, Stats),
+    Day(u64, Box<Stats>),
     Alert(Box<Alert>),
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &DemoArgs, spec: FleetSpec, mut show: Show) -> any
     show.begin(u64::from(spec.days_baseline));
     let (beats, mut told) = mpsc::channel(BEATS_QUEUED);
     let engine = tokio::task::spawn_blocking(move || pass(&spec, &beats));
-    let (mut alerts, mut before) = (Vec::new(), Stats::default());
+    let (mut alerts, mut before) = (Vec::new(), Box::<Stats>::default());
     while let Some(beat) = told.recv().await {
         match beat {
             Beat::Day(day, stats) => {
@@ -87,12 +87,12 @@ fn pass(spec: &FleetSpec, beats: &mpsc::Sender<Beat>) -> anyhow::Result<Summary>
         tell(&mut output, beats)?;
         if day > today {
             today = day;
-            beats.blocking_send(Beat::Day(day as u64, engine.stats()))?;
+            beats.blocking_send(Beat::Day(day as u64, Box::new(engine.stats())))?;
         }
     }
     engine.finish(&mut output);
     tell(&mut output, beats)?;
-    beats.blocking_send(Beat::Day(today as u64 + 1, engine.stats()))?;
+    beats.blocking_send(Beat::Day(today as u64 + 1, Box::new(engine.stats())))?;
     Ok(stream.finish())
 }
 

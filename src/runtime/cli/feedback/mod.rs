@@ -2,6 +2,8 @@
 //!
 //! What it would have changed is shown before it is sent, and asked for where somebody sits at a terminal.
 
+#![expect(clippy::disallowed_methods, reason = "reads the user's name")]
+
 mod send;
 
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -80,6 +82,7 @@ struct ToArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 struct SayArgs {
     #[command(flatten)]
     to: ToArgs,
