@@ -20,8 +20,9 @@
 //!                          credible                                                                          verdict
 //! ```
 //!
-//! What the operator decided about rules is asked where a broken rule becomes a finding; what somebody suppressed, where
-//! a finding goes into the book. Neither changes a verdict.
+//! What the operator decided about rules is asked where a broken rule becomes a finding; what somebody suppressed, or said
+//! in feedback, where a finding goes into the book. Neither changes a verdict. Feedback is input: it is applied between two
+//! events, at a place that the journal keeps, so that a replay with it comes out the same.
 //!
 //! # Code map
 //!

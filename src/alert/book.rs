@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::feedback::Showing;
 use super::share::weigh;
 use super::suppress::Suppressed;
 use super::wire::{Alert, AlertContext, BaselineNote, Dimension, Reason, Severity, Status, Tags};
@@ -54,6 +55,8 @@ pub struct Finding {
     pub suppressed: Option<Suppressed>,
     /// The story that it belongs to, where that began before and may be closed by now.
     pub incident: Option<String>,
+    /// What it showed, by which people's decisions know the same again.
+    pub showing: Showing,
 }
 
 /// The open alerts.
@@ -64,6 +67,9 @@ pub struct Finding {
 pub struct AlertBook {
     open: BTreeMap<Subject, Vec<Matter>>,
     deadlines: BTreeSet<(Timestamp, Subject)>,
+    /// The alert that the last finding went into.
+    #[serde(skip)]
+    touched: String,
 }
 
 /// Whom a story is about: tenant, bot, producer.
@@ -108,6 +114,7 @@ impl AlertBook {
             // Most stories stay one matter, and an alert is large.
             story.reserve_exact(1);
             story.push(Matter::open(Finding { incident: incident.or(finding.incident), ..finding }, deadline));
+            self.touched = story.last().map(|matter| matter.alert.id.clone()).unwrap_or_default();
             return story.last().map(|matter| matter.alert.clone()).into_iter().collect();
         };
         matter.deadline = matter.deadline.later(deadline);
@@ -118,9 +125,11 @@ impl AlertBook {
             None => same && !hidden && !finding.severity.pages(),
         };
         if matter.alert.severity.pages() || grows {
+            self.touched.clone_from(&matter.alert.id);
             return if matter.grow(finding) { vec![matter.alert.clone()] } else { Vec::new() };
         }
         let next = matter.next(finding);
+        self.touched.clone_from(&next.alert.id);
         vec![std::mem::replace(matter, next).resolved(), matter.alert.clone()]
     }
 
@@ -140,6 +149,18 @@ impl AlertBook {
     pub fn end(&mut self, tenant: &str, bot: &str, dimension: Dimension) -> Vec<Alert> {
         let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
         self.resolve(&subject, |matter| matter.alert.reasons.iter().all(|reason| reason.dimension == dimension))
+    }
+
+    /// The alert that the last finding went into.
+    #[must_use]
+    pub fn touched(&self) -> &str {
+        &self.touched
+    }
+
+    /// Resolves some alerts of a bot's story, since somebody says that they are dealt with.
+    pub fn settle(&mut self, tenant: &str, bot: &str, is_settled: impl Fn(&Alert) -> bool) -> Vec<Alert> {
+        let subject = (tenant.to_owned(), Some(bot.to_owned()), None);
+        self.resolve(&subject, |matter| is_settled(&matter.alert))
     }
 
     /// Resolves what has been quiet until the watermark.
@@ -340,6 +361,7 @@ mod tests {
             hosts: Vec::new(),
             suppressed: None,
             incident: None,
+            showing: Showing::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod body;
 mod book;
 pub mod coverage;
+mod feedback;
 mod hours;
 mod matcher;
 mod mute;
@@ -15,6 +16,10 @@ pub mod told;
 mod wire;
 
 pub use book::{AlertBook, Finding};
+pub use feedback::{
+    Agenda, Changed, DECISION_MAX, FEEDBACK_VERSION, Facet, Feedback, Mark, Place, Placed, Preview, Ruling, Showing,
+    What,
+};
 pub use hours::{Hours, HoursError};
 pub use matcher::{Matcher, Whose};
 pub use mute::{Silence, silenced};

@@ -1,5 +1,5 @@
 //! Lists of tables in the settings file: `[[webhooks]]`, `[[receivers]]`, `[[routes]]`, `[[silences]]`,
-//! `[[rules]]` and `[[suppressions]]`.
+//! `[[rules]]`, `[[suppressions]]` and `[[calendar]]`.
 //!
 //! Each setting of each entry is held against its type alone, as single settings are, so that every mistyped one is told.
 
@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::fault::{Fault, nearest};
 use super::layers::humane;
-use super::raw::{RawReceiver, RawRoute, RawRule, RawSilence, RawSuppression, RawWebhook};
+use super::raw::{RawReceiver, RawRoute, RawRule, RawSilence, RawStretch, RawSuppression, RawWebhook};
 
 /// Entries of one list. More would make each alert cost more, and are a program's work that belongs elsewhere.
 const ENTRIES_MAX: usize = 1000;
@@ -25,6 +25,7 @@ pub(super) struct Lists {
     pub(super) silences: Vec<RawSilence>,
     pub(super) rules: Vec<RawRule>,
     pub(super) suppressions: Vec<RawSuppression>,
+    pub(super) calendar: Vec<RawStretch>,
 }
 
 impl Lists {
@@ -37,6 +38,7 @@ impl Lists {
             "silences" => read(name, value, &mut self.silences, faults),
             "rules" => read(name, value, &mut self.rules, faults),
             "suppressions" => read(name, value, &mut self.suppressions, faults),
+            "calendar" => read(name, value, &mut self.calendar, faults),
             _ => return Some(value),
         }
         None

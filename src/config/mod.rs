@@ -4,6 +4,7 @@
 //! Nothing is read here: the shell hands in the file's text, the environment's pairs and a way to read a secret's file.
 //! So every rule can be tested without a file, and the same text gives the same verdict everywhere.
 
+mod calendar;
 mod check;
 mod cluster;
 mod console;
@@ -47,11 +48,13 @@ pub fn load(sources: Sources<'_>, read: ReadSecret<'_>) -> Result<Config, Faults
     let merged = layers::merge(sources);
     let mut check = check::Check { faults: merged.faults, given_by: merged.given_by, read };
     let mut lists = merged.lists;
+    let stretches = std::mem::take(&mut lists.calendar);
     let (rules, suppressions) = (std::mem::take(&mut lists.rules), std::mem::take(&mut lists.suppressions));
     let mut config = validate::config(&mut check, merged.raw, lists);
     let spread = config.cluster.as_ref().is_some_and(|cluster| cluster.key == PartitionKey::Bot);
     let rules = rules.into_iter().chain(cluster::decisions(spread)).collect();
     quiet::settings(&mut check, rules, suppressions, &mut config.detection);
+    config.detection.calendar = calendar::calendar(&mut check, stretches);
     if check.faults.is_empty() { Ok(config) } else { Err(Faults(check.faults)) }
 }
 
@@ -205,6 +208,8 @@ pub struct AlertsConfig {
     pub head_subject: String,
     /// Acknowledgments arrive on `<prefix>.<tenant>`.
     pub ack_prefix: String,
+    /// Feedback arrives on `<prefix>.<tenant>`.
+    pub feedback_prefix: String,
 }
 
 /// One webhook.

@@ -120,7 +120,8 @@ fn has_faults(check: &Check<'_>, at: &str) -> bool {
     check.faults.iter().any(|fault| fault.path.starts_with(&within))
 }
 
-fn scope(check: &mut Check<'_>, at: &str, [tenant, bot, environment]: [Option<RawNames>; 3]) -> Scope {
+/// Whom an entry is about.
+pub(super) fn scope(check: &mut Check<'_>, at: &str, [tenant, bot, environment]: [Option<RawNames>; 3]) -> Scope {
     Scope {
         tenants: patterns(check, &format!("{at}.tenants"), tenant),
         bots: patterns(check, &format!("{at}.bots"), bot),

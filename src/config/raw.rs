@@ -76,6 +76,7 @@ pub(super) struct RawAlerts {
     pub(super) create_stream: Option<bool>,
     pub(super) head_subject: Option<String>,
     pub(super) ack_prefix: Option<String>,
+    pub(super) feedback_prefix: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -301,6 +302,19 @@ pub(super) struct RawSuppression {
     pub(super) producers: Option<RawNames>,
     pub(super) dimensions: Option<RawNames>,
     pub(super) rules: Option<RawNames>,
+    pub(super) owner: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) until: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawStretch {
+    pub(super) kind: Option<String>,
+    pub(super) tenants: Option<RawNames>,
+    pub(super) bots: Option<RawNames>,
+    pub(super) environments: Option<RawNames>,
     pub(super) owner: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) from: Option<String>,

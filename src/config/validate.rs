@@ -162,6 +162,7 @@ fn alerts(check: &mut Check<'_>, raw: RawAlerts) -> AlertsConfig {
         create_stream: check.given("alerts.create_stream", raw.create_stream),
         head_subject: check.subject("alerts.head_subject", raw.head_subject),
         ack_prefix: check.subject("alerts.ack_prefix", raw.ack_prefix),
+        feedback_prefix: check.subject("alerts.feedback_prefix", raw.feedback_prefix),
     }
 }
 
@@ -189,6 +190,7 @@ fn apart(check: &mut Check<'_>, config: &Config) {
         ("alerts.subject_prefix".to_owned(), &config.alerts.subject_prefix),
         ("alerts.head_subject".to_owned(), &config.alerts.head_subject),
         ("alerts.ack_prefix".to_owned(), &config.alerts.ack_prefix),
+        ("alerts.feedback_prefix".to_owned(), &config.alerts.feedback_prefix),
     ];
     if let Some(cluster) = &config.cluster {
         subjects.push(("cluster.subject_prefix".to_owned(), &cluster.subject_prefix));

@@ -5,6 +5,7 @@
 //! and counts as that much rarer (`[operator] suspect_factor`), as Bayes' rule has it where an attack has become that
 //! much more likely. A suspicious act announces nothing, whatever its ticket says.
 
+use super::broken;
 use super::change::Suspect;
 use super::engine::Engine;
 use super::hidden;
@@ -94,12 +95,13 @@ pub(super) fn learn(engine: &mut Engine, at: u32, event: &Event, deed: &Deed<'_>
 /// Whether nothing was decided about a finding and nothing hides it: what holds for the number of bots must not decide
 /// about the act, nor the other way round.
 fn is_free(engine: &Engine, at: u32, event: &Event, breach: &Breach) -> bool {
-    if !engine.settings.hushes() {
+    if !engine.hushes() {
         return true;
     }
     let reasons: Vec<Reason> = std::iter::once(&breach.reason).chain(&breach.also).cloned().collect();
     !engine.settings.rules.decides(&breach.reason.detector, hidden::whom(engine, at), event.ts)
-        && hidden::until(engine, at, &reasons, event.host.as_slice(), event.ts).is_none()
+        && hidden::until(engine, at, &reasons, event.host.as_slice(), &[broken::mark(event, breach)], event.ts)
+            .is_none()
 }
 
 fn is_of_act(breach: &Breach) -> bool {

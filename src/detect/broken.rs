@@ -1,12 +1,14 @@
 //! Broken rules as findings: what the operator decided about them, and whether they were told before.
 
+use super::calendar::Season;
 use super::context;
 use super::engine::{Engine, Output};
+use super::explain;
 use super::hidden::{self, Word};
-use super::judge::{after, note, raise};
+use super::judge::{self, after, note, raise};
 use super::policy::{Breach, LogBreach, fraud};
 use super::rulebook;
-use crate::alert::{BaselineNote, Finding, Severity, Whom};
+use crate::alert::{BaselineNote, Dimension, Finding, Mark, Severity, Showing, Whom};
 use crate::event::{Event, Transaction};
 
 /// Tells of a broken rule, as far as the operator wants to hear of it.
@@ -15,21 +17,30 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
     let ts = breach.newest.map_or(event.ts, |newest| newest.later(event.ts));
     let by_default = breach.severity;
     debug_assert!(rulebook::tells_at(&breach.reason.detector, by_default), "not in the catalog: {breach:?}");
-    let Some(breach) = hidden::ruled(engine, hidden::whom(engine, at), breach, ts) else { return Word::Off };
+    let whom = hidden::whom(engine, at);
+    let Some(mut breach) = hidden::ruled(engine, whom, breach, ts) else { return Word::Off };
+    let done_to_it = matches!(breach.reason.dimension, Dimension::Control | Dimension::Entitlement);
+    if done_to_it && breach.severity > Severity::Info && engine.settings.calendar.is(Season::Freeze, whom, ts) {
+        breach.severity = breach.severity.worse();
+        breach.phrase += ", in a change freeze";
+    }
     let today = engine.bots[at as usize].baseline.today;
+    let mut showing = Showing { marks: vec![mark(event, &breach)], names: Vec::new() };
     let after = after(engine, at, ts);
     let pages = breach.severity.pages();
     let mut reasons = vec![breach.reason];
     reasons.extend(breach.also);
     let mut title = format!("Bot `{}` {}", engine.bots[at as usize].bot, breach.phrase);
     let suspected = after.is_some();
-    if let Some((reason, phrase)) = after {
+    if let Some((reason, phrase, mark)) = after {
         title += &phrase;
         reasons.push(reason);
+        showing.marks.push(mark);
     }
-    let hides = hidden::until(engine, at, &reasons, event.host.as_slice(), ts).is_some();
+    let hides = hidden::until(engine, at, &reasons, event.host.as_slice(), &showing.marks, ts).is_some();
+    let real = judge::is_real(engine, at, &reasons, &showing.marks, ts);
     let bot = &mut engine.bots[at as usize];
-    let news = !pages || bot.tell(&[breach.key], today, u16::MAX, hides).1;
+    let news = !pages || bot.tell(&[breach.key], today, u16::MAX, hides).1 || real;
     // What would page at each event is said once a day where it may not.
     if by_default.pages() && !pages && !hides && !bot.say(breach.key, today) {
         return Word::Said;
@@ -58,9 +69,15 @@ pub(super) fn rule(engine: &mut Engine, at: u32, event: &Event, breach: Breach, 
         hosts: hidden::names(&event.host),
         suppressed: None,
         incident: None,
+        showing,
     };
     raise(engine, finding, ts, output);
     if hides { Word::Hidden } else { Word::Said }
+}
+
+/// The mark of a broken rule: the same breach on another host is another matter.
+pub(super) fn mark(event: &Event, breach: &Breach) -> Mark {
+    explain::mark_of_rule(breach.key, event.host.as_deref())
 }
 
 /// Holds a transaction against the rules on money, and learns it; whether it broke one.
@@ -117,6 +134,7 @@ pub(super) fn log(engine: &mut Engine, found: LogBreach, output: &mut Output) {
         hosts: Vec::new(),
         suppressed: None,
         incident: None,
+        showing: Showing::default(),
     };
     raise(engine, finding, found.ts, output);
 }

@@ -45,6 +45,7 @@ pub(super) struct Suspect {
 
 /// What is excused for one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each excuse holds by itself")]
 pub(super) struct Excuses {
     /// Dimensions that a ticketed change announces, in the order of the calibrators.
     announced: [bool; DIMENSIONS],
@@ -54,6 +55,8 @@ pub(super) struct Excuses {
     office: bool,
     /// Whether it is the work of somebody who signed in for an announced change.
     person: bool,
+    /// Whether it is a maintenance window, in which odd times are to be expected.
+    pub maintenance: bool,
 }
 
 /// Dimensions that are scored session by session.
@@ -105,6 +108,7 @@ impl ChangeWindows {
                 let of_them = |name: &Text| fingerprint(&[name]) == host;
                 (at..=at + PERSON).contains(&until) && hosts.iter().all(of_them)
             }),
+            maintenance: false,
         }
     }
 
@@ -212,7 +216,9 @@ impl Windows {
 impl Excuses {
     /// Whether a dimension is excused however odd it is: to whoever signed in for it all, to a start by hand its time.
     pub(super) fn wholly(self, dimension: usize, manual: bool) -> bool {
-        self.person || (self.by_hand(manual) && [TIME, RATE].contains(&dimension))
+        self.person
+            || (self.by_hand(manual) && [TIME, RATE].contains(&dimension))
+            || (self.maintenance && dimension == TIME)
     }
 
     fn by_hand(self, manual: bool) -> bool {
@@ -226,6 +232,7 @@ impl Excuses {
             return [true; DIMENSIONS];
         }
         let mut excused = self.announced;
+        excused[TIME] |= self.maintenance;
         for at in [TIME, RATE] {
             excused[at] |= by_hand;
         }

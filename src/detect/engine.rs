@@ -14,6 +14,7 @@ use super::bots::Bots;
 use super::budget::Budget;
 use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
+use super::feedback::Decisions;
 use super::fleet::Fleet;
 use super::frontier::{Frontier, Passage};
 use super::hidden::{self, Hits, Tuned};
@@ -23,17 +24,13 @@ use super::profile::Profile;
 use super::settings::Settings;
 use super::stats::Stats;
 use super::tags::TagTable;
+use super::worth::{count_volume, is_news, session_doubled};
 use super::{judge, peers, rules, score, silence, tenure};
 use crate::alert::{Alert, AlertBook, Dimension};
-use crate::event::{Event, Kind, Outcome, Reject, RejectReason, Text, normalize};
+use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
 use crate::stats::fingerprint;
 use crate::time::{Span, Timestamp, Zone};
-
-/// P-value of a single call under which the running session is judged at once.
-const CALL_P_ALARM: f64 = 1e-4;
-/// P-value of a single call under which its volume is learned lightly.
-const CALL_P_ODD: f64 = 0.01;
 
 /// Time into a session after which it is judged for the first time. Shorter: the event that says who started it may not
 /// have arrived. Longer: odd hours are told later.
@@ -102,6 +99,8 @@ pub struct Engine {
     pub(super) budget: Budget,
     /// What the suppressions of the settings have hidden, in their order.
     pub(super) hidden: Vec<Hits>,
+    /// What people decided.
+    pub(super) decisions: Decisions,
     pub(super) stats: Stats,
 }
 
@@ -132,6 +131,7 @@ impl Engine {
             operators: Operators::default(),
             book: AlertBook::default(),
             budget: Budget::default(),
+            decisions: Decisions::default(),
             stats: Stats::default(),
         }
     }
@@ -144,6 +144,7 @@ impl Engine {
 
     /// As [`observe`](Self::observe), for whoever keeps the event: it is copied only where it must be held.
     pub fn observe_ref(&mut self, event: &Event, output: &mut Output) {
+        self.decisions.observed += 1;
         match self.frontier.admit(event.ts, self.settings.jump_max) {
             Passage::Pass(refused) => {
                 for held in refused {
@@ -422,47 +423,4 @@ impl Engine {
             Err(_) => 0,
         }
     }
-}
-
-/// Counts what an event moved; whether that alone is odd enough to judge the session now.
-fn count_volume(bot: &mut BotState, slot: usize, event: &Event, name: &Text, profile: &Profile) -> bool {
-    let (read, written) = (event.records_read.unwrap_or(0) as f64, event.records_written.unwrap_or(0) as f64);
-    let bytes = event.bytes.unwrap_or(0) as f64;
-    let hour = event.ts.as_micros().div_euclid(Span::HOUR.as_micros());
-    bot.baseline.volumes.count([read, written, bytes, 1.0], hour as i32);
-    // An endpoint's records are not compared with its bytes.
-    let counted = event.records_read.is_some() || event.records_written.is_some();
-    let moved = if counted { read + written } else { bytes };
-    let Some(number) = bot.baseline.graph.number(name) else { return false };
-    let p = score::p_call(&bot.baseline, number, moved, profile.volume.spread_floor);
-    let trust = if p.is_some_and(|p| p < CALL_P_ODD) { profile.learn.trust_page } else { 1.0 };
-    bot.baseline.graph.learn_moved(number, moved, trust);
-    let session = &mut bot.sessions[slot];
-    let Some(p) = p.filter(|p| session.extreme_call.is_none_or(|(least, ..)| *p < least)) else { return false };
-    let Some(endpoint) = session.endpoints.iter().position(|known| known == name) else { return false };
-    session.extreme_call = Some((p, endpoint as u16, moved));
-    p < CALL_P_ALARM
-}
-
-/// Whether the number of calls has just reached a power of two, where the running volume is looked at again.
-fn session_doubled(session: &Session) -> bool {
-    session.calls >= 8 && session.calls.is_power_of_two()
-}
-
-/// Whether an event shows a value that the baseline does not know.
-fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool {
-    // What a transaction is about, the rules on money know better; its novelty can wait for the session's end.
-    if matches!(event.kind, Kind::Transaction(_)) {
-        return false;
-    }
-    let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
-    let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
-    let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.knows_device(device));
-    let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
-    let number = endpoint.map(|name| baseline.graph.number(name));
-    let new_pair = match (&event.role, number) {
-        (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, role),
-        _ => false,
-    };
-    unknown_host || unknown_network || unknown_device || unknown_role || number == Some(None) || new_pair
 }

@@ -35,7 +35,8 @@ impl Engine {
             + self.ledgers.heap_bytes()
             + self.names.heap_bytes()
             + self.granters.heap_bytes()
-            + self.operators.heap_bytes();
+            + self.operators.heap_bytes()
+            + self.decisions.heap_bytes();
         stats.baseline_bytes += shared as u64;
         stats.incidents_open = self.book.len() as u64;
         hidden::figures(self, &mut stats);

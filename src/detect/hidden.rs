@@ -1,4 +1,5 @@
-//! Where suppressions and the rulebook meet the engine: what is hidden, what was, and what must be told again for it.
+//! Where suppressions, people's decisions and the rulebook meet the engine: what is hidden, what was, and what must be
+//! told again for it.
 //!
 //! A suppression must not use up the word that it hides: what was told under one is news when it comes again behind its
 //! end, as what the page budget held back is. Verdicts and what is learned of them are the same with it and without.
@@ -9,11 +10,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
+use super::feedback::{self, Cover, Look};
 use super::policy::Breach;
 use super::profile::Profile;
 use super::rulebook::{Off, Rulebook, Thresholds, is_detector};
 use super::stats::{Stats, SuppressionStats};
-use crate::alert::{Alert, Finding, Reason, Severity, Sight, Standing, Status, Suppression, Whom, suppressed};
+use crate::alert::{Alert, Finding, Mark, Reason, Severity, Sight, Standing, Status, Suppression, Whom, suppressed};
 use crate::event::Text;
 use crate::stats::fingerprint;
 use crate::time::Timestamp;
@@ -117,15 +119,36 @@ pub(super) fn whom(engine: &Engine, at: u32) -> Whom<'_> {
     Whom { tenant: &bot.tenant, bot: Some(&bot.bot), environment }
 }
 
-/// When a finding about a bot may be told, where a suppression covers it; to be asked before it is noted as told.
-pub(super) fn until(engine: &Engine, at: u32, reasons: &[Reason], hosts: &[Text], ts: Timestamp) -> Option<Timestamp> {
-    let suppressions = &engine.settings.suppressions;
-    if suppressions.is_empty() {
+/// What covers a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hidden {
+    /// When it may be told.
+    pub until: Timestamp,
+    /// Whether somebody said that it is normal, so that it is learned in full.
+    pub normal: bool,
+}
+
+/// What covers a finding about a bot, if anything; to be asked before it is noted as told.
+pub(super) fn until(
+    engine: &Engine,
+    at: u32,
+    reasons: &[Reason],
+    hosts: &[Text],
+    marks: &[Mark],
+    ts: Timestamp,
+) -> Option<Hidden> {
+    if !engine.hushes() {
         return None;
     }
     let hosts = names(hosts);
     let sight = Sight { whom: whom(engine, at), producer: None, hosts: &hosts, reasons, ts };
-    suppressed(suppressions, sight).map(|number| suppressions[number].until)
+    let suppressions = &engine.settings.suppressions;
+    if let Some(number) = suppressed(suppressions, sight) {
+        return Some(Hidden { until: suppressions[number].until, normal: false });
+    }
+    let bot = &engine.bots[at as usize];
+    let look = Look { tenant: &bot.tenant, bot: &bot.bot, hosts: &hosts, reasons, marks, ts };
+    feedback::covered(engine, &look).map(|cover| Hidden { until: cover.until, normal: !cover.expects })
 }
 
 /// Names of hosts as findings carry them.
@@ -133,17 +156,26 @@ pub(super) fn names<'a>(hosts: impl IntoIterator<Item = &'a Text>) -> Vec<String
     hosts.into_iter().map(ToString::to_string).collect()
 }
 
-/// Marks a finding as suppressed, if it is; the number of the suppression.
-pub(super) fn hide(engine: &mut Engine, finding: &mut Finding) -> Option<usize> {
+/// Which word hides a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// A suppression of the settings, by its number.
+    Setting(usize),
+    /// Somebody's decision.
+    Decision(Cover),
+}
+
+/// Marks a finding as suppressed, if it is; by what.
+pub(super) fn hide(engine: &mut Engine, finding: &mut Finding) -> Option<By> {
     debug_assert!(
         finding.reasons.iter().all(|reason| is_detector(&reason.detector)),
         "a detector that the rulebook does not name: {:?}",
         finding.reasons
     );
-    let suppressions = &engine.settings.suppressions;
-    if suppressions.is_empty() {
+    if !engine.hushes() {
         return None;
     }
+    let suppressions = &engine.settings.suppressions;
     let at = finding.bot.as_deref().and_then(|bot| engine.number(&finding.tenant, bot));
     let of_log = Whom { tenant: &finding.tenant, ..Whom::default() };
     let sight = Sight {
@@ -153,22 +185,43 @@ pub(super) fn hide(engine: &mut Engine, finding: &mut Finding) -> Option<usize> 
         reasons: &finding.reasons,
         ts: finding.ts,
     };
-    let number = suppressed(suppressions, sight)?;
+    let Some(number) = suppressed(suppressions, sight) else { return lower(engine, finding) };
     finding.suppressed = Some(suppressions[number].note(finding.severity));
     finding.severity = Severity::Info;
     let hits = &mut engine.hidden[number];
     hits.findings += 1;
     hits.last = Some(hits.last.map_or(finding.ts, |last| last.later(finding.ts)));
-    Some(number)
+    Some(By::Setting(number))
 }
 
-/// Counts what a suppression hid of what the book had to say.
-pub(super) fn count(engine: &mut Engine, number: usize, alerts: &[Alert]) {
+/// Lowers a finding about which somebody decided.
+fn lower(engine: &Engine, finding: &mut Finding) -> Option<By> {
+    let look = Look {
+        tenant: &finding.tenant,
+        bot: finding.bot.as_deref()?,
+        hosts: &finding.hosts,
+        reasons: &finding.reasons,
+        marks: &finding.showing.marks,
+        ts: finding.ts,
+    };
+    let cover = feedback::covered(engine, &look)?;
+    finding.suppressed = feedback::note(engine, cover, finding.severity);
+    finding.severity = if cover.expects { Severity::Info } else { finding.severity.min(Severity::Low) };
+    Some(By::Decision(cover))
+}
+
+/// Counts what was hidden of what the book had to say.
+pub(super) fn count(engine: &mut Engine, by: By, ts: Timestamp, alerts: &[Alert]) {
+    let mut hidden = 0;
     for alert in alerts.iter().filter(|alert| alert.status == Status::Firing) {
         if let Some(note) = &alert.suppressed {
             engine.stats.suppressed[note.severity as usize] += 1;
-            engine.hidden[number].alerts += 1;
+            hidden += 1;
         }
+    }
+    match by {
+        By::Setting(number) => engine.hidden[number].alerts += hidden,
+        By::Decision(cover) => engine.decisions.count(cover.number, ts, hidden),
     }
 }
 
@@ -188,6 +241,7 @@ pub(super) fn figures(engine: &Engine, stats: &mut Stats) {
         figures.unmatched += u64::from(begun && facts.findings == 0);
     }
     stats.suppressions = figures;
+    stats.decisions = engine.decisions_active();
 }
 
 impl Engine {

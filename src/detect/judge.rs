@@ -1,22 +1,24 @@
 //! The verdict on a session, a running one or a closed one, on a day's levels and on a silence: what is told, and what is
 //! learned. Every finding goes into the alert book by here; broken rules come from [`broken`](super::broken).
 
-use super::baseline::{ClosedDay, Trust, totals};
-use super::bot::{BotState, Known};
+use super::baseline::{ClosedDay, totals};
+use super::bot::Known;
+use super::calendar::Season;
 use super::context;
 use super::decide;
 use super::engine::{Engine, Output, Verdict};
 use super::explain::{self, Subject};
-use super::familiar::{self, Standing};
+use super::familiar::Standing;
 use super::feature::Session;
-use super::fleet::Fleet;
+use super::feedback::{self, Look, Trace};
 use super::hidden;
+use super::lesson;
 use super::normal::LastNormal;
 use super::peers;
-use super::score::{self, BY_SESSION, Context, Judgment, Why};
+use super::score::{self, Context, Judgment, Why};
 use super::silence::{Found, Others};
 use super::tenure;
-use crate::alert::{Alert, BaselineNote, Finding, Reason, Severity, Status};
+use crate::alert::{Alert, BaselineNote, Finding, Mark, Reason, Severity, Showing, Status};
 use crate::event::Event;
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -57,8 +59,7 @@ pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Ou
         sessions.swap(0, slot);
         let (session, others) = sessions.split_at(1);
         let told = Told { session: &session[0], others, start, judgment: &judgment, closed: false };
-        let (_, hidden) = tell(engine, at, &told, severity, output);
-        sessions[0].hidden_until = hidden;
+        sessions[0].hidden_until = tell(engine, at, &told, severity, output).hidden;
         sessions.swap(0, slot);
     }
     engine.bots[at as usize].sessions = sessions;
@@ -87,17 +88,29 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     } else if severity.is_none() && session.calls > 0 {
         peers::learn(engine, at, totals(session));
     }
-    let mut known = Known::New;
+    let (mut known, mut real) = (Known::New, false);
     if let Some(severity) = severity {
         let others = std::mem::take(&mut engine.bots[at as usize].sessions);
         let told = Told { session, others: &others, start, judgment: &judgment, closed: true };
-        (known, _) = tell(engine, at, &told, severity, output);
+        Said { known, real, .. } = tell(engine, at, &told, severity, output);
         engine.bots[at as usize].sessions = others;
+    } else if feedback::condemns(engine, &engine.bots[at as usize].tenant, &engine.bots[at as usize].bot) {
+        real = was_real(engine, at, session, start, &judgment);
     }
     if severity.is_none() && session.reported.is_none() && !session.broke {
         engine.bots[at as usize].normal = Some(Box::new(LastNormal::of(session)));
     }
-    learn(engine, at, session, start, &judgment, severity, known);
+    if !real {
+        lesson::learn(engine, at, session, start, &judgment, severity, known);
+    }
+}
+
+/// Whether something in a session that is worth no word was said to be real.
+fn was_real(engine: &Engine, at: u32, session: &Session, start: Local, judgment: &Judgment) -> bool {
+    let bot = &engine.bots[at as usize];
+    let subject = Subject { baseline: &bot.baseline, session, start, others: &bot.sessions, owner: None };
+    let account = explain::explain(judgment, &subject);
+    is_real(engine, at, &account.reasons, &account.showing.marks, session.newest)
 }
 
 /// A day is over: its scores are history now, and its level is held against those of the days before.
@@ -127,7 +140,7 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     let held = !quiet && is_held(engine, rate);
     engine.stats.pages_held += u64::from(held);
     let account = explain::drift(measure, rise, p, detector);
-    let hides = hidden::until(engine, at, &account.reasons, &[], event.ts).is_some();
+    let hides = hidden::until(engine, at, &account.reasons, &[], &account.showing.marks, event.ts).is_some();
     let baseline = &mut engine.bots[at as usize].baseline;
     if !held && !hides {
         baseline.levels[measure].anchor();
@@ -163,7 +176,8 @@ pub(super) fn silence(
     let held = others.is_none() && is_held(engine, found.daily_rate);
     engine.stats.pages_held += u64::from(held);
     let account = explain::silence(found.trace, found.since, found.p, others.map(|o| (o.silent + 1, o.due + 1)));
-    let hidden = hidden::until(engine, at, &account.reasons, &[], now);
+    let hidden =
+        hidden::until(engine, at, &account.reasons, &[], &account.showing.marks, now).map(|hidden| hidden.until);
     let finding = Finding {
         ts: now,
         severity: if others.is_some() || held { Severity::Low } else { found.severity },
@@ -198,6 +212,7 @@ pub(super) fn about(engine: &Engine, at: u32, account: explain::Account) -> Find
         hosts: Vec::new(),
         suppressed: None,
         incident: None,
+        showing: account.showing,
     }
 }
 
@@ -207,6 +222,8 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
     let start = zone.local(session.opened);
     let then = session.opened - Span::from_days(i64::from(engine.settings.baseline_days));
     let unshifted = Some(zone.local_as_of(session.opened, then)).filter(|unshifted| *unshifted != start);
+    let mut excuses = bot.windows.excuses(session.opened, start, &session.hosts, &engine.profile.change);
+    excuses.maintenance = engine.settings.calendar.is(Season::Maintenance, hidden::whom(engine, at), session.opened);
     let context = Context {
         clock_changed: zone.local_as_of(session.opened, session.opened - CLOCK_CHANGE) != start,
         turn_of_month: is_turn_of_month(start.day),
@@ -218,7 +235,7 @@ fn assess(engine: &Engine, at: u32, session: &Session, others: &[Session], close
         tenant: &bot.tenant,
         start,
         closed,
-        excuses: bot.windows.excuses(session.opened, start, &session.hosts, &engine.profile.change),
+        excuses,
         granted: bot.windows.granted(),
     };
     let mut judgment = score::judge(&bot.baseline, session, &context);
@@ -244,15 +261,19 @@ struct Told<'a> {
     closed: bool,
 }
 
-/// Publishes what a judgment says, unless the same novelty was told before; how well it is known, and until when it is
-/// hidden.
-fn tell(
-    engine: &mut Engine,
-    at: u32,
-    told: &Told<'_>,
-    severity: Severity,
-    output: &mut Output,
-) -> (Known, Option<Timestamp>) {
+/// What became of a judgment that is worth a word.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    /// How well it is known.
+    known: Known,
+    /// Until when it is hidden.
+    hidden: Option<Timestamp>,
+    /// Whether somebody said of the same that it was real.
+    real: bool,
+}
+
+/// Publishes what a judgment says, unless the same novelty was told before.
+fn tell(engine: &mut Engine, at: u32, told: &Told<'_>, severity: Severity, output: &mut Output) -> Said {
     let &Told { session, others, start, judgment, closed } = told;
     let owner = match judgment.scores[1].why {
         Why::NewHost { standing: Standing::Owned(owner), .. } => Some(engine.bots[owner as usize].bot.to_string()),
@@ -261,15 +282,21 @@ fn tell(
     let bot = &engine.bots[at as usize];
     let subject = Subject { baseline: &bot.baseline, session, start, others, owner: owner.as_deref() };
     let mut account = explain::explain(judgment, &subject);
-    if let Some((reason, phrase)) = after(engine, at, session.newest) {
+    if let Some((reason, phrase, mark)) = after(engine, at, session.newest) {
         account.reasons.push(reason);
         account.phrase += &phrase;
+        account.showing.marks.push(mark);
     }
     let (today, adopt) = (bot.baseline.today, engine.profile.learn.adopt_days);
-    let hidden = hidden::until(engine, at, &account.reasons, &session.hosts, session.newest);
+    let marks = &account.showing.marks;
+    let hidden = hidden::until(engine, at, &account.reasons, &session.hosts, marks, session.newest);
+    let real = is_real(engine, at, &account.reasons, marks, session.newest);
+    let normal = hidden.is_some_and(|hidden| hidden.normal);
+    let hidden = hidden.map(|hidden| hidden.until);
+    let bot = &engine.bots[at as usize];
     // The page that a suppression hid is owed behind its end, as long as there is a word to say.
     let owed = hidden.is_none() && bot.was_hidden(&account.keys, today);
-    let (verdict, severity) = (severity, if owed { severity.max(Severity::Medium) } else { severity });
+    let (verdict, severity) = (severity, if owed || real { severity.max(Severity::Medium) } else { severity });
     // What the budget holds back was not told, so that it is news when it comes again.
     let held = severity.pages() && is_held(engine, judgment.daily_rate);
     engine.stats.pages_held += u64::from(held);
@@ -277,15 +304,20 @@ fn tell(
     let bot = &mut engine.bots[at as usize];
     let (known, news) =
         if severity.pages() { bot.tell(&account.keys, today, adopt, hidden.is_some()) } else { (Known::New, true) };
-    let known = if verdict.pages() { known } else { Known::New };
+    let known = match known {
+        _ if normal => Known::Adopted,
+        known if verdict.pages() => known,
+        _ => Known::New,
+    };
+    let said = Said { known, hidden, real };
     // A session that was told while it ran goes on adding to its own story at full weight.
-    let severity = if news || session.reported.is_some() { severity } else { severity.min(Severity::Low) };
+    let severity = if news || real || session.reported.is_some() { severity } else { severity.min(Severity::Low) };
     let key = account.keys.first().copied().unwrap_or(0);
     if severity.pages() {
         bot.baseline.tell_excess();
     } else if !bot.say(if hidden.is_some() { !key } else { key }, today) {
         // What is said under a suppression may be said once more behind it.
-        return (known, hidden);
+        return said;
     }
     let bot = &engine.bots[at as usize];
     let finding = Finding {
@@ -307,15 +339,24 @@ fn tell(
         hosts: hidden::names(&session.hosts),
         suppressed: None,
         incident: None,
+        showing: account.showing,
     };
     raise(engine, finding, session.newest, output);
-    (known, hidden)
+    said
 }
 
 /// The suspicious act that something comes after, as a reason and as the end of a sentence.
-pub(super) fn after(engine: &Engine, at: u32, ts: Timestamp) -> Option<(Reason, String)> {
+pub(super) fn after(engine: &Engine, at: u32, ts: Timestamp) -> Option<(Reason, String, Mark)> {
     let act = engine.bots[at as usize].windows.suspicion(ts)?;
-    Some(explain::after(&act.what, ts - act.since, engine.profile.operator.suspect_factor))
+    let (reason, phrase) = explain::after(&act.what, ts - act.since, engine.profile.operator.suspect_factor);
+    Some((reason, phrase, explain::mark_of_act(&act.what)))
+}
+
+/// Whether somebody said of something in a finding that it was real.
+pub(super) fn is_real(engine: &Engine, at: u32, reasons: &[Reason], marks: &[Mark], ts: Timestamp) -> bool {
+    let bot = &engine.bots[at as usize];
+    let look = Look { tenant: &bot.tenant, bot: &bot.bot, hosts: &[], reasons, marks, ts };
+    feedback::condemned(engine, &look)
 }
 
 pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, output: &mut Output) {
@@ -323,11 +364,15 @@ pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, ou
     let act = number.and_then(|at| engine.bots[at as usize].windows.suspicion(ts));
     finding.incident = act.map(|act| act.incident.to_string()).filter(|story| !story.is_empty());
     let watermark = engine.frontier.watermark().unwrap_or(ts);
-    let suppression = hidden::hide(engine, &mut finding);
+    let by = hidden::hide(engine, &mut finding);
     finding.score = finding.severity.keep(finding.score);
+    let (trace, newest) = (number.map(|at| trace(at, &mut finding)), finding.ts);
     let alerts = engine.book.raise(finding, watermark, engine.settings.incident_quiet);
-    if let Some(number) = suppression {
-        hidden::count(engine, number, &alerts);
+    if let Some(by) = by {
+        hidden::count(engine, by, newest, &alerts);
+    }
+    if let Some(trace) = trace {
+        feedback::remember(engine, trace, &alerts);
     }
     if let Some(pages) = engine.settings.pages_per_week {
         let paged = alerts.iter().filter(|alert| alert.status == Status::Firing && alert.severity.pages());
@@ -335,6 +380,22 @@ pub(super) fn raise(engine: &mut Engine, mut finding: Finding, ts: Timestamp, ou
     }
     note_found(engine, &alerts);
     output.alerts.extend(alerts);
+}
+
+/// What is remembered of a finding about a bot.
+fn trace(bot: u32, finding: &mut Finding) -> Trace {
+    let look = Look {
+        tenant: &finding.tenant,
+        bot: "",
+        hosts: &finding.hosts,
+        reasons: &finding.reasons,
+        marks: &finding.showing.marks,
+        ts: finding.ts,
+    };
+    let marks = feedback::marks_of(&look);
+    let reasons = finding.reasons.iter().map(|reason| (reason.dimension, reason.detector.clone())).collect();
+    let names = std::mem::take(&mut finding.showing.names);
+    Trace { bot, ts: finding.ts, reasons, hosts: finding.hosts.clone(), showing: Showing { marks, names } }
 }
 
 /// Keeps in the bot's ledger what was found about it; what is worth no more than a note is not.
@@ -362,82 +423,4 @@ pub(super) fn note(engine: &Engine, at: u32) -> BaselineNote {
     let baseline = &engine.bots[at as usize].baseline;
     let days = baseline.age_days(engine.settings.baseline_days);
     BaselineNote { days, events: u64::from(baseline.events), mature: engine.mature(baseline) }
-}
-
-/// Learns a judged session: what looked wrong lightly, what an announced change or many days explain in full.
-fn learn(
-    engine: &mut Engine,
-    at: u32,
-    session: &Session,
-    start: Local,
-    judgment: &Judgment,
-    severity: Option<Severity>,
-    known: Known,
-) {
-    let profile = &engine.profile.learn;
-    // How often the operator wants to be paged says nothing of what may be believed.
-    let doubt = |_| decide::severity(judgment.daily_rate, profile.doubt_rate_per_bot_day, &engine.profile.decide);
-    let trust = match (severity.and_then(doubt), known) {
-        (None, _) | (_, Known::Adopted) => 1.0,
-        (Some(Severity::Info), _) => profile.trust_info,
-        (Some(Severity::Low), _) => profile.trust_low,
-        (Some(_), _) => profile.trust_page,
-    };
-    let by_hand = session.manual_by.is_some();
-    let mut each = Trust::even(trust);
-    // A manual run says nothing of the schedule.
-    each.time = if by_hand { 0.0 } else { trust };
-    let bot = &mut engine.bots[at as usize];
-    for (dimension, (score, excused)) in judgment.scores.iter().zip(judgment.excused).enumerate() {
-        if !excused {
-            bot.baseline.peaks.note(dimension, score.nats, trust);
-        }
-    }
-    bot.baseline.note_overlap(judgment.overlap, trust);
-    if trust >= 0.5 && !by_hand {
-        bot.baseline.presence.note(start.day * 24 + i32::from(start.minute) / 60);
-    }
-    if judgment.excused[1] && matches!(judgment.scores[1].why, Why::NewHost { .. }) {
-        bot.windows.moved(session.newest);
-    }
-    for (at, excused) in judgment.excused.iter().enumerate().take(BY_SESSION) {
-        if *excused {
-            match at {
-                1 => each.source = 1.0,
-                2 | 6 => each.sequence = 1.0,
-                3 | 7 | 8 => each.volume = 1.0,
-                4 => each.privilege = 1.0,
-                _ => {}
-            }
-        }
-    }
-    note_news(&mut engine.fleet, at, bot, session, trust);
-    engine.stats.limited += bot.baseline.learn(session, start, each, &engine.profile);
-    if trust >= 0.5 {
-        let (day, tenant) = (session.newest.day_utc(), &bot.tenant);
-        for host in &session.hosts {
-            engine.fleet.learn(tenant, host, at, day);
-            engine.fleet.host_kinds.learn(tenant, familiar::kind(host), day);
-        }
-        session.networks.iter().for_each(|network| engine.fleet.networks.learn(tenant, network, day));
-        session.endpoints.iter().for_each(|name| engine.fleet.operations.learn(tenant, name, day));
-    }
-}
-
-/// Counts what a session has that its bot did not know, for what new values are like in general.
-fn note_news(fleet: &mut Fleet, at: u32, bot: &BotState, session: &Session, trust: f64) {
-    let (baseline, tenant) = (&bot.baseline, &bot.tenant);
-    if baseline.days < familiar::DAYS_MIN {
-        return;
-    }
-    for host in session.hosts.iter().filter(|host| !baseline.hosts.knows(host)) {
-        let standing = fleet.standing(tenant, host, at);
-        fleet.host_news.learn(tenant, standing, trust);
-    }
-    for network in session.networks.iter().filter(|network| !baseline.networks.knows(network)) {
-        fleet.networks.learn_new(tenant, network, trust);
-    }
-    for name in session.endpoints.iter().filter(|name| baseline.graph.number(name).is_none()) {
-        fleet.operations.learn_new(tenant, name, trust);
-    }
 }

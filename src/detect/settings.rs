@@ -1,5 +1,6 @@
 //! What an operator may set about detection, already checked.
 
+use super::calendar::Calendar;
 use super::rulebook::Rulebook;
 use crate::alert::Suppression;
 use crate::time::Span;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub rules: Rulebook,
     /// What is hidden for a while.
     pub suppressions: Vec<Suppression>,
+    /// When something else is to be expected.
+    pub calendar: Calendar,
 }
 
 impl Settings {
@@ -61,6 +64,7 @@ impl Default for Settings {
             default_zone: "UTC".to_owned(),
             rules: Rulebook::default(),
             suppressions: Vec::new(),
+            calendar: Calendar::default(),
         }
     }
 }

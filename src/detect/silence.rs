@@ -15,6 +15,7 @@ use super::bot::{BotState, OddSilence};
 use super::cluster::COHORT_NONE;
 use super::decide;
 use super::engine::{Engine, Output, SILENCE};
+use super::hidden;
 use super::judge;
 use crate::alert::{Dimension, Severity};
 use crate::event::Event;
@@ -78,7 +79,7 @@ fn hour(local: Local) -> i32 {
 pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
     let bot = &engine.bots[at as usize];
     let local = engine.zones[usize::from(bot.zone)].1.local(event.ts);
-    let gap = bot.baseline.last_begin.map(|last| {
+    let gap = since(engine, at, event.ts).map(|last| {
         let to = hour(local).min(last + AHEAD_HOURS);
         bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY)
     });
@@ -107,7 +108,7 @@ fn set(engine: &mut Engine, at: u32, now: Timestamp, nats_min: f64) {
     let bot = &engine.bots[at as usize];
     let local = engine.zones[usize::from(bot.zone)].1.local(now);
     let this = hour(local);
-    let due = bot.baseline.last_begin.and_then(|last| {
+    let due = since(engine, at, now).and_then(|last| {
         let trace = bot.baseline.presence.trace(last + 1, last + AHEAD_HOURS, this + 1, nats_min);
         (trace.nats >= nats_min && trace.to > this).then_some(trace.to)
     });
@@ -175,7 +176,7 @@ impl Others {
 fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
     let bot = &engine.bots[at as usize];
     let to = hour(engine.zones[usize::from(bot.zone)].1.local(now));
-    let Some(last) = bot.baseline.last_begin else { return (None, 0.0) };
+    let Some(last) = since(engine, at, now).filter(|last| *last < to) else { return (None, 0.0) };
     let trace = bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY);
     let nats = trace.nats;
     // An announced change of the schedule explains one run that is missed, and not the next as well.
@@ -195,6 +196,17 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
         daily_rate,
     });
     (found, nats)
+}
+
+/// The hour behind which a bot counts as silent: of its last session, or the last of a stretch in which it may rest.
+fn since(engine: &Engine, at: u32, now: Timestamp) -> Option<i32> {
+    let bot = &engine.bots[at as usize];
+    let last = bot.baseline.last_begin?;
+    if engine.settings.calendar.0.is_empty() {
+        return Some(last);
+    }
+    let rest = engine.settings.calendar.rest(hidden::whom(engine, at), &bot.baseline.week, now);
+    Some(rest.map_or(last, |rest| last.max(hour(engine.zones[usize::from(bot.zone)].1.local(rest)) - 1)))
 }
 
 /// Whether the registry says that a bot need not be at work.

@@ -10,6 +10,7 @@ use super::bots::append;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
+use super::feedback::Decisions;
 use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::hidden::{self, Hits};
@@ -39,6 +40,7 @@ struct Tail<'a> {
     book: &'a AlertBook,
     budget: Budget,
     hidden: &'a [Hits],
+    decisions: &'a Decisions,
     stats: &'a Stats,
 }
 
@@ -56,6 +58,7 @@ struct State {
     book: AlertBook,
     budget: Budget,
     hidden: Vec<Hits>,
+    decisions: Decisions,
     stats: Stats,
 }
 
@@ -99,6 +102,7 @@ impl Engine {
             book: &self.book,
             budget: self.budget,
             hidden: &self.hidden,
+            decisions: &self.decisions,
             stats: &self.stats,
         };
         let mut bytes = Vec::new();
@@ -130,6 +134,7 @@ impl Engine {
         engine.book = state.book;
         engine.budget = state.budget;
         engine.hidden = hidden::hits(&engine.settings.suppressions, &state.hidden);
+        engine.decisions = state.decisions;
         engine.stats = state.stats;
         // Whoever was told of under a suppression that is gone is looked at anew.
         let unveils = hidden::is_gone(&engine.hidden, &state.hidden).then(|| engine.frontier.watermark()).flatten();

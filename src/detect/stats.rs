@@ -47,6 +47,8 @@ pub struct Stats {
     pub suppressed: [u64; 5],
     /// The suppressions.
     pub suppressions: SuppressionStats,
+    /// Decisions of people that hold, in the order of [`Ruling::LASTING`](crate::alert::Ruling::LASTING).
+    pub decisions: [u64; 4],
 }
 
 /// Figures of the suppressions.

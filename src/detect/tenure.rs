@@ -64,7 +64,7 @@ pub(super) fn exercise(
     if !engine.registry.is_empty() {
         breaches.extend(registered(engine, at, event, news));
     }
-    let hushes = week_over && engine.settings.hushes();
+    let hushes = week_over && engine.hushes();
     let before = hushes.then(|| engine.bots[at as usize].entitlements.clone());
     if week_over {
         let own = engine.tuned(at, event.ts);

@@ -2,7 +2,9 @@
 
 mod acts;
 mod budget;
+mod calendar;
 mod context;
+mod feedback;
 mod money;
 mod people;
 mod presence;

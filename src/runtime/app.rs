@@ -6,6 +6,7 @@
 //! receivers' queues and writes the last snapshot. Ten seconds bound it all; what is not done by then is done by the replay.
 
 mod served;
+mod spoken;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -337,8 +338,10 @@ impl Parts {
             unpublished: Vec::new(),
             drain: DRAIN,
         };
+        let (feedbacks, desk) = spoken::desk(&config, &engine, health, metrics.feedback)?;
+        spoken::listen(&client, &config, feedbacks, stop);
         let (events, registry, health) = (config.events, config.registry, health.clone());
-        let scorer = Scorer::new(engine, position, settings, engine_metrics, inbox);
+        let scorer = Scorer::new(engine, position, settings, engine_metrics, inbox, desk);
         let opening = Opening { client, events, start, metrics: metrics.source, health, registry };
         Ok((Self { line: Line { decoder, decoded, scorer, settler }, opening, follower }, console))
     }

@@ -4,15 +4,17 @@
 //! a fleet of a million bots costs the metrics store no more than one of ten. Children are looked up once, here, since
 //! a look-up by label hashes its labels each time.
 
+mod feedback;
 mod receivers;
 mod source;
 
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::alert::{Alert, Dimension, Severity, Standing, Status};
+use crate::alert::{Alert, Dimension, Ruling, Severity, Standing, Status};
 use crate::detect::Stats;
 use crate::event::RejectReason;
 
+pub use feedback::FeedbackMetrics;
 pub use receivers::{Attempt, OutletMetrics, ReceiverMetrics, UndeliveredReason};
 pub use source::SourceMetrics;
 
@@ -44,6 +46,7 @@ pub struct EngineMetrics {
     suppressed: Vec<IntCounter>,
     suppressions: Vec<IntGauge>,
     suppressions_unmatched: IntGauge,
+    decisions: Vec<IntGauge>,
     budget_pages: Gauge,
     budget_left_pages: Gauge,
     sessions_open: IntGauge,
@@ -74,6 +77,12 @@ impl EngineMetrics {
         )?;
         let suppressions =
             gauges(registry, "humdrum_suppressions", "Suppressions by where they stand in event time.", &["state"])?;
+        let decisions = gauges(
+            registry,
+            "humdrum_feedback_active",
+            "Decisions of people that hold, by what they say.",
+            &["verdict"],
+        )?;
         let build = gauges(registry, "humdrum_build_info", "1, with the version as label.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
@@ -101,6 +110,7 @@ impl EngineMetrics {
                 "humdrum_suppressions_unmatched",
                 "Suppressions that hold and have hidden nothing so far.",
             )?,
+            decisions: Ruling::LASTING.iter().map(|r| decisions.with_label_values(&[r.as_str()])).collect(),
             budget_pages: float_gauge(
                 registry,
                 "humdrum_page_budget_pages",
@@ -152,6 +162,9 @@ impl EngineMetrics {
             counter.inc_by(now.saturating_sub(*before));
         }
         for (gauge, now) in self.suppressions.iter().zip(now.suppressions.standing) {
+            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
+        }
+        for (gauge, now) in self.decisions.iter().zip(now.decisions) {
             gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
         }
         self.suppressions_unmatched.set(i64::try_from(now.suppressions.unmatched).unwrap_or(i64::MAX));

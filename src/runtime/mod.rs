@@ -13,6 +13,7 @@ pub mod clock;
 pub mod cluster;
 pub mod console;
 pub mod evidence;
+pub mod feedback;
 pub mod geo;
 pub mod health;
 pub mod history;

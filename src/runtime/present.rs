@@ -7,7 +7,9 @@
 mod backtest;
 mod csv;
 mod explain;
+mod feedback;
 mod history;
+mod overview;
 mod quiet;
 mod report;
 mod table;
@@ -18,7 +20,9 @@ use crate::alert::{Alert, Reason, Severity, Status, Suppressed};
 use crate::time::{Timestamp, Zone};
 pub use backtest::{backtest, html as backtest_html};
 pub use explain::explain;
+pub use feedback::{decisions, preview};
 pub use history::learned;
+pub use overview::{BotLine, IncidentLine, bots, incidents};
 pub use quiet::{hidden, rules, silence, suppression, warning};
 pub use report::{inventory, inventory_csv, privileges, privileges_csv, review, review_csv};
 pub use table::table;
@@ -140,7 +144,11 @@ fn local_time(at: Timestamp, style: Style<'_>) -> String {
 
 /// The terminal's number of a color: red for what must not wait, yellow for what pages, green for what is over.
 fn color_of(alert: &Alert) -> &'static str {
-    match (alert.status, alert.severity) {
+    color(alert.status, alert.severity)
+}
+
+fn color(status: Status, severity: Severity) -> &'static str {
+    match (status, severity) {
         (Status::Resolved, _) => "32",
         (Status::Firing, Severity::Critical) => "1;31",
         (Status::Firing, Severity::High) => "31",

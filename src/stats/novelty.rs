@@ -130,6 +130,34 @@ impl Novelty {
         full
     }
 
+    /// Takes somebody's word that a value is usual, as if it had been seen on so many days.
+    pub fn vouch(&mut self, name: &str, day: i32, days: f32, values_max: usize) {
+        if let Some(value) = self.values.iter_mut().find(|value| value.name == name) {
+            value.days += days;
+            value.last_day = value.last_day.max(day);
+            return;
+        }
+        self.learn(name, day, 0.0, values_max);
+        if let Some(value) = self.values.last_mut() {
+            (value.days, value.seen) = (days, 0);
+        }
+    }
+
+    /// Takes that word back; what is left of it after the forgetting is `days`.
+    pub fn disown(&mut self, name: &str, days: f32) {
+        let Some(at) = self.values.iter().position(|value| value.name == name) else { return };
+        let value = &mut self.values[at];
+        value.days = (value.days - days).max(0.0);
+        if value.seen == 0 {
+            self.values.remove(at);
+        }
+    }
+
+    /// Forgets a value that was first seen on a day or later.
+    pub fn unlearn(&mut self, name: &str, since_day: i32) {
+        self.values.retain(|value| value.name != name || value.first_day < since_day);
+    }
+
     /// Shrinks the weights and drops what has not been seen since `oldest_day`.
     pub fn forget(&mut self, factor: f64, oldest_day: i32) {
         self.days *= factor as f32;
@@ -179,6 +207,29 @@ mod tests {
             pinned.learn("evil", day, 0.2, 64);
         }
         assert!(pinned.knows("evil"));
+    }
+
+    #[test]
+    fn a_word_makes_a_value_known_and_leaves_nothing_when_it_is_taken_back() {
+        let plain = month(|_| "srv-1".to_owned());
+        let mut told = plain.clone();
+        told.vouch("srv-2", 28, 4.0, 64);
+        assert!(told.knows("srv-2") && told.surprise("srv-2", PRIOR, 29) < 2.0);
+        assert_eq!(told.p_new(PRIOR, 29).to_bits(), plain.p_new(PRIOR, 29).to_bits(), "it came on no day");
+        told.disown("srv-2", 4.0);
+        assert_eq!(told, plain);
+        told.vouch("srv-1", 28, 4.0, 64);
+        told.disown("srv-1", 4.0);
+        assert!(told.knows("srv-1"));
+    }
+
+    #[test]
+    fn what_was_never_to_be_learned_is_unlearned() {
+        let mut pinned = month(|_| "srv-1".to_owned());
+        pinned.learn("evil", 28, 0.3, 64);
+        pinned.unlearn("evil", 28);
+        pinned.unlearn("srv-1", 28);
+        assert!(pinned.value("evil").is_none() && pinned.knows("srv-1"));
     }
 
     #[test]

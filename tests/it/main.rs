@@ -15,6 +15,7 @@ mod coverage;
 mod demo;
 mod escalation;
 mod explain;
+mod feedback;
 mod geo;
 mod grafana;
 mod guard;

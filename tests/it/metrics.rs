@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use humdrum::runtime::metrics::{
-    ClusterMetrics, EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics,
-    SourceMetrics, StoreMetrics,
+    ClusterMetrics, EngineMetrics, FeedbackMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics,
+    RegistryMetrics, SourceMetrics, StoreMetrics,
 };
 use prometheus::Registry;
 use prometheus::proto::{Metric, MetricFamily};
@@ -96,6 +96,7 @@ fn the_reference_lists_every_metric() {
     let registry = Registry::new();
     drop(EngineMetrics::new(&registry).expect("registers"));
     drop(ClusterMetrics::new(&registry).expect("registers"));
+    drop(FeedbackMetrics::new(&registry).expect("registers"));
     drop(GeoMetrics::new(&registry).expect("registers"));
     drop(RegistryMetrics::new(&registry).expect("registers"));
     drop(SourceMetrics::new(&registry).expect("registers"));

@@ -67,6 +67,11 @@ struct Edge {
 /// Trust in sessions below which an endpoint still counts as never touched.
 const KNOWN_MIN: f32 = 0.5;
 
+/// Share of the sessions that is said to go by an endpoint that somebody vouches for. Less: its steps are odd.
+const VOUCHED_SHARE: f32 = 0.15;
+/// Endpoints beside which it is usual then. More: one word fills the edges.
+const VOUCHED_BESIDE_MAX: usize = 64;
+
 impl CallGraph {
     /// The number of an endpoint that is trusted.
     pub(in crate::detect) fn number(&self, name: &str) -> Option<u16> {
@@ -215,6 +220,51 @@ impl CallGraph {
         let spilled = |text: &Text| if text.is_heap_allocated() { text.len() } else { 0 };
         let within: usize = self.endpoints.iter().map(|e| spilled(&e.name) + e.moved.heap_bytes()).sum();
         self.endpoints.capacity() * size_of::<Endpoint>() + self.edges.capacity() * size_of::<Edge>() + within
+    }
+
+    /// Takes somebody's word that an endpoint is usual, before and after each of the others and with any of these roles.
+    pub(in crate::detect) fn vouch(&mut self, name: &str, word: (i32, f32), roles: &[Text], edges_max: usize) {
+        let (day, days) = word;
+        let share = VOUCHED_SHARE * self.sessions;
+        let known = self.endpoints.iter().position(|endpoint| endpoint.name == name);
+        let Some(at) = known.or_else(|| self.make_room()) else { return };
+        let endpoint = &mut self.endpoints[at];
+        if endpoint.name.is_empty() {
+            endpoint.name = Text::from(name);
+        }
+        endpoint.days += days;
+        endpoint.sessions += share;
+        endpoint.last_day = endpoint.last_day.max(day);
+        for role in roles {
+            self.learn_role(at as u16, role, f64::from(days));
+        }
+        let beside: Vec<(u16, f32)> = std::iter::once((START, self.sessions))
+            .chain(
+                self.endpoints
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, e)| !e.name.is_empty())
+                    .map(|(n, e)| (n as u16, e.sessions)),
+            )
+            .filter(|(n, _)| usize::from(*n) != at)
+            .take(VOUCHED_BESIDE_MAX)
+            .collect();
+        for (other, sessions) in beside {
+            self.learn_edge(other, at as u16, f64::from(VOUCHED_SHARE * sessions), edges_max);
+            let to = if other == START { END } else { other };
+            self.learn_edge(at as u16, to, f64::from(VOUCHED_SHARE * share), edges_max);
+        }
+    }
+
+    /// Takes that word back; what is left of it after the forgetting is `days`. Steps that were vouched for fade.
+    pub(in crate::detect) fn disown(&mut self, name: &str, days: f32) {
+        let Some(at) = self.endpoints.iter().position(|endpoint| endpoint.name == name) else { return };
+        let endpoint = &mut self.endpoints[at];
+        endpoint.days = (endpoint.days - days).max(0.0);
+        if endpoint.seen_days == 0 {
+            *endpoint = Endpoint::free();
+            self.edges.retain(|edge| usize::from(edge.from) != at && usize::from(edge.to) != at);
+        }
     }
 
     fn touch(&mut self, name: &Text, day: i32, trust: f64) -> Option<u16> {

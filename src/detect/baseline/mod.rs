@@ -9,6 +9,7 @@ mod peaks;
 mod revert;
 mod turn;
 mod volume;
+mod vouch;
 
 pub(super) use graph::{CallGraph, END, START};
 pub(super) use peaks::Peaks;

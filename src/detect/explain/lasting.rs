@@ -2,7 +2,7 @@
 //! have left their like.
 
 use super::{Account, count, ratio};
-use crate::alert::{Dimension, Reason};
+use crate::alert::{Dimension, Reason, Showing};
 use crate::detect::baseline::MEASURES;
 use crate::stats::fingerprint;
 use crate::stats::levels::Rise;
@@ -22,7 +22,8 @@ pub(in crate::detect) fn young(measure: usize, amount: f64, p: f64) -> Account {
         text: format!("It {phrase}."),
         contribution: None,
     };
-    Account { reasons: vec![reason], phrase, keys: vec![fingerprint(&["young", noun])] }
+    let keys = vec![fingerprint(&["young", noun])];
+    Account { reasons: vec![reason], phrase, keys, showing: shows(&["young", noun], amount) }
 }
 
 /// A bot that no longer behaves like those it used to behave like, in words.
@@ -37,7 +38,7 @@ pub(in crate::detect) fn left_cohort() -> Account {
         text: format!("It {phrase}: how often it runs, how much it moves or what it calls has changed for good."),
         contribution: None,
     };
-    Account { reasons: vec![reason], phrase, keys: Vec::new() }
+    Account { reasons: vec![reason], phrase, keys: Vec::new(), showing: Showing::default() }
 }
 
 /// A level that crept up, in words.
@@ -60,7 +61,8 @@ pub(in crate::detect) fn drift(measure: usize, rise: Rise, p: f64, detector: &st
         text: format!("It {phrase}, over {} days or more.", rise.days),
         contribution: None,
     };
-    Account { reasons: vec![reason], phrase, keys: Vec::new() }
+    let showing = shows(&[detector, noun], now);
+    Account { reasons: vec![reason], phrase, keys: Vec::new(), showing }
 }
 
 /// A silence, in words; with how many of how many bots share it, if that is why it is told.
@@ -81,5 +83,11 @@ pub(in crate::detect) fn silence(trace: Trace, since: Timestamp, p: f64, common:
         expected: usual,
         contribution: None,
     };
-    Account { reasons: vec![reason], phrase, keys: Vec::new() }
+    let showing = shows(&[&reason.detector], trace.missing);
+    Account { reasons: vec![reason], phrase, keys: Vec::new(), showing }
+}
+
+/// An amount of something, as what it shows.
+fn shows(parts: &[&str], amount: f64) -> Showing {
+    Showing { marks: vec![super::marks::amount(parts, amount)], names: Vec::new() }
 }

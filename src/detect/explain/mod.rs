@@ -2,15 +2,17 @@
 
 mod acts;
 mod lasting;
+mod marks;
 
 pub(super) use acts::after;
 pub(super) use lasting::{drift, left_cohort, silence, young};
+pub(super) use marks::{after as mark_of_act, of_rule as mark_of_rule, of_value as mark_of_value};
 
 use super::baseline::{Baseline, END, Measure, START};
 use super::familiar::Standing;
 use super::feature::Session;
 use super::score::{BY_SESSION, DIMENSIONS, Judgment, Scope, Why};
-use crate::alert::{Dimension, Reason};
+use crate::alert::{Dimension, Reason, Showing};
 use crate::stats::fingerprint;
 use crate::stats::log_histogram::Side;
 use crate::time::Local;
@@ -27,6 +29,8 @@ pub(super) struct Account {
     pub phrase: String,
     /// Identities of the novelties, so that the same one is not told twice.
     pub keys: Vec<u64>,
+    /// What it shows, by which decisions know the same again.
+    pub showing: Showing,
 }
 
 /// What the words are about.
@@ -55,12 +59,14 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
     let mut order: Vec<usize> = (0..BY_SESSION).filter(|&at| judgment.scores[at].why != Why::Usual).collect();
     order.sort_by(|&a, &b| judgment.p[a].total_cmp(&judgment.p[b]).then(a.cmp(&b)));
     let (mut reasons, mut phrases, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    let mut showing = Showing::default();
     for (rank, &at) in order.iter().enumerate() {
         if rank > 0 && judgment.p[at] > REASON_P_MAX {
             break;
         }
         let Some(words) = subject.words(judgment.scores[at].why) else { continue };
         keys.push(words.key);
+        marks::note(&mut showing, subject, judgment.scores[at].why, words.key);
         reasons.push(Reason {
             dimension: DIMENSIONS[at],
             detector: words.detector.to_owned(),
@@ -92,13 +98,14 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
         reasons.insert(place, reason);
         phrases.insert(place, phrase);
         keys.push(fingerprint(&["person"]));
+        showing.marks.push(marks::person(subject.session));
     }
     let phrase = match phrases.as_slice() {
         [] => "behaved unlike itself".to_owned(),
         [one] => one.clone(),
         [one, two, ..] => format!("{one} and {two}"),
     };
-    Account { reasons, phrase, keys }
+    Account { reasons, phrase, keys, showing }
 }
 
 impl Subject<'_> {

@@ -5,13 +5,17 @@
 //! what it could mend itself.
 
 mod backfill;
+mod bots;
 mod check;
 mod cluster;
+mod completions;
 mod demo;
 mod evaluate;
 mod explain;
 mod failure;
+mod feedback;
 mod hash_password;
+mod incidents;
 mod log;
 mod output;
 mod replay;
@@ -24,7 +28,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::alert::Severity;
 
@@ -51,12 +55,16 @@ enum Verb {
     Simulate(simulate::SimulateArgs),
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
+    Incidents(incidents::IncidentsArgs),
+    Bots(bots::BotsArgs),
+    Feedback(Box<feedback::FeedbackArgs>),
     Verify(verify::VerifyArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
     Cluster(cluster::ClusterArgs),
     State(state::StateArgs),
     HashPassword(hash_password::HashPasswordArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Reads the command line and does what it says.
@@ -72,12 +80,16 @@ pub fn main() -> ExitCode {
         Verb::Simulate(args) => simulate::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Incidents(args) => incidents::run(args),
+        Verb::Bots(args) => bots::run(args),
+        Verb::Feedback(args) => feedback::run(args),
         Verb::Verify(args) => verify::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Cluster(args) => cluster::run(args),
         Verb::State(args) => state::run(args),
         Verb::HashPassword(args) => hash_password::run(args),
+        Verb::Completions(args) => completions::run(args, Cli::command()),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,8 +105,6 @@ fn severity(name: &str) -> Result<Severity, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -10,11 +10,13 @@ use crate::config::{Config, RegistryConfig};
 use crate::detect::{Engine, RestoreError};
 use crate::registry::Registry;
 use crate::runtime::clock::Clock;
+use crate::runtime::feedback::desk::FeedbackDesk;
 use crate::runtime::geo::{GeoDatabase, GeoError};
 use crate::runtime::health::HealthState;
 use crate::runtime::inquiry::inquiry;
 use crate::runtime::metrics::{
-    EngineMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics, SourceMetrics, StoreMetrics,
+    EngineMetrics, FeedbackMetrics, GeoMetrics, LogMetrics, NotifyMetrics, ReceiverMetrics, RegistryMetrics,
+    SourceMetrics, StoreMetrics,
 };
 use crate::runtime::notify::channel::ReceiverError;
 use crate::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
@@ -62,6 +64,8 @@ pub struct PostMetrics {
     pub registry: RegistryMetrics,
     /// Of the geography file.
     pub geo: GeoMetrics,
+    /// Of feedback, which a cluster takes none of.
+    pub feedback: FeedbackMetrics,
 }
 
 impl PostMetrics {
@@ -79,6 +83,7 @@ impl PostMetrics {
             log: LogMetrics::new(registry)?,
             registry: RegistryMetrics::new(registry)?,
             geo: GeoMetrics::new(registry)?,
+            feedback: FeedbackMetrics::new(registry)?,
         })
     }
 }
@@ -223,6 +228,7 @@ impl Post {
         };
         // There is nobody to ask the engine of a partition anything.
         let (_, inbox) = inquiry(|| {});
+        let (_, desk) = FeedbackDesk::new(&engine, None, metrics.feedback.clone());
         // Faults of the connection are the member's, and told by it.
         let (_, faults) = mpsc::channel(1);
         Ok(Line {
@@ -233,7 +239,7 @@ impl Post {
                 geo: geo.map(|geo| geo.measured(metrics.geo.clone())),
             },
             decoded: mpsc::channel(BATCHES_QUEUED),
-            scorer: Scorer::new(engine, position, settings, metrics.engine.clone(), inbox),
+            scorer: Scorer::new(engine, position, settings, metrics.engine.clone(), inbox, desk),
             settler: Settler {
                 client: client.clone(),
                 notifier: notifier.fenced(fence),

@@ -3,7 +3,7 @@
 //! ```text
 //! source task      fetch a batch                                     → Feed
 //! decoder thread   payloads become events, or dead letters           → Decoded
-//! engine thread    observe (or idle)                                 → Work::Scored
+//! engine thread    observe (or idle); feedback in its place          → Work::Scored
 //!                  every `snapshot_every`: a mark after that batch   → Work::Mark
 //!                  between the next ones: the state at the mark      → Work::Checkpoint
 //! settling task    log alerts → route them to receivers' queues → publish them → dead letters → acknowledge
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use async_nats::Subject;
 
 use crate::alert::{Alert, Whose};
+use crate::runtime::feedback::desk::Acknowledged;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
 use crate::time::Timestamp;
@@ -58,6 +59,8 @@ pub struct Scored {
     pub rejected: Vec<DeadLetter>,
     /// Where to acknowledge.
     pub ack: Option<Subject>,
+    /// Alerts that somebody said to be at.
+    pub acknowledged: Vec<Acknowledged>,
 }
 
 /// An alert, with what only the engine knows.

@@ -18,6 +18,7 @@ use crate::event::Event;
 use crate::event::decode::encode;
 use crate::event::subject::encode_token;
 use crate::runtime::clock;
+use crate::runtime::feedback::desk::FeedbackDesk;
 use crate::runtime::inquiry::Inbox;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
@@ -61,6 +62,7 @@ pub struct Scorer {
     suppressions: SuppressionWatch,
     position: Option<Position>,
     inbox: Inbox,
+    desk: FeedbackDesk,
     snapshot_due: Instant,
     /// The snapshot that is under way, without its state.
     marked: Option<State>,
@@ -76,7 +78,7 @@ impl Drop for Scorer {
 }
 
 impl Scorer {
-    /// A scorer that goes on at a position, and answers what comes in.
+    /// A scorer that goes on at a position, answers what comes in, and takes the feedback that comes to a desk.
     #[must_use]
     pub fn new(
         engine: Engine,
@@ -84,6 +86,7 @@ impl Scorer {
         settings: ScorerSettings,
         metrics: EngineMetrics,
         inbox: Inbox,
+        desk: FeedbackDesk,
     ) -> Self {
         let (told, now) = (engine.stats(), clock::monotonic());
         metrics.enter(&told);
@@ -99,6 +102,7 @@ impl Scorer {
             suppressions,
             position,
             inbox,
+            desk,
             snapshot_due,
             marked: None,
             events: 0,
@@ -120,7 +124,7 @@ impl Scorer {
                 return;
             };
             let idle = matches!(item, Decoded::Tick);
-            let scored = match item {
+            let mut scored = match item {
                 Decoded::Batch(mut batch) => {
                     let events = std::mem::take(&mut batch.events);
                     let scored = self.batch(&events, batch);
@@ -145,6 +149,7 @@ impl Scorer {
                 }
                 Decoded::End => break,
             };
+            self.listen(&mut scored);
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
             }
@@ -185,11 +190,27 @@ impl Scorer {
         true
     }
 
+    /// Takes the feedback that has come: here between two batches, there in the journal at this place of the input.
+    fn listen(&mut self, scored: &mut Option<Scored>) {
+        self.desk.due(&mut self.engine, &mut self.output);
+        self.desk.answer(&mut self.engine, &mut self.output);
+        let acknowledged = self.desk.take_acknowledged();
+        if !(self.output.alerts.is_empty() && acknowledged.is_empty()) {
+            let mut said = scored.take().unwrap_or_default();
+            self.collect(&mut said, None);
+            said.acknowledged = acknowledged;
+            *scored = Some(said);
+        }
+    }
+
     fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {
         let mut scored = Scored { ack: batch.ack, rejected: batch.rejected, ..Scored::default() };
         for (event, stamp) in events {
             self.events += 1;
             let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
+            if !self.desk.is_idle() {
+                self.desk.due(&mut self.engine, &mut self.output);
+            }
             self.engine.observe_ref(event, &mut self.output);
             if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
                 self.collect(&mut scored, batch.live.then_some(*stamp));
@@ -252,6 +273,7 @@ mod tests {
     use crate::detect::Settings;
     use crate::registry::Registry;
     use crate::runtime::inquiry::inquiry;
+    use crate::runtime::metrics::FeedbackMetrics;
 
     /// What a scorer hands over for these items, before its feed closes.
     fn scored(items: Vec<Decoded>) -> Vec<Work> {
@@ -259,7 +281,10 @@ mod tests {
         let settings =
             ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
         let (_inquiry, inbox) = inquiry(|| {});
-        let scorer = Scorer::new(Engine::new(Settings::default(), Registry::default()), None, settings, metrics, inbox);
+        let engine = Engine::new(Settings::default(), Registry::default());
+        let figures = FeedbackMetrics::new(&prometheus::Registry::new()).expect("registers");
+        let (_feedbacks, desk) = FeedbackDesk::new(&engine, None, figures);
+        let scorer = Scorer::new(engine, None, settings, metrics, inbox, desk);
         let (feed, decoded) = mpsc::channel(9);
         for item in items {
             feed.try_send(item).expect("has room");

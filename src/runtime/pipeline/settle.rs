@@ -24,6 +24,7 @@ use crate::runtime::archive::Archive;
 use crate::runtime::audit::head::Head;
 use crate::runtime::audit::log::LogError;
 use crate::runtime::clock;
+use crate::runtime::feedback::desk::Acknowledged;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::NotifyMetrics;
 use crate::runtime::notify::dispatch::Dispatch;
@@ -169,6 +170,10 @@ impl Settler {
         for stamp in scored.alerts.iter().filter_map(|raised| raised.stamp) {
             let waited = (clock::wall() - stamp).as_secs_f64();
             self.notify_metrics.event_to_alert.observe(waited.max(0.0));
+        }
+        for Acknowledged { tenant, id, by } in &scored.acknowledged {
+            // Nobody may be told of it, or it may be over: then nobody waits for the word.
+            self.dispatch.acknowledge(tenant, id, by).ok();
         }
         self.notifier.dead_letters(&scored.rejected, abort).await?;
         if let Some(subject) = scored.ack

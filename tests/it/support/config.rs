@@ -39,6 +39,7 @@ pub(crate) fn config(url: String) -> Config {
             create_stream: true,
             head_subject: "humdrum.audit.head".to_owned(),
             ack_prefix: "humdrum.ack".to_owned(),
+            feedback_prefix: "humdrum.feedback".to_owned(),
         },
         webhooks: Vec::new(),
         receivers: Vec::new(),

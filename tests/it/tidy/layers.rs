@@ -33,7 +33,8 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::profile"], &["alert::Severity", "stats::novelty::NoveltyPrior"]),
     // Decisions about the rules, and with them the operator's settings.
     layer(&["detect::rulebook"], &["alert", "detect::profile", "time"]),
-    layer(&["detect::settings"], &["alert::Suppression", "detect::rulebook", "time"]),
+    layer(&["detect::calendar"], &["alert", "stats::week::WeekDensity", "time::Timestamp"]),
+    layer(&["detect::settings"], &["alert::Suppression", "detect::calendar", "detect::rulebook", "time"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
@@ -44,7 +45,16 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
         &["detect::baseline"],
-        &["alert::Dimension", "detect::cluster", "detect::feature", "detect::profile", "event::Text", "stats", "time"],
+        &[
+            "alert::Dimension",
+            "alert::Facet",
+            "detect::cluster",
+            "detect::feature",
+            "detect::profile",
+            "event::Text",
+            "stats",
+            "time",
+        ],
     ),
     layer(&["detect::change"], &["detect::profile", "event", "stats::fingerprint", "time"]),
     // Whoever administers bots, and what is usual for them.
@@ -108,7 +118,16 @@ const LAYERS: &[Layer] = &[
     layer(&["detect::budget"], &["time"]),
     layer(
         &["detect::explain"],
-        &["alert", "detect::baseline", "detect::familiar", "detect::feature", "detect::score", "stats", "time"],
+        &[
+            "alert",
+            "detect::baseline",
+            "detect::familiar",
+            "detect::feature",
+            "detect::score",
+            "event::Text",
+            "stats",
+            "time",
+        ],
     ),
     layer(
         &[
@@ -118,11 +137,14 @@ const LAYERS: &[Layer] = &[
             "detect::engine",
             "detect::figures",
             "detect::hidden",
+            "detect::feedback",
             "detect::judge",
+            "detect::lesson",
             "detect::peers",
             "detect::rules",
             "detect::silence",
             "detect::tenure",
+            "detect::worth",
         ],
         &[
             "alert",
@@ -130,6 +152,7 @@ const LAYERS: &[Layer] = &[
             "detect::bot",
             "detect::bots",
             "detect::budget",
+            "detect::calendar",
             "detect::change",
             "detect::cluster",
             "detect::decide",
@@ -164,6 +187,7 @@ const LAYERS: &[Layer] = &[
             "detect::budget",
             "detect::engine",
             "detect::entitlement",
+            "detect::feedback",
             "detect::fleet",
             "detect::frontier",
             "detect::hidden",
@@ -191,7 +215,7 @@ const LAYERS: &[Layer] = &[
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),
-    layer(&["config"], &["alert", "detect::Settings", "detect::rulebook", "event", "time"]),
+    layer(&["config"], &["alert", "detect", "detect::rulebook", "event", "time"]),
     // The shell: its seams do not know each other, but for what is kept and what is counted.
     layer(&["runtime::clock"], &["time"]),
     layer(&["runtime::health"], &["runtime::clock"]),
@@ -225,6 +249,7 @@ const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
+    layer(&["runtime::feedback"], &["alert", "detect", "event::subject::decode_token", "runtime::metrics"]),
     layer(
         &["runtime::history"],
         &[
@@ -283,6 +308,7 @@ const LAYERS: &[Layer] = &[
             "runtime::archive",
             "runtime::audit",
             "runtime::clock",
+            "runtime::feedback",
             "runtime::geo",
             "runtime::health",
             "runtime::inquiry",
@@ -303,6 +329,7 @@ const LAYERS: &[Layer] = &[
             "detect",
             "registry",
             "runtime::clock",
+            "runtime::feedback",
             "runtime::geo",
             "runtime::health",
             "runtime::inquiry",
@@ -360,6 +387,7 @@ const LAYERS: &[Layer] = &[
             "runtime::cluster",
             "runtime::console",
             "runtime::evidence",
+            "runtime::feedback",
             "runtime::geo",
             "runtime::health",
             "runtime::history",

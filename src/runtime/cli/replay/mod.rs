@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "reads the files of events that the command line names")]
 
 mod against;
+mod decided;
 mod rejects;
 mod tally;
 
@@ -29,6 +30,7 @@ use crate::runtime::geo::GeoDatabase;
 use crate::runtime::lines::{Line, Lines};
 use crate::runtime::{clock, present};
 use crate::time::Zone;
+use decided::Decided;
 use tally::Tally;
 
 /// Run the engine over files of events (NDJSON), in order of arrival and on event time.
@@ -50,6 +52,9 @@ pub(super) struct ReplayArgs {
     /// Write refused events to this file, with the reason
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
+    /// Feedback to apply, each record at its place: the journal of a state directory, or records (NDJSON)
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    feedback: Option<PathBuf>,
     /// Print the alerts on standard output for a person to read
     #[arg(long)]
     pretty: bool,
@@ -95,10 +100,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         geo,
         sink: Sink::open(args, &config)?,
         tally: Tally::default(),
+        decided: args.feedback.as_deref().map(Decided::read).transpose()?.unwrap_or_default(),
     };
     for path in &args.events {
         replay.read(path, &bar)?;
     }
+    replay.decided.due(&mut replay.engine, &mut replay.output);
     // Before the end of the files is taken for silence: a stream would go on.
     let state = args.state_hash.then(|| format!("state     {}\n", replay.engine.state_hash()));
     let stats = replay.finish()?;
@@ -108,6 +115,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         + &state.unwrap_or_default();
     // The work is done; whether anybody listens to its summary changes nothing.
     io::stderr().lock().write_all(summary.as_bytes()).ok();
+    replay.decided.warn();
     if replay.tally.is_all_rejected() {
         tracing::warn!("every line was refused; are these files of events, one JSON object a line?");
     }
@@ -130,7 +138,7 @@ fn sensible(args: &ReplayArgs) -> Result<(), Failure> {
         return Err(Failure::Usage(anyhow!("standard input (`-`) can be read only once")));
     }
     let written = [&args.alerts, &args.rejected, &args.html];
-    output::sensible(args.events.iter().chain(&args.registry), written.into_iter().flatten())
+    output::sensible(args.events.iter().chain(&args.registry).chain(&args.feedback), written.into_iter().flatten())
 }
 
 fn is_stdin(path: &Path) -> bool {
@@ -174,6 +182,7 @@ struct Replay {
     geo: Option<GeoDatabase>,
     sink: Sink,
     tally: Tally,
+    decided: Decided,
 }
 
 impl Replay {
@@ -206,6 +215,7 @@ impl Replay {
                 if let Some(geo) = &mut self.geo {
                     geo.locate(&mut event);
                 }
+                self.decided.due(&mut self.engine, &mut self.output);
                 self.engine.observe(event, &mut self.output);
             }
             Err(reject) => {

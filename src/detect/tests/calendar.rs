@@ -1,0 +1,85 @@
+//! The calendar through the whole engine: what is expected of bots on other days than most.
+
+use super::*;
+use crate::alert::Scope;
+
+fn stretch(season: Season, from: Timestamp, until: Timestamp) -> Settings {
+    let calendar = Calendar(vec![Stretch { season, scope: Scope::default(), from, until }]);
+    Settings { calendar, ..Settings::default() }
+}
+
+/// Pages about one dimension of the month's bot, with what a test has it do behind it.
+fn pages(settings: &Settings, last: &[Event], dimension: Dimension) -> Vec<Alert> {
+    let mut engine = Engine::new(settings.clone(), Registry::default());
+    let mut output = Output::default();
+    for event in month().iter().chain(last) {
+        engine.observe_ref(event, &mut output);
+    }
+    engine.finish(&mut output);
+    output.alerts.retain(|alert| {
+        alert.severity.pages()
+            && alert.status == Status::Firing
+            && alert.reasons.iter().any(|reason| reason.dimension == dimension)
+    });
+    output.alerts
+}
+
+/// Another bot's event, which moves time on.
+fn later(day: i64, minute: i64) -> Event {
+    let json = format!(r#"{{"ts":"{}","tenant":"acme","bot":"other","type":"call"}}"#, at(day, minute));
+    decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json)
+}
+
+/// Event time that goes on without the bot, hour by hour.
+fn silence(days: std::ops::Range<i64>) -> Vec<Event> {
+    days.flat_map(|day| (0..24).map(move |hour| later(day, hour * 60))).collect()
+}
+
+#[test]
+fn in_a_maintenance_window_a_bot_may_be_absent_and_must_be_back_behind_it() {
+    let night = silence(30..31);
+    assert!(!pages(&Settings::default(), &night, Dimension::Absence).is_empty(), "it is missed on other days");
+    let window = stretch(Season::Maintenance, at(30, 60), at(30, 300));
+    assert_eq!(pages(&window, &night, Dimension::Absence), []);
+    assert!(!pages(&window, &silence(30..32), Dimension::Absence).is_empty(), "the next night it is missed");
+}
+
+#[test]
+fn in_a_maintenance_window_odd_times_are_expected_and_new_hosts_are_not() {
+    let window = stretch(Season::Maintenance, at(30, 780), at(30, 960));
+    let odd = Night { minute: 14 * 60 + 7, ..Night::usual(30) };
+    assert!(!pages(&Settings::default(), &odd.events(), Dimension::Time).is_empty());
+    assert_eq!(pages(&window, &odd.events(), Dimension::Time), []);
+    let strange = Night { host: "kali", ip: "172.16.9.9", ..odd };
+    assert!(!pages(&window, &strange.events(), Dimension::Source).is_empty());
+}
+
+#[test]
+fn on_a_holiday_only_those_rest_that_rest_on_weekends() {
+    let holiday = stretch(Season::Holiday, at(30, 0), at(31, 0));
+    assert!(!pages(&holiday, &silence(30..31), Dimension::Absence).is_empty(), "it works on weekends");
+}
+
+#[test]
+fn what_is_done_to_a_bot_in_a_change_freeze_is_worse() {
+    let act = event("act", at(30, 600), r#""type":"control","control":{"action":"logging_disabled","by":"eve"}"#);
+    let worst = |settings: &Settings| {
+        let mut engine = Engine::new(settings.clone(), Registry::default());
+        let mut output = Output::default();
+        for event in month().iter().chain([&act]) {
+            engine.observe_ref(event, &mut output);
+        }
+        engine.finish(&mut output);
+        let of_control = |alert: &&Alert| alert.reasons.iter().any(|reason| reason.dimension == Dimension::Control);
+        output
+            .alerts
+            .iter()
+            .filter(of_control)
+            .map(|alert| (alert.severity, alert.title.clone()))
+            .max()
+            .expect("a word")
+    };
+    let freeze = stretch(Season::Freeze, at(30, 0), at(31, 0));
+    let (usual, worse) = (worst(&Settings::default()), worst(&freeze));
+    assert!(worse.0 > usual.0 && worse.1.contains("in a change freeze"), "{usual:?} {worse:?}");
+}
