@@ -62,7 +62,7 @@ fn on_a_holiday_only_those_rest_that_rest_on_weekends() {
 
 #[test]
 fn what_is_done_to_a_bot_in_a_change_freeze_is_worse() {
-    let act = event("act", at(30, 600), r#""type":"control","control":{"action":"logging_disabled","by":"eve"}"#);
+    let act = event("act", at(29, 600), r#""type":"control","control":{"action":"logging_disabled","by":"eve"}"#);
     let worst = |settings: &Settings| {
         let mut engine = Engine::new(settings.clone(), Registry::default());
         let mut output = Output::default();
@@ -79,7 +79,7 @@ fn what_is_done_to_a_bot_in_a_change_freeze_is_worse() {
             .max()
             .expect("a word")
     };
-    let freeze = stretch(Season::Freeze, at(30, 0), at(31, 0));
+    let freeze = stretch(Season::Freeze, at(29, 0), at(30, 0));
     let (usual, worse) = (worst(&Settings::default()), worst(&freeze));
     assert!(worse.0 > usual.0 && worse.1.contains("in a change freeze"), "{usual:?} {worse:?}");
 }
