@@ -59,7 +59,7 @@
 //!    finding's own, so that what is repeated is recognized.
 //! 7. **A restart changes nothing**: an engine restored from a snapshot at any place gives the alerts and the state of
 //!    one that ran through. A property test cuts at random.
-//! 8. **Layers point downward.** The table is data in `tests/it/tidy/layers.rs`, and a test holds the sources to it.
+//! 8. **Layers point downward.** The table is data in `tests/it/tidy/table.rs`, and a test holds the sources to it.
 //!
 //! One engine serves all bots of a process, or of a partition where several members share the stream, on one thread:
 //! state has no locks, and the watermark is the fleet's. Bots touch each other only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd

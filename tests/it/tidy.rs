@@ -12,6 +12,7 @@ mod layers;
 mod licenses;
 mod settings;
 mod source;
+mod table;
 mod words;
 
 /// Fails with every violation, one a line.

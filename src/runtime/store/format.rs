@@ -214,10 +214,7 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     }
     let unread = |_| FormatError::Damaged("body cannot be read");
     let (mut checkpoint, rest) = postcard::take_from_bytes::<Checkpoint>(body).map_err(unread)?;
-    let (tail, rest) = match format {
-        OLDEST => (Tail::default(), rest),
-        _ => postcard::take_from_bytes(rest).map_err(unread)?,
-    };
+    let (tail, rest) = postcard::take_from_bytes::<Tail>(rest).map_err(unread)?;
     if !rest.is_empty() {
         return Err(FormatError::Damaged("something follows on the body"));
     }
