@@ -275,14 +275,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_format_before_is_read() {
-        let (mut before, body) = (small(), postcard::to_stdvec(&small()).expect("encodes"));
-        before.gaps.clear();
-        before.position.as_mut().expect("a position").record = None;
-        assert_eq!(decode(&file(8, 8, &body)), Ok(before));
-    }
-
-    #[test]
     fn every_flipped_bit_is_noticed() {
         let whole = encode(&small()).expect("encodes");
         for index in 0..whole.len() {
