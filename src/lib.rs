@@ -64,7 +64,7 @@
 //! One engine serves all bots of a process, or of a partition where several members share the stream, on one thread:
 //! state has no locks, and the watermark is the fleet's. Bots touch each other only through what they share: the watermark, whose host and whose secret is whose, which of them behave alike, how odd
 //! silences are in general, the page budget where one is set, the logs that they write to, the accounts that their
-//! tenant pays, who grants roles in it, who administers them, and which of its systems are production's.
+//! tenant pays, who grants roles in it, who administers them, what kinds of hosts, networks and operations it has, and which of its systems are production's.
 //!
 //! [`Engine::observe`]: detect::Engine::observe
 //! [`Engine::idle`]: detect::Engine::idle

@@ -31,8 +31,8 @@ pub const FORMAT: u16 = 10;
 const READER_MIN: u16 = 10;
 
 /// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
-/// had been told of which alert and of which nobody, not what suppressions hid and what is owed behind their end, and one
-/// alert of a story at a time, and not what people decided.
+/// had been told of which alert and of which nobody, not what suppressions hid and what is owed behind their end, one alert
+/// of a story at a time, and not what people decided.
 const OLDEST: u16 = 10;
 
 /// Everything that a restart needs.
@@ -57,7 +57,7 @@ pub struct Checkpoint {
     pub gaps: Vec<(Timestamp, Alert)>,
 }
 
-/// What formats after 8 hold besides, behind the rest.
+/// What a file holds besides, behind the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Tail {
     record: Option<Mark>,
