@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -15,7 +15,9 @@ use crate::detect::{OpenFacts, Portrait};
 use crate::registry::BotRecord;
 use crate::report::inventory::InventoryRow;
 use crate::report::privileges::BotPrivileges;
-use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::asked::Asked;
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::PageFault;
 use crate::runtime::console::draw::{Spark, spark};
 use crate::runtime::console::say;
 use crate::runtime::console::story::StoryRow;
@@ -75,7 +77,7 @@ struct Change {
 }
 
 /// The page.
-pub(in crate::runtime::console) async fn bot(State(desk): State<Arc<Desk>>, Query(which): Query<Which>) -> Response {
+pub(in crate::runtime::console) async fn bot(State(desk): State<Arc<Desk>>, Asked(which): Asked<Which>) -> Response {
     let page = page(&desk, which).await;
     answer(&desk, page)
 }

@@ -16,7 +16,8 @@ use crate::registry::BotRecord;
 use crate::report::privileges::{BotPrivileges, Window};
 use crate::report::{inventory, privileges};
 use crate::runtime::archive::{Kept, Step};
-use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::PageFault;
 use crate::runtime::console::story::{StoryRow, lead, story};
 use crate::time::{Timestamp, Zone};
 

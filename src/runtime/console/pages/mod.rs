@@ -16,7 +16,8 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::desk::{Desk, PageFault};
+use super::desk::Desk;
+use super::fault::PageFault;
 
 /// A picture with the same as a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
