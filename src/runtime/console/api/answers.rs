@@ -20,7 +20,7 @@ use crate::runtime::console::rows::{BotRow, LogRow, PrivilegeRow};
 use crate::runtime::console::story::{StoryRow, story};
 
 /// How things stand
-#[utoipa::path(get, path = "/api/v1/overview", responses((status = 200, body = OverviewAnswer), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/overview", responses((status = 200, body = OverviewAnswer), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn overview(State(desk): State<Arc<Desk>>) -> Response {
     answer(overview_of(&desk).await)
 }
@@ -57,7 +57,7 @@ async fn overview_of(desk: &Desk) -> Result<Response, PageFault> {
 
 /// Incidents, those that go on first, then the worst, then the newest
 #[utoipa::path(get, path = "/api/v1/incidents", params(incident_list::Wanted, Slice),
-    responses((status = 200, body = [IncidentAnswer]), (status = 400, body = Problem)))]
+    responses((status = 200, body = [IncidentAnswer]), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn incidents(
     State(desk): State<Arc<Desk>>,
     Asked(wanted): Asked<incident_list::Wanted>,
@@ -70,7 +70,7 @@ pub(super) async fn incidents(
 
 /// One incident with its alerts
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", params(("id" = String, Path, description = "The incident's id")),
-    responses((status = 200, body = IncidentDetail), (status = 404, body = Problem)))]
+    responses((status = 200, body = IncidentDetail), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn incident(State(desk): State<Arc<Desk>>, Named(id): Named) -> Response {
     let kept = desk.archive.incident(&id);
     let alerts: Vec<&Alert> = kept.iter().map(|kept| &*kept.alert).collect();
@@ -84,7 +84,7 @@ pub(super) async fn incident(State(desk): State<Arc<Desk>>, Named(id): Named) ->
 
 /// Bots, those at most risk first
 #[utoipa::path(get, path = "/api/v1/bots", params(bot_list::Wanted, Slice),
-    responses((status = 200, body = [BotRow]), (status = 400, body = Problem)))]
+    responses((status = 200, body = [BotRow]), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn bots(
     State(desk): State<Arc<Desk>>,
     Asked(wanted): Asked<bot_list::Wanted>,
@@ -95,7 +95,7 @@ pub(super) async fn bots(
 
 /// Bots in order of tenant and name
 #[utoipa::path(get, path = "/api/v1/inventory", params(bot_list::Wanted, Slice),
-    responses((status = 200, body = [BotRow]), (status = 400, body = Problem)))]
+    responses((status = 200, body = [BotRow]), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn inventory(
     State(desk): State<Arc<Desk>>,
     Asked(wanted): Asked<bot_list::Wanted>,
@@ -114,7 +114,7 @@ fn listed(desk: &Desk, mut wanted: bot_list::Wanted, slice: Slice, sort: &str) -
 
 /// One bot with its normal
 #[utoipa::path(get, path = "/api/v1/bot", params(Which),
-    responses((status = 200, body = BotDetail), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = BotDetail), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn bot(State(desk): State<Arc<Desk>>, Asked(which): Asked<Which>) -> Response {
     answer(bot_of(&desk, &which).await)
 }
@@ -143,7 +143,7 @@ async fn bot_of(desk: &Desk, which: &Which) -> Result<Response, PageFault> {
 
 /// Roles that are held and not used, those that administer first, then the longest unused
 #[utoipa::path(get, path = "/api/v1/privileges", params(Unused, Slice),
-    responses((status = 200, body = [PrivilegeRow]), (status = 400, body = Problem)))]
+    responses((status = 200, body = [PrivilegeRow]), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn privileges(
     State(desk): State<Arc<Desk>>,
     Asked(wanted): Asked<Unused>,
@@ -155,7 +155,7 @@ pub(super) async fn privileges(
 
 /// Logs that number their records, in order of tenant and producer
 #[utoipa::path(get, path = "/api/v1/logs", params(Slice),
-    responses((status = 200, body = [LogRow]), (status = 503, body = Problem)))]
+    responses((status = 200, body = [LogRow]), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn logs(State(desk): State<Arc<Desk>>, Asked(slice): Asked<Slice>) -> Response {
     let known = desk.glance().await;
     let rows = known.map(|known| slice.of(known.logs.clone(), |log| LogRow::from(log)));

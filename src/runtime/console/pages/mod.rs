@@ -3,6 +3,7 @@
 pub(super) mod bot;
 pub(super) mod bots;
 pub(super) mod estate;
+pub(super) mod feedback;
 pub(super) mod incident;
 pub(super) mod incidents;
 pub(super) mod overview;
