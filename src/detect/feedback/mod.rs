@@ -279,9 +279,7 @@ impl Engine {
     #[must_use]
     pub fn decisions_about(&self, tenant: &str, bot: &str) -> Vec<DecisionFacts> {
         let now = self.watermark().unwrap_or(Timestamp::MIN);
-        let about = |decided: &&Decided| {
-            decided.record.tenant == tenant && decided.record.bot.as_deref() == Some(bot)
-        };
+        let about = |decided: &&Decided| decided.record.tenant == tenant && decided.record.bot.as_deref() == Some(bot);
         self.decisions.list.iter().filter(about).map(|decided| decided.facts(now)).collect()
     }
 

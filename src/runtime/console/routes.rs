@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{State, Request};
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};

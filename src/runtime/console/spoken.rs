@@ -400,7 +400,8 @@ mod tests {
 
     #[test]
     fn a_form_becomes_the_record_that_the_command_line_would_send() {
-        let said = record(&[("verdict", "expected"), ("by", " ann "), ("until", "2026-05-20"), ("comment", "CHG-7\r\nb")]);
+        let said =
+            record(&[("verdict", "expected"), ("by", " ann "), ("until", "2026-05-20"), ("comment", "CHG-7\r\nb")]);
         let said = said.expect("a record");
         assert_eq!((said.verdict, said.by.as_str(), said.comment.as_str()), (Ruling::Expected, "ann", "CHG-7\nb"));
         assert_eq!(said.until, Some("2026-05-21T00:00:00Z".parse().expect("a time")), "the day is a part of it");
@@ -414,7 +415,8 @@ mod tests {
         ]);
         let what = only.expect("a record").what;
         assert_eq!((what.hosts, what.detectors), (vec!["srv:2".to_owned()], vec!["new_host".to_owned()]));
-        let fine = record(&[("verdict", "fine"), ("by", "a"), ("value", "hour:3"), ("other_kind", "role"), ("other", "r")]);
+        let fine =
+            record(&[("verdict", "fine"), ("by", "a"), ("value", "hour:3"), ("other_kind", "role"), ("other", "r")]);
         let what = fine.expect("a record").what;
         assert_eq!((what.hours, what.roles), (vec![3], vec!["r".to_owned()]));
     }

@@ -1,10 +1,12 @@
 //! Who is let in: sign-in, its throttle, its cookie, and TLS.
 
 use humdrum::config::ConsoleConfig;
+use humdrum::detect::Settings;
+use humdrum::registry::Registry;
 use humdrum::runtime::console::{Console, hash};
 use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 
-use crate::support::console::{Stand, settings};
+use crate::support::console::{Stand, desk, settings};
 use crate::support::files::write;
 
 const PASSWORD: &str = "correct horse battery";
@@ -132,8 +134,10 @@ async fn a_file_that_cannot_be_used_is_told_at_the_start() {
         (ConsoleConfig { users_file: Some(dir.path().join("none")), ..settings() }, "users cannot be read from "),
     ] {
         let (inquiry, _inbox) = humdrum::runtime::inquiry::inquiry(|| {});
+        let engine = humdrum::detect::Engine::new(Settings::default(), Registry::default());
         let parts = humdrum::runtime::console::ConsoleParts {
             inquiry,
+            feedbacks: desk(&engine).0,
             archive: humdrum::runtime::archive::Archive::default(),
             evidence: humdrum::runtime::evidence::Evidence::Nowhere,
             health: None,

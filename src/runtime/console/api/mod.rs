@@ -10,11 +10,11 @@ mod rows;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 

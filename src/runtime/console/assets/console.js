@@ -66,7 +66,7 @@
   }
 
   let asking = false;
-  async function refresh() {
+  async function refresh(told) {
     if (asking || document.hidden) return;
     asking = true;
     try {
@@ -80,6 +80,8 @@
         if (old) changed = replace(old, fresh) || changed;
       }
       document.documentElement.dataset.fresh = String(Number(document.documentElement.dataset.fresh || 0) + 1);
+      // The page answers, and whether changes are told of is another matter.
+      if (lost && !told) return;
       if (changed || lost) live("Live, updated " + new Date().toLocaleTimeString());
       else live("Live");
     } catch {
@@ -103,7 +105,7 @@
   function heard(what) {
     if (what.change === undefined) return stale(what.lost);
     const first = what.change === "first";
-    if (first && !lost) live("Live"); else refresh();
+    if (first && !lost) live("Live"); else refresh(true);
   }
 
   function tell(what) {

@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 
-use super::{answer, feedback};
 use super::overview::is_firing;
 use super::reason::{ReasonView, view};
 use super::trace::{Trace, trace};
+use super::{answer, feedback};
 use crate::alert::{Alert, AlertContext, Suppressed};
 use crate::detect::{BotFacts, DecisionFacts, Portrait};
 use crate::registry::BotRecord;
