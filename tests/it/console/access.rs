@@ -4,7 +4,7 @@ use humdrum::config::ConsoleConfig;
 use humdrum::detect::Settings;
 use humdrum::registry::Registry;
 use humdrum::runtime::console::{Console, hash};
-use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE, WWW_AUTHENTICATE};
 
 use crate::support::console::{Stand, desk, settings};
 use crate::support::files::write;
@@ -52,8 +52,10 @@ async fn who_signs_in_is_let_in_until_they_sign_out() {
     let stand = guarded(dir.path()).await;
     let shut = stand.http.get(stand.url("/bots?q=a")).send().await.expect("an answer");
     assert_eq!(shut.headers()[LOCATION], "/sign-in?to=%2Fbots%3Fq%3Da");
-    for path in ["/api/v1/bots", "/live"] {
-        assert_eq!(stand.get(path).await.0, 401, "{path}");
+    for (path, scheme) in [("/api/v1/bots", true), ("/live", false)] {
+        let answer = stand.http.get(stand.url(path)).send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), answer.headers().contains_key(WWW_AUTHENTICATE)), (401, scheme), "{path}");
+        assert!(!answer.headers().contains_key("strict-transport-security"), "no TLS is spoken here");
     }
     assert_eq!(stand.get("/static/console.css").await.0, 200);
     let basic = |password: &str| stand.http.get(stand.url("/api/v1/bots")).basic_auth("ann", Some(password)).send();
@@ -118,7 +120,9 @@ async fn it_speaks_tls_where_a_certificate_is_given() {
     let trusted = reqwest::Certificate::from_pem(issued.cert.pem().as_bytes()).expect("a certificate");
     let http = reqwest::Client::builder().add_root_certificate(trusted).build().expect("a client");
     let url = format!("https://localhost:{}/", stand.console.address().port());
-    let page = http.get(url).send().await.expect("an answer").text().await.expect("a page");
+    let answer = http.get(url).send().await.expect("an answer");
+    assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
+    let page = answer.text().await.expect("a page");
     assert!(page.contains("Humdrum"), "{page}");
     stand.stop().await;
 }

@@ -15,6 +15,7 @@ use humdrum::runtime::feedback::desk::{FeedbackDesk, Feedbacks};
 use humdrum::runtime::inquiry::{Inbox, inquiry};
 use humdrum::runtime::metrics::FeedbackMetrics;
 use humdrum::simulate::{EventStream, FleetSpec};
+use tokio_util::sync::CancellationToken;
 
 /// Pages after which the fleet stands still, so that some incidents are open.
 const PAGES: usize = 8;
@@ -24,6 +25,7 @@ pub(crate) struct Stand {
     pub(crate) console: Console,
     pub(crate) archive: Archive,
     pub(crate) http: reqwest::Client,
+    ending: CancellationToken,
     engine: Option<JoinHandle<()>>,
 }
 
@@ -63,10 +65,19 @@ impl Stand {
         let parts = ConsoleParts { inquiry, feedbacks, archive: archive.clone(), evidence, health: None };
         let console = Console::start(config, parts).await.expect("a console");
         let (kept, handle) = (archive.clone(), tokio::runtime::Handle::current());
-        let serve = move || handle.block_on(serve(engine, inbox, desk, kept));
+        let ending = CancellationToken::new();
+        let end = ending.clone();
+        let serve = move || {
+            handle.block_on(async {
+                tokio::select! {
+                    () = end.cancelled() => {}
+                    () = serve(engine, inbox, desk, kept) => {}
+                }
+            });
+        };
         let engine = std::thread::Builder::new().spawn(serve).expect("a thread");
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        Self { console, archive, http: http.build().expect("a client"), engine: Some(engine) }
+        Self { console, archive, http: http.build().expect("a client"), ending, engine: Some(engine) }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -82,6 +93,14 @@ impl Stand {
     pub(crate) fn incident(&self, takes: impl Fn(&Alert) -> bool) -> Arc<Alert> {
         let paging = self.archive.all().into_iter().filter(|alert| alert.severity.pages() && alert.bot.is_some());
         paging.filter(|alert| takes(alert)).max_by_key(|alert| alert.reasons.len()).expect("an incident")
+    }
+
+    /// Ends the engine; the console goes on without it.
+    pub(crate) async fn end_engine(&mut self) {
+        self.ending.cancel();
+        if let Some(engine) = self.engine.take() {
+            tokio::task::spawn_blocking(move || engine.join()).await.expect("waits").expect("ends");
+        }
     }
 
     /// Ends the console, and the engine with it.
