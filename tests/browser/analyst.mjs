@@ -2,13 +2,13 @@
 import { DESKTOP, follow, hold, look, open } from "./page.mjs";
 import { preview, keep, takeBack } from "./feedback.mjs";
 
-export async function walk(base, view, colorScheme, viewport) {
-  const page = await open({ viewport, colorScheme, hasTouch: viewport.width < 600 });
-  const name = (what) => `${view}-${colorScheme}-${what}`;
+export async function walk(base, view, viewport, incident) {
+  const page = await open({ viewport, hasTouch: viewport.width < 600 }, /422/);
+  const name = (what) => `${view}-${what}`;
   await page.goto(base + "/");
   hold(/incidents? needs? somebody/.test(await page.locator("h1").innerText()), name("the overview says that somebody is needed"));
   await look(page, name("overview"));
-  await incident(page, name);
+  await follow_up(page, name, incident);
   await say(page, name);
 
   // To the bot, and by the navigation to everything else.
@@ -26,15 +26,24 @@ export async function walk(base, view, colorScheme, viewport) {
   await page.context().close();
 }
 
-// The incident of the overview's first sentence.
-async function incident(page, name) {
-  const sentence = page.locator(".story .sentence a").first();
+// The incidents of the overview, one for each walk, so that none speaks of another's.
+export async function incidents(base) {
+  const page = await open({ viewport: DESKTOP });
+  await page.goto(base + "/");
+  const links = await page.locator(".story .sentence a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+  await page.context().close();
+  return links;
+}
+
+// An incident, by the overview's sentence.
+async function follow_up(page, name, incident) {
+  const sentence = page.locator(`.story .sentence a[href="${incident}"]`);
   const told = await sentence.innerText();
   await sentence.click();
   await page.waitForURL(/\/incidents\/inc-/);
   hold((await page.locator("h1").innerText()) === told, name("the incident has the overview's sentence"));
   hold(await page.locator(".facts .yours").count() > 0, name("the viewer's own time is beside the moment"));
-  hold(/\w{3} \d\d:\d\d in \w+\/\w+/.test(await page.locator(".timeline .at").first().innerText()), name("the timeline has the bot's own time"));
+  hold(/UTC \w{3} \d\d:\d\d/.test(await page.locator(".timeline .at").first().innerText()), name("the timeline has the bot's own time"));
   hold(await page.locator(".trace tr.evidence").count() > 0, name("the evidence is listed"));
   await look(page, name("incident"));
 
@@ -105,10 +114,10 @@ async function find(page, base, name) {
 }
 
 // Everything that matters, with no script at all.
-export async function withoutScripts(base) {
+export async function withoutScripts(base, incident) {
   const page = await open({ javaScriptEnabled: false, viewport: DESKTOP });
   await page.goto(base + "/");
-  await page.locator(".story .sentence a").first().click();
+  await page.locator(`.story .sentence a[href="${incident}"]`).click();
   hold(await page.locator(".versus").count() > 0, "without scripts the incident is whole");
   await page.getByText("It was real").click();
   await page.getByLabel("Your name").fill("bob");

@@ -1,7 +1,7 @@
 // People at the console: real clicks in Chromium, at phone and desktop width, in light and dark, with and without scripts.
 // Ends with 1 and a line for each thing that is wrong. SHOTS=dir keeps a picture of each page.
 import { DESKTOP, PHONE, launch, wrong } from "./page.mjs";
-import { walk, withoutScripts } from "./analyst.mjs";
+import { incidents, walk, withoutScripts } from "./analyst.mjs";
 import { acceptance } from "./feedback.mjs";
 import { crowded, door, empty, tabs } from "./states.mjs";
 
@@ -14,13 +14,14 @@ const walks = [
   ["crowded", () => crowded(at("CROWDED"))],
   ["door", () => door(at("DOOR"), process.env.PASSWORD)],
   ["tabs", () => tabs(lively)],
-  ["without scripts", () => withoutScripts(lively)],
 ];
-for (const [view, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
-  for (const scheme of ["light", "dark"]) walks.push([`${view} ${scheme}`, () => walk(lively, view, scheme, viewport)]);
-}
 
 const browser = await launch();
+const links = await incidents(lively);
+if (links.length < 3) wrong.push(`three walks need an incident each, and there are ${links.length}`);
+walks.push(["desktop", () => walk(lively, "desktop", DESKTOP, links[0])]);
+walks.push(["phone", () => walk(lively, "phone", PHONE, links[1])]);
+walks.push(["without scripts", () => withoutScripts(lively, links[2])]);
 const only = process.env.ONLY;
 const todo = walks.filter(([name]) => !only || name.includes(only));
 // A few at a time: each waits for pages and clocks more than it computes.

@@ -44,7 +44,18 @@ export async function open(options, quiet = /^$/) {
   return page;
 }
 
-// Whatever a page must be: as wide as the screen, with one heading, and with nothing that axe calls serious.
+// What axe calls serious.
+async function examine(page, name, options) {
+  const found = await page.evaluate((asked) => window.axe.run({ resultTypes: ["violations"], ...asked }), options);
+  hold(found.passes.length > 0, `${name}: axe looked at nothing`);
+  for (const violation of found.violations.filter(({ impact }) => impact === "serious" || impact === "critical")) {
+    wrong.push(`${name}: axe: ${violation.id}: ${violation.nodes[0].html.slice(0, 200)} (${violation.nodes.length} nodes)`);
+  }
+  if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+}
+
+// Whatever a page must be, in light and in dark: as wide as the screen, with one heading, and with nothing that axe calls
+// serious. What is dark differs in its colors only.
 export async function look(page, name) {
   const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   hold(width <= 0, `${name}: ${width} px wider than the screen`);
@@ -55,12 +66,10 @@ export async function look(page, name) {
   });
   hold(!jumps, `${name}: headings skip a level`);
   await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
-  hold(found.passes.length > 0, `${name}: axe looked at nothing`);
-  for (const violation of found.violations.filter(({ impact }) => impact === "serious" || impact === "critical")) {
-    wrong.push(`${name}: axe: ${violation.id}: ${violation.nodes[0].html.slice(0, 200)} (${violation.nodes.length} nodes)`);
-  }
-  if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+  await page.emulateMedia({ colorScheme: "light" });
+  await examine(page, `${name}-light`, {});
+  await page.emulateMedia({ colorScheme: "dark" });
+  await examine(page, `${name}-dark`, { runOnly: ["color-contrast"] });
 }
 
 // A page by the navigation.

@@ -4,7 +4,7 @@ import { keep, preview } from "./feedback.mjs";
 
 // Nothing has come yet; then the engine ends.
 export async function empty(base) {
-  const page = await open({ viewport: PHONE, colorScheme: "dark" }, /503/);
+  const page = await open({ viewport: PHONE }, /400|503/);
   await page.goto(base + "/");
   hold(await page.getByText("No event has arrived yet").isVisible(), "empty: it says that nothing has come");
   await look(page, "empty-overview");

@@ -54,7 +54,11 @@ async fn who_signs_in_is_let_in_until_they_sign_out() {
     assert_eq!(shut.headers()[LOCATION], "/sign-in?to=%2Fbots%3Fq%3Da");
     for (path, scheme) in [("/api/v1/bots", true), ("/live", false)] {
         let answer = stand.http.get(stand.url(path)).send().await.expect("an answer");
-        assert_eq!((answer.status().as_u16(), answer.headers().contains_key(WWW_AUTHENTICATE)), (401, scheme), "{path}");
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers().contains_key(WWW_AUTHENTICATE)),
+            (401, scheme),
+            "{path}"
+        );
         assert!(!answer.headers().contains_key("strict-transport-security"), "no TLS is spoken here");
     }
     assert_eq!(stand.get("/static/console.css").await.0, 200);

@@ -148,10 +148,14 @@ async fn people_find_their_way_and_their_word_counts() {
                         read(&running, month().lines().count() + events.lines().count()).await;
                     }
                     "nats away" => server.kill(),
-                    "end the engine" => empty.end_engine().await,
+                    "end the engine" => {
+                        empty.end_engine().await;
+                        // Whoever reads is told that something has changed.
+                        empty.archive.record(lively.archive.all().first());
+                    }
                     other => panic!("nobody knows how to {other}"),
                 }
-                drop(done.send(()));
+                done.send(()).expect("it waits");
             }
         }
     };

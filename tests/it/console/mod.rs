@@ -52,11 +52,8 @@ async fn foreign_names_are_refused_and_own_ones_are_answered() {
 async fn what_does_not_end_is_closed_while_pages_are_served() {
     let stand = Stand::blank(&settings()).await;
     let post = "POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nname=";
-    let (silent, half, slow) = tokio::join!(
-        exchange(&stand, ""),
-        exchange(&stand, "GET / HTTP/1.1\r\nHost: local"),
-        exchange(&stand, post)
-    );
+    let (silent, half, slow) =
+        tokio::join!(exchange(&stand, ""), exchange(&stand, "GET / HTTP/1.1\r\nHost: local"), exchange(&stand, post));
     assert!(silent.is_empty() && !half.contains("200 OK"), "{half}");
     assert!(slow.starts_with("HTTP/1.1 408 ") && slow.contains("The form took too long to arrive."), "{slow}");
     let long = format!("{}{}", post.replace("99", "99999"), "x".repeat(20_000));
@@ -100,7 +97,7 @@ async fn what_is_asked_badly_is_told_well() {
     for (path, status, told) in [
         ("/bots?page=many", 400, "<h1>Page: invalid digit found in string.</h1>"),
         ("/incidents?page=-1", 400, "invalid digit"),
-        ("/bot?tenant=a", 400, "missing field <code>bot</code>"),
+        ("/bot?tenant=a", 400, "<h1>Missing field <code>bot</code>.</h1>"),
         ("/incidents/%ff", 404, "<h1>There is no such page.</h1>"),
         ("/static/none", 404, "<h1>There is no such file.</h1>"),
     ] {

@@ -92,7 +92,7 @@ async fn a_word_is_looked_at_kept_once_and_taken_back() {
         (&[("verdict", "false")][..], "Say who you are."),
         (&[("by", "ann")], "Choose what it was."),
         (
-            &[("verdict", "expected"), ("by", "ann"), ("until", "2999-01-01"), ("comment", "c")],
+            &[("verdict", "expected"), ("by", "ann"), ("until", "2029-01-01"), ("comment", "c")],
             "It is not taken: `until` is ",
         ),
     ] {
