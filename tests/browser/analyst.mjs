@@ -26,13 +26,17 @@ export async function walk(base, view, viewport, incident) {
   await page.context().close();
 }
 
-// The incidents of the overview, one for each walk, so that none speaks of another's.
+// Incidents of bots, the overview's first, one for each walk, so that none speaks of another's.
 export async function incidents(base) {
   const page = await open({ viewport: DESKTOP });
-  await page.goto(base + "/");
-  const links = await page.locator(".story .sentence a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+  const links = new Set();
+  for (const path of ["/", "/incidents"]) {
+    await page.goto(base + path);
+    const stories = page.locator(".story", { has: page.locator("a.bot") }).locator(".sentence a");
+    for (const link of await stories.evaluateAll((all) => all.map((one) => one.getAttribute("href")))) links.add(link);
+  }
   await page.context().close();
-  return links;
+  return [...links];
 }
 
 // An incident, by the overview's sentence.
@@ -116,7 +120,7 @@ async function find(page, base, name) {
 // Everything that matters, with no script at all.
 export async function withoutScripts(base, incident) {
   const page = await open({ javaScriptEnabled: false, viewport: DESKTOP });
-  await page.goto(base + "/");
+  await page.goto(base + "/incidents");
   await page.locator(`.story .sentence a[href="${incident}"]`).click();
   hold(await page.locator(".versus").count() > 0, "without scripts the incident is whole");
   await page.getByText("It was real").click();
