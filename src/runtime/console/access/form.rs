@@ -127,7 +127,7 @@ fn page(
         return desk.fault(&PageFault::Sent("the system gives no randomness".to_owned()));
     };
     let page = Page { to, token: desk.access.form_token(&browser), trouble, name };
-    match desk.page("sign-in.html", "", None, &page) {
+    match desk.page("sign-in.html", "door", None, &page) {
         Ok(mut response) => {
             *response.status_mut() = status;
             set(&mut response, &format!("{FORM_COOKIE}={browser}; Path=/; Secure; HttpOnly; SameSite=Strict"));
