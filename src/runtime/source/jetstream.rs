@@ -385,11 +385,8 @@ impl<U: Upstream> JetStreamSource<U> {
         let consumer = self.upstream.consumer().await.map_err(|detail| self.consumer_fault(detail))?;
         let gone = || self.consumer_fault("it is gone".to_owned());
         let consumer = consumer.ok_or_else(gone)?;
-        let moved = if consumer.pending == 0 && consumer.at <= last && got > last {
-            self.move_on(&stream).await
-        } else {
-            None
-        };
+        let moved =
+            if consumer.pending == 0 && consumer.at <= last && got > last { self.move_on(&stream).await } else { None };
         Ok((consumer.pending, moved))
     }
 
