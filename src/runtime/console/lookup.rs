@@ -19,9 +19,12 @@ const KEPT_MAX: usize = 32;
 /// What was found, or why nothing was.
 type Answer = Result<Option<Arc<Found>>, String>;
 
+/// Since when somebody waits for an answer, and where it will be.
+type Asked = (Instant, Arc<OnceCell<Answer>>);
+
 /// The answers of the last seconds.
 #[derive(Debug, Default)]
-pub(super) struct Lookups(Mutex<HashMap<Stretch, (Instant, Arc<OnceCell<Answer>>)>>);
+pub(super) struct Lookups(Mutex<HashMap<Stretch, Asked>>);
 
 impl Lookups {
     /// What a bot did between two instants. Those who ask at the same time wait for the same answer.

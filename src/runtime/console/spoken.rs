@@ -133,8 +133,8 @@ impl From<Vec<(String, String)>> for Draft {
             };
             *field = value;
         }
-        draft.comment = draft.comment.replace("\r\n", "\n").trim().to_owned();
-        draft
+        let comment = draft.comment.replace("\r\n", "\n").trim().to_owned();
+        Self { comment, ..draft }
     }
 }
 

@@ -168,7 +168,10 @@ impl Stage {
                     let mut room = std::pin::pin!(beats.reserve());
                     loop {
                         tokio::select! {
-                            room = room.as_mut() => return Ok(room?.send(beat)),
+                            room = room.as_mut() => {
+                                room?.send(beat);
+                                return Ok(());
+                            }
                             Some(asked) = self.inbox.next() => asked.answer(&self.engine),
                             () = self.desk.heard() => self.desk.answer(&mut self.engine, &mut self.output),
                         }

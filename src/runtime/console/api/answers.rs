@@ -158,6 +158,6 @@ pub(super) async fn privileges(
     responses((status = 200, body = [LogRow]), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn logs(State(desk): State<Arc<Desk>>, Asked(slice): Asked<Slice>) -> Response {
     let known = desk.glance().await;
-    let rows = known.map(|known| slice.of(known.logs.clone(), |log| LogRow::from(log)));
+    let rows = known.map(|known| slice.of(known.logs.clone(), LogRow::from));
     answer(rows.map_err(PageFault::from))
 }
