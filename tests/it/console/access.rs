@@ -1,5 +1,8 @@
 //! Who is let in: sign-in, its throttle, its cookie, and TLS.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
 use humdrum::config::ConsoleConfig;
 use humdrum::detect::Settings;
 use humdrum::registry::Registry;
@@ -46,8 +49,41 @@ async fn enter(stand: &Stand, password: &str, form: &Fresh, origin: Option<&str>
     request.send().await.expect("an answer")
 }
 
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The lines about comings and goings: what, how it ended, and whose name.
+    fn audit(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text");
+        let lines = text.lines().filter(|line| line.contains(" audit=\""));
+        let told = |line: &str| {
+            assert!(line.contains("address=\"127.0.0.1:"), "{line}");
+            let words = line.split(['=', ' ']).filter(|word| word.starts_with('"')).take(3);
+            words.map(|word| word.trim_matches('"')).collect::<Vec<_>>().join(" ")
+        };
+        lines.map(told).collect()
+    }
+}
+
 #[tokio::test]
 async fn who_signs_in_is_let_in_until_they_sign_out() {
+    let log = Log::default();
+    let writer = log.clone();
+    let logger = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _here = tracing::subscriber::set_default(logger);
     let dir = tempfile::tempdir().expect("a directory");
     let stand = guarded(dir.path()).await;
     let shut = stand.http.get(stand.url("/bots?q=a")).send().await.expect("an answer");
@@ -90,6 +126,9 @@ async fn who_signs_in_is_let_in_until_they_sign_out() {
     let left = left.header("content-type", "application/x-www-form-urlencoded").body(format!("token={leave}"));
     assert_eq!(left.send().await.expect("an answer").status().as_u16(), 303);
     assert_eq!(read("/api/v1/bots").await.expect("an answer").status().as_u16(), 401);
+    assert_eq!(enter(&stand, "wrong", &form(&stand).await, None).await.status().as_u16(), 401);
+    let told = ["program failure ann", "program success ann", "sign-in success ann", "sign-out success ann"];
+    assert_eq!(log.audit(), [&told[..], &["sign-in failure ann"]].concat());
     stand.stop().await;
 }
 

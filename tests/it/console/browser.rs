@@ -14,11 +14,12 @@ use humdrum::alert::Alert;
 use humdrum::config::{Config, ConsoleConfig};
 use humdrum::runtime::archive::Archive;
 use humdrum::runtime::console::hash;
+use humdrum::runtime::feedback::journal::JOURNAL_NAME;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::support::config::{config, state};
 use crate::support::console::{Stand, settings};
-use crate::support::files::{repository, write};
+use crate::support::files::{read as read_file, repository, write};
 use crate::support::nats::NatsServer;
 use crate::support::payroll::{again, month, publish};
 use crate::support::running::Running;
@@ -160,6 +161,9 @@ async fn people_find_their_way_and_their_word_counts() {
         }
     };
     assert!(well, "{said}\n({INSTALL})");
+    let journal = read_file(&dir.path().join(JOURNAL_NAME));
+    let said = |verdict: &str| journal.matches(&format!("\"by\":\"ann\",\"verdict\":\"{verdict}\"")).count();
+    assert_eq!((journal.lines().count(), said("false"), said("undo")), (2, 1, 1), "{journal}");
     news.abort();
     drop(running);
     for stand in [lively, empty, crowded, door] {
