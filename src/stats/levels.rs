@@ -4,8 +4,10 @@
 //! spread of the older ones (1.48 times their median absolute deviation from the median, never less than a floor):
 //! `t = (recent - old) / (s √(1/k + 1/m))`, by Student's distribution with `m - 1` degrees of freedom. `k` is six, longer
 //! than the turn of a month lasts, or three, at four hundred times the p-value; the last days must not have fallen again. A
-//! level must have risen by a least factor at all, so that constant jobs may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
-//! a rise beyond [`RISE_SLOW`] is told: a window that forgets would follow the frog.
+//! level must have risen by a least factor at all, so that constant jobs may grow as businesses do. Slower still is seen
+//! against an anchor, the level of the first two weeks, which stays until a rise beyond [`RISE_SLOW`] is told: a window
+//! that forgets would follow the frog. What is held against it is the mean of the newest days or, where the days clearly
+//! rise, the level at which their line ends.
 //!
 //! 64 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.
 
