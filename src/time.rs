@@ -1,10 +1,11 @@
 //! Instants, lengths of time and local clocks of the core. All of them come from events: there is no `now` here.
 //!
 //! A [`Timestamp`] counts microseconds since the Unix epoch, which holds ±292,000 years in eight bytes and compares as
-//! an integer. Zones are data: the time-zone database is compiled in, so that the same event has the same local hour on
+//! an integer. One that may be missing takes no more. Zones are data: the time-zone database is compiled in, so that the same event has the same local hour on
 //! every machine, whatever is installed there.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
 
@@ -12,8 +13,8 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
 
 /// A length of time in microseconds; negative lengths are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,14 +28,21 @@ pub struct TimestampError(String);
 /// The first instant that is refused: 2200-01-01T00:00:00Z.
 const LIMIT_US: i64 = 7_258_118_400_000_000;
 
+/// What turns microseconds into the number that is kept: it orders in the same way, and its zero is the instant that is
+/// given up for `None`, 292,000 years ago.
+const SIGN: u64 = 1 << 63;
+
 impl Timestamp {
     /// The earliest instant that an event may carry.
-    pub const MIN: Self = Self(0);
+    pub const MIN: Self = Self::from_micros(0);
 
     /// From microseconds since the Unix epoch.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
+        match NonZeroU64::new(micros as u64 ^ SIGN) {
+            Some(kept) => Self(kept),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From microseconds since the Unix epoch that somebody else wrote.
@@ -43,7 +51,7 @@ impl Timestamp {
     /// They lie outside 1970 to 2199.
     pub fn checked(micros: i64) -> Result<Self, TimestampError> {
         if (0..LIMIT_US).contains(&micros) {
-            Ok(Self(micros))
+            Ok(Self::from_micros(micros))
         } else {
             Err(TimestampError::of(&format!("{micros} µs")))
         }
@@ -52,13 +60,13 @@ impl Timestamp {
     /// Microseconds since the Unix epoch.
     #[must_use]
     pub const fn as_micros(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN) as i64
     }
 
     /// Whole days since the Unix epoch, in UTC.
     #[must_use]
     pub const fn day_utc(self) -> i64 {
-        self.0.div_euclid(Span::DAY.0)
+        self.as_micros().div_euclid(Span::DAY.0)
     }
 
     /// The later of two instants.
@@ -68,7 +76,7 @@ impl Timestamp {
     }
 
     fn to_jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        jiff::Timestamp::from_microsecond(self.as_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -155,17 +163,29 @@ impl Span {
     }
 }
 
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::MIN
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.as_micros()).finish()
+    }
+}
+
 impl Add<Span> for Timestamp {
     type Output = Self;
     fn add(self, span: Span) -> Self {
-        Self(self.0.saturating_add(span.0))
+        Self::from_micros(self.as_micros().saturating_add(span.0))
     }
 }
 
 impl Sub<Span> for Timestamp {
     type Output = Self;
     fn sub(self, span: Span) -> Self {
-        Self(self.0.saturating_sub(span.0))
+        Self::from_micros(self.as_micros().saturating_sub(span.0))
     }
 }
 
@@ -179,7 +199,7 @@ impl Add for Span {
 impl Sub for Timestamp {
     type Output = Span;
     fn sub(self, other: Self) -> Span {
-        Span(self.0.saturating_sub(other.0))
+        Span(self.as_micros().saturating_sub(other.as_micros()))
     }
 }
 
@@ -189,7 +209,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, TimestampError> {
         let refuse = || TimestampError::of(text);
         let micros = text.parse::<jiff::Timestamp>().map_err(|_| refuse())?.as_microsecond();
-        if (0..LIMIT_US).contains(&micros) { Ok(Self(micros)) } else { Err(refuse()) }
+        Self::checked(micros).map_err(|_| refuse())
     }
 }
 
@@ -202,7 +222,11 @@ impl fmt::Display for Timestamp {
 impl Serialize for Timestamp {
     /// As RFC 3339 for people's formats, as an integer for compact ones.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.as_micros().serialize(serializer)
+        }
     }
 }
 
@@ -211,7 +235,7 @@ impl<'de> Deserialize<'de> for Timestamp {
         if deserializer.is_human_readable() {
             String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
         } else {
-            i64::deserialize(deserializer).map(Self)
+            i64::deserialize(deserializer).map(Self::from_micros)
         }
     }
 }
@@ -281,7 +305,7 @@ impl Zone {
     #[must_use]
     pub fn local_as_of(&self, at: Timestamp, then: Timestamp) -> Local {
         let offset_us = i64::from(self.0.to_offset(then.to_jiff()).seconds()) * 1_000_000;
-        let local = at.0 + offset_us;
+        let local = at.as_micros() + offset_us;
         let day = local.div_euclid(Span::DAY.0);
         // 1970-01-01 was a Thursday.
         let weekday = (day + 3).rem_euclid(7);
@@ -336,6 +360,14 @@ mod tests {
         let expected = ["0 seconds", "0 seconds", "1 second", "119 seconds", "2 minutes", "4 minutes", "120 minutes"];
         assert_eq!(said[..7], expected);
         assert_eq!(said[7..], ["3 hours", "26 hours", "5 days"]);
+    }
+
+    #[test]
+    fn an_instant_that_may_be_missing_takes_no_more() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+        let times = [i64::MIN + 1, -1, 0, 1, i64::MAX].map(Timestamp::from_micros);
+        assert_eq!(times.map(Timestamp::as_micros), [i64::MIN + 1, -1, 0, 1, i64::MAX]);
+        assert!(times.is_sorted() && Timestamp::from_micros(i64::MIN) == times[0]);
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(super) fn exercise(
     for breach in breaches {
         let rule = breach.reason.detector.clone();
         if broken::rule(engine, at, event, breach, output) != Word::Said {
-            untell(engine, at, event, &rule, before.as_deref());
+            untell(engine, at, event, &rule, before.as_ref());
         }
     }
 }

@@ -7,13 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::half::Half;
+use super::room;
 
 /// Bins at most.
 pub const BINS_MAX: usize = WORDS * WORD_BITS;
 
 const WORDS: usize = 5;
 const WORD_BITS: usize = u64::BITS as usize;
-/// Weights by which room grows. Larger steps leave room empty, smaller ones move more often.
+/// Empty room that is left as it is. More of it lies idle in each bot; less is given back and taken again.
 const ROOM_STEP: usize = 8;
 
 /// Weights by bin.
@@ -52,7 +53,7 @@ impl Sparse {
         let weight = Half::new(weight);
         if weight != Half::default() {
             if self.weights.len() == self.weights.capacity() {
-                self.weights.reserve_exact(ROOM_STEP);
+                self.weights.reserve_exact(room::<Half>(self.weights.len() + 1) - self.weights.len());
             }
             self.weights.insert(at, weight);
             self.bits[bin / WORD_BITS] |= 1 << (bin % WORD_BITS);
