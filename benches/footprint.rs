@@ -3,7 +3,8 @@
 //! `cargo bench --bench footprint --no-default-features -- [BOTS] [DAYS]`. The fleet's events come as lines from a
 //! second process, which simulates them, so that this one holds what the program itself would hold and no simulator.
 //! Resident memory is the kernel's figure for what the process has allocated (`RssAnon` of `/proc/self/status`), less
-//! what it was before the first event.
+//! what it was before the first event. Fingerprints of all alerts and of the state tell whether a change that should
+//! change nothing has.
 
 #![expect(clippy::disallowed_methods, reason = "reads the process's own figures and the clock")]
 
@@ -56,11 +57,14 @@ fn main() -> std::io::Result<()> {
     let mut output = Output::default();
     let before = resident_kb();
     let (began, mut events, mut line) = (Instant::now(), 0_u64, Vec::new());
+    let mut told = blake3::Hasher::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
         let event = decode(&line, &Envelope::default(), &Limits::default()).map_err(Error::other)?;
         engine.observe(event, &mut output);
         // As the program does after each batch.
-        output.alerts.clear();
+        for alert in output.alerts.drain(..) {
+            told.update(serde_json::to_string(&alert).unwrap_or_default().as_bytes());
+        }
         events += 1;
         line.clear();
     }
@@ -85,8 +89,11 @@ fn main() -> std::io::Result<()> {
         taken = engine.go_on_snapshot(PIECE_BYTES);
         (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
     }
-    let (took, bytes) = (began.elapsed(), taken.map_or(0, |bytes| bytes.len()) as u64);
+    let (took, taken) = (began.elapsed(), taken.unwrap_or_default());
+    let bytes = taken.len() as u64;
     writeln!(out, "snapshot {} bytes a bot, {bytes} in all, in {took:.2?}", bytes / u64::from(bots))?;
+    let (told, state) = (told.finalize().to_hex(), blake3::hash(&taken).to_hex());
+    writeln!(out, "fingerprints: alerts {}, state {}", &told[..16], &state[..16])?;
     writeln!(
         out,
         "the stream waits {begin:.2?} for its beginning, and for each of {pieces} pieces {longest:.2?} at most"
