@@ -207,10 +207,45 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
+        if let Some(micros) = utc(text.as_bytes()) {
+            return Ok(Self::from_micros(micros));
+        }
         let refuse = || TimestampError::of(text);
         let micros = text.parse::<jiff::Timestamp>().map_err(|_| refuse())?.as_microsecond();
         Self::checked(micros).map_err(|_| refuse())
     }
+}
+
+/// Microseconds since 1970 of a time in UTC as it is mostly written, `2026-05-04T06:00:00.123Z`, within the bounds; `None`
+/// for all else, which may be a time as well.
+fn utc(text: &[u8]) -> Option<i64> {
+    let number = |from: usize, to: usize| {
+        text.get(from..to)?
+            .iter()
+            .try_fold(0_i64, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+    };
+    let stands = |at: usize, byte: u8| text.get(at) == Some(&byte);
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let places = text.len().saturating_sub(21);
+    let fraction =
+        if places > 0 { number(20, 20 + places)? * 10_i64.pow(6_u32.checked_sub(places as u32)?) } else { 0 };
+    let marks = stands(4, b'-') && stands(7, b'-') && stands(10, b'T') && stands(13, b':') && stands(16, b':');
+    let ends = stands(text.len() - 1, b'Z') && (text.len() == 20 || (places > 0 && stands(19, b'.')));
+    let within = (1970..2200).contains(&year) && (1..=12).contains(&month) && hour < 24 && minute < 60 && second < 60;
+    if !(marks && ends && within) {
+        return None;
+    }
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = [31, 28 + i64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let (before, month) = length.split_at(month as usize - 1);
+    if !(1..=month[0]).contains(&day) {
+        return None;
+    }
+    // Leap days of the years before this one, since that of 1968.
+    let leaps = (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 - 477;
+    let days = 365 * (year - 1970) + leaps + before.iter().sum::<i64>() + day - 1;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + fraction)
 }
 
 impl fmt::Display for Timestamp {
@@ -374,6 +409,28 @@ mod tests {
     fn offsets_are_applied_and_printed_as_utc() {
         assert_eq!(at("2026-03-29T01:30:00+02:00"), at("2026-03-28T23:30:00Z"));
         assert_eq!(at("2026-05-04T06:00:00.123456Z").to_string(), "2026-05-04T06:00:00.123456Z");
+    }
+
+    #[test]
+    fn times_in_utc_are_read_as_the_general_parser_reads_them() {
+        let general = |text: &str| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+        for year in 1970..2200 {
+            for rest in ["02-28T23:59:59Z", "02-29T00:00:00Z", "03-01T00:00:00.1Z", "12-31T12:34:56.123456Z"] {
+                let text = format!("{year}-{rest}");
+                assert_eq!(utc(text.as_bytes()), general(&text), "{text}");
+            }
+        }
+        let others =
+            ["2026-05-04T06:00:60Z", "2026-05-04T06:00:00.Z", "2026-05-04T06:00:00.1234567Z", "2026-13-04T06:00:00Z"];
+        let more = [
+            "2026-05-04t06:00:00z",
+            "2026-05-04T06:00:00+00:00",
+            "2026-04-31T06:00:00Z",
+            "2026-05-04T24:00:00Z",
+            "",
+            "Z",
+        ];
+        assert!(others.iter().chain(&more).all(|text| utc(text.as_bytes()).is_none()));
     }
 
     #[test]

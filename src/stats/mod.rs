@@ -3,6 +3,10 @@
 //!
 //! They share one idea of forgetting: weights are multiplied by [`forget`] once for each day that passed.
 
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+
 pub mod calibrate;
 pub mod combine;
 pub mod daily_peak;
@@ -51,6 +55,18 @@ const OF_PIECE: usize = 8;
 pub fn room<T>(least: usize) -> usize {
     let piece = (least * size_of::<T>() + OF_PIECE).next_multiple_of(PIECE).max(2 * PIECE);
     (piece - OF_PIECE) / size_of::<T>().max(1)
+}
+
+/// A hash of texts for what is found again within one process; no two runs need to agree on it. A fingerprint takes five
+/// times as long.
+#[must_use]
+pub fn place(parts: &[&str]) -> u64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    for part in parts {
+        hasher.write(part.as_bytes());
+        hasher.write_u8(0xff);
+    }
+    hasher.finish()
 }
 
 /// FNV-1a, 64 bits: a fingerprint that is the same on every machine and in every release, since snapshots keep it.
