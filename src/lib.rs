@@ -78,6 +78,7 @@ pub mod registry;
 pub mod report;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+pub mod shape;
 pub mod simulate;
 pub mod stats;
 pub mod time;

@@ -56,7 +56,9 @@ pub use hidden::SuppressionFacts;
 pub use portrait::{CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts};
 pub use revert::RevertError;
 pub use settings::Settings;
-pub use state::RestoreError;
+#[cfg(test)]
+pub(crate) use state::state_shape;
+pub use state::{RestoreError, migrate};
 pub use stats::{Stats, SuppressionStats};
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::settings::Settings;
 use super::stats::Stats;
 use crate::alert::AlertBook;
 use crate::registry::Registry;
+use crate::shape::{self, Shape};
 
 /// A snapshot that cannot be restored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +45,8 @@ struct Tail<'a> {
     stats: &'a Stats,
 }
 
-#[derive(Deserialize)]
+/// All of it, as it is read.
+#[derive(Serialize, Deserialize)]
 struct State {
     frontier: Frontier,
     bots: Vec<BotState>,
@@ -60,6 +62,24 @@ struct State {
     hidden: Vec<Hits>,
     decisions: Decisions,
     stats: Stats,
+}
+
+/// The state of an earlier version, of a known shape, as this version writes it.
+///
+/// # Errors
+/// The bytes are not of this shape, or something in it has become something else.
+pub fn migrate(shape: &Shape, bytes: &[u8]) -> Result<Vec<u8>, RestoreError> {
+    let (state, rest) = shape::take::<State>(shape, bytes).map_err(|error| RestoreError(error.to_string()))?;
+    if !rest.is_empty() {
+        return Err(RestoreError("something follows on it".to_owned()));
+    }
+    postcard::to_stdvec(&state).map_err(|error| RestoreError(error.to_string()))
+}
+
+/// The shape of the state that this version writes.
+#[cfg(test)]
+pub(crate) fn state_shape() -> Result<Shape, String> {
+    shape::shape_of::<State>()
 }
 
 impl Engine {

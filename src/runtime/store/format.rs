@@ -59,7 +59,7 @@ pub struct Checkpoint {
 
 /// What a file holds besides, behind the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Tail {
+pub(super) struct Tail {
     record: Option<Mark>,
     gaps: Vec<(Timestamp, Alert)>,
 }

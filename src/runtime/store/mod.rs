@@ -11,6 +11,7 @@
 mod days;
 pub mod format;
 pub mod ledger;
+mod shapes;
 pub mod shared;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
