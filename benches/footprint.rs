@@ -77,7 +77,7 @@ fn main() -> std::io::Result<()> {
         stats.baseline_bytes / u64::from(bots)
     )?;
     let (began, mut longest, mut taken) = (Instant::now(), Duration::ZERO, None);
-    engine.begin_snapshot();
+    engine.begin_snapshot(None);
     let begin = began.elapsed();
     let mut pieces = 0_u64;
     while taken.is_none() {
@@ -85,7 +85,7 @@ fn main() -> std::io::Result<()> {
         taken = engine.go_on_snapshot(PIECE_BYTES);
         (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
     }
-    let (took, bytes) = (began.elapsed(), taken.map_or(0, |bytes| bytes.len()) as u64);
+    let (took, bytes) = (began.elapsed(), taken.map_or(0, |part| part.bytes()) as u64);
     writeln!(out, "snapshot {} bytes a bot, {bytes} in all, in {took:.2?}", bytes / u64::from(bots))?;
     writeln!(
         out,

@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
-use super::bots::append;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
@@ -15,6 +14,7 @@ use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::hidden::{self, Hits};
 use super::operator::Operators;
+use super::part::{Part, append};
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;
@@ -92,15 +92,16 @@ impl Engine {
         bytes
     }
 
-    /// Begins to take a snapshot of this instant, whatever happens until it is done.
-    pub fn begin_snapshot(&mut self) {
+    /// Begins to take a snapshot of this instant, whatever happens until it is done: of all, or of what changed after the
+    /// round of an earlier one.
+    pub fn begin_snapshot(&mut self, since: Option<u32>) {
         let (head, tail) = (self.head(), self.tail());
-        self.bots.begin(head, tail);
+        self.bots.begin(since, head, tail);
     }
 
     /// Goes on with it by about so many bytes. The snapshot, once it is done: what [`snapshot`](Self::snapshot) would
-    /// have given when it began.
-    pub fn go_on_snapshot(&mut self, bytes_max: usize) -> Option<Vec<u8>> {
+    /// have given when it began, or the part of it that changed.
+    pub fn go_on_snapshot(&mut self, bytes_max: usize) -> Option<Part> {
         self.bots.go_on(bytes_max)
     }
 

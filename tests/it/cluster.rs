@@ -23,7 +23,6 @@ use humdrum::runtime::store::ledger::{Lease, Ledger, Manifest, lease_key, manife
 use humdrum::runtime::store::shared::{Objects, SharedError, SharedStore};
 use humdrum::simulate::{Fleet, FleetSpec};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
 
 use crate::support::config::{config, event};
 use crate::support::files::{read, repository, write};
@@ -137,15 +136,12 @@ async fn untroubled(context: &Context) -> (BTreeMap<u16, String>, BTreeSet<(Stri
 
 /// Hash of each partition's state in its newest snapshot.
 async fn kept(context: &Context) -> BTreeMap<u16, String> {
-    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let objects = Objects::new(context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists"));
     let mut hashes = BTreeMap::new();
     for partition in 0..PARTITIONS {
         let manifest = manifest(context, partition).await;
         let newest = manifest.kept.first().expect("a snapshot");
-        let mut file = Vec::new();
-        let mut object = objects.get(newest.object.as_str()).await.expect("exists");
-        object.read_to_end(&mut file).await.expect("is whole");
-        let checkpoint = format::decode(&file).expect("a snapshot");
+        let checkpoint = objects.join(newest).await.expect("answers").expect("is whole");
         hashes.insert(partition, blake3::hash(&checkpoint.engine).to_hex().to_string());
     }
     hashes
@@ -424,11 +420,11 @@ async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
     let file = format::encode(&Checkpoint::default()).expect("a snapshot");
     let mut store = claim(1).await.expect("is free");
     assert!(store.load().await.expect("answers").is_none(), "none was ever written");
-    store.save(file.clone(), 7, 3).await.expect("is written");
+    store.save(file.clone().into(), 7, 3).await.expect("is written");
     // As after an answer that was lost: the entry is ours, and of a revision that we do not know.
     let entry = bucket.get(manifest_key(0)).await.expect("answers").expect("a manifest");
     bucket.put(manifest_key(0), entry).await.expect("is written");
-    store.save(file.clone(), 8, 4).await.expect("the entry was ours");
+    store.save(file.clone().into(), 8, 4).await.expect("the entry was ours");
     let fence = |loaded: Option<(Checkpoint, u64)>| loaded.map(|(_, fence)| fence);
     assert_eq!(fence(store.load().await.expect("loads")), Some(4));
     objects.put("0-1-2", &mut &b"damaged"[..]).await.expect("is written");
@@ -437,7 +433,7 @@ async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
     let error = store.load().await.expect_err("none can be used");
     assert!(matches!(error, SharedError::Unusable { partition: 0, kept: 2 }), "{error}");
     claim(2).await.expect("a newer owner");
-    assert!(store.save(file, 9, 5).await.expect_err("is over").is_lost());
+    assert!(store.save(file.into(), 9, 5).await.expect_err("is over").is_lost());
 }
 
 #[tokio::test]

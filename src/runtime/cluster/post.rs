@@ -221,10 +221,13 @@ impl Post {
             metrics.notify.clone(),
             self.health.clone(),
         );
+        let keeping = Keeping::Shared(Box::new(store));
+        let snapshots = Snapshots::new(keeping, metrics.store.clone(), self.health.clone());
         let settings = ScorerSettings {
             subject_prefix: config.events.subject_prefix.clone(),
             snapshot_every: config.cluster.as_ref().map(|cluster| cluster.snapshot_every),
             snapshot_first: Some(SNAPSHOT_FIRST),
+            ground: snapshots.ground(),
         };
         // There is nobody to ask the engine of a partition anything.
         let (_, inbox) = inquiry(|| {});
@@ -246,7 +249,7 @@ impl Post {
                 dispatch: Dispatch::start(self.dispatch(), Owed { outbox, told }, &metrics.receivers)?,
                 log: LogWriter::new(None, metrics.log.clone(), self.health.clone()),
                 archive: None,
-                snapshots: Snapshots::new(Keeping::Shared(Box::new(store)), metrics.store.clone(), self.health.clone()),
+                snapshots,
                 notify_metrics: metrics.notify.clone(),
                 health: self.health.clone(),
                 faults,

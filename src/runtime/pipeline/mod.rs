@@ -29,6 +29,7 @@ use std::sync::Arc;
 use async_nats::Subject;
 
 use crate::alert::{Alert, Whose};
+use crate::detect::Part;
 use crate::runtime::feedback::desk::Acknowledged;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
@@ -81,6 +82,6 @@ pub struct State {
     pub event_time: Option<Timestamp>,
     /// The place; none without JetStream.
     pub position: Option<Position>,
-    /// The state; none where none is kept.
-    pub engine: Option<Vec<u8>>,
+    /// The state, or what changed of it; none where none is kept.
+    pub engine: Option<Part>,
 }

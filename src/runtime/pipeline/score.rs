@@ -22,6 +22,7 @@ use crate::runtime::feedback::desk::FeedbackDesk;
 use crate::runtime::inquiry::Inbox;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
+use crate::runtime::store::Ground;
 use crate::runtime::store::format::Position;
 use crate::time::Timestamp;
 
@@ -49,6 +50,8 @@ pub struct ScorerSettings {
     pub snapshot_every: Option<Duration>,
     /// Time before the first one, so that whoever comes next need not repeat what we have just repeated.
     pub snapshot_first: Option<Duration>,
+    /// What the next snapshot may build on.
+    pub ground: Ground,
 }
 
 /// The engine and its surroundings.
@@ -171,7 +174,7 @@ impl Scorer {
         let due = self.settings.snapshot_every.filter(|_| now >= self.snapshot_due && self.marked.is_none());
         if let Some(every) = due {
             self.snapshot_due = now + every;
-            self.engine.begin_snapshot();
+            self.engine.begin_snapshot(self.settings.ground.get());
             let (event_time, position) = (self.engine.watermark(), self.position.clone());
             self.marked = Some(State { event_time, position, engine: None });
             if work.blocking_send(Work::Mark).is_err() {
@@ -261,8 +264,11 @@ impl Scorer {
     }
 
     /// The state, or none of it where none is kept.
-    fn state(&self) -> State {
-        let engine = self.settings.snapshot_every.map(|_| self.engine.snapshot());
+    fn state(&mut self) -> State {
+        let engine = self.settings.snapshot_every.and_then(|_| {
+            self.engine.begin_snapshot(self.settings.ground.get());
+            self.engine.go_on_snapshot(usize::MAX)
+        });
         State { event_time: self.engine.watermark(), position: self.position.clone(), engine }
     }
 }
@@ -278,8 +284,8 @@ mod tests {
     /// What a scorer hands over for these items, before its feed closes.
     fn scored(items: Vec<Decoded>) -> Vec<Work> {
         let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
-        let settings =
-            ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
+        let (subject_prefix, ground) = ("humdrum.events".to_owned(), Ground::default());
+        let settings = ScorerSettings { subject_prefix, snapshot_every: None, snapshot_first: None, ground };
         let (_inquiry, inbox) = inquiry(|| {});
         let engine = Engine::new(Settings::default(), Registry::default());
         let figures = FeedbackMetrics::new(&prometheus::Registry::new()).expect("registers");

@@ -31,6 +31,9 @@ pub struct Kept {
     pub fence: u64,
     /// Its size.
     pub bytes: u64,
+    /// The objects that it builds on, from the one with all bots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<String>,
 }
 
 /// Where the state of a partition is.
