@@ -20,8 +20,9 @@ use crate::detect::Part;
 /// fill the store.
 const KEPT: usize = 3;
 
-/// Time for one object. Longer leaves a partition alone behind a store that does not answer, shorter gives up on large ones.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time for some more bytes of an object. Longer leaves a partition alone behind an object that is not all there, shorter
+/// takes a store for broken that is busy.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The objects of all partitions.
 #[derive(Clone)]
@@ -82,13 +83,15 @@ impl Objects {
     }
 
     async fn piece(&self, object: &str) -> Result<Result<Piece, FormatError>, SharedError> {
-        match tokio::time::timeout(READ_TIMEOUT, self.read(object)).await {
-            Ok(Ok(file)) => Ok(format::read(&file)),
-            Ok(Err(error)) if is_damage(error.kind()) => {
-                Ok(Err(FormatError::Damaged("the store does not have all of it")))
-            }
-            Ok(Err(error)) => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
-            Err(_) => Err(SharedError::Object { object: object.to_owned(), detail: "it does not come".to_owned() }),
+        match self.read(object).await {
+            Ok(file) => Ok(format::read(&file)),
+            Err(error) if is_damage(error.kind()) => Ok(Err(FormatError::Damaged("the store does not have all of it"))),
+            // A store that answers, and has not all that it lists, never sends the rest.
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => match tokio::time::timeout(READ_TIMEOUT, self.0.info(object)).await {
+                Ok(Ok(_)) => Ok(Err(FormatError::Damaged("the store does not have all of it"))),
+                _ => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
+            },
+            Err(error) => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
         }
     }
 
@@ -102,7 +105,7 @@ impl Objects {
             Err(error) => return Err(unreachable(error.to_string())),
         };
         let mut file = Vec::with_capacity(reader.info().size);
-        reader.read_to_end(&mut file).await?;
+        while tokio::time::timeout(READ_TIMEOUT, reader.read_buf(&mut file)).await?? > 0 {}
         Ok(file)
     }
 }
