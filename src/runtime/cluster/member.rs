@@ -1,6 +1,7 @@
 //! A member: lives, knows the others, and deals with every partition.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -23,6 +24,7 @@ use crate::registry::Registry;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::ClusterMetrics;
 use crate::runtime::notify::channel::ReceiverError;
+use crate::runtime::notify::letters::Letters;
 use crate::runtime::notify::dispatch::{Dispatch, Owed};
 use crate::runtime::store::ledger::{Ledger, Life};
 use crate::runtime::store::shared::Objects;
@@ -105,7 +107,8 @@ impl Member {
         // What a cluster needs is made by one who may, and not by whoever comes first.
         (config.events.create_stream, config.alerts.create_stream) = (false, false);
         cluster.partitions.set(i64::from(layout.partitions));
-        let post = Post { config, bots, client, layout, ledger, objects, health, metrics };
+        let letters = Letters::below(context, &config.events.rejected_prefix);
+        let post = Post { config, bots, client, layout, ledger, objects, letters, health, metrics };
         let post = Arc::new(post);
         tracing::info!(member, partitions = post.layout.partitions, "member of a cluster");
         // Whoever owns nothing has read everything.
@@ -114,13 +117,15 @@ impl Member {
         tasks.spawn(view.clone().follow(post.ledger.clone(), over.clone()));
         let still_max = settings.takeover_after;
         // The others are to know that we go before the first lease is given back.
-        tasks.spawn(live(Arc::clone(&post), member.clone(), still_max / SIGNS, cluster.clone(), stop.clone()));
+        let alive = (member.clone(), view.clone());
+        tasks.spawn(live(Arc::clone(&post), alive, still_max / SIGNS, cluster.clone(), stop.clone()));
         tasks.spawn(tell(Arc::clone(&post), faults, over.clone()));
         let mut tenures = JoinSet::new();
         for partition in 0..post.layout.partitions {
             let (member, post, view) = (member.clone(), Arc::clone(&post), view.clone());
             let (metrics, stop) = (cluster.clone(), stop.clone());
-            tenures.spawn(Tenure { partition, member, post, view, still_max, metrics, stop }.run());
+            let newest = AtomicU64::default();
+            tenures.spawn(Tenure { partition, member, post, view, still_max, metrics, stop, newest }.run());
         }
         let mut worked = Ok(());
         loop {
@@ -194,7 +199,13 @@ fn name(settings: &ClusterConfig) -> String {
 }
 
 /// Says that we live, until it is over, and that we are gone then.
-async fn live(post: Arc<Post>, member: String, every: Duration, cluster: ClusterMetrics, over: CancellationToken) {
+async fn live(
+    post: Arc<Post>,
+    (member, view): (String, View),
+    every: Duration,
+    cluster: ClusterMetrics,
+    over: CancellationToken,
+) {
     let mut due = tokio::time::interval(every);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -207,7 +218,9 @@ async fn live(post: Arc<Post>, member: String, every: Duration, cluster: Cluster
             host: post.config.cluster.as_ref().and_then(|cluster| cluster.member.clone()).unwrap_or_default(),
             partitions: usize::try_from(cluster.owned.get()).unwrap_or_default(),
         };
-        if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.live(&member, &life)).await {
+        let written = tokio::time::timeout(every, post.ledger.live(&member, &life)).await;
+        view.reached(matches!(written, Ok(Ok(()))));
+        if let Ok(Err(error)) = written {
             tracing::warn!(%error, "our sign of life cannot be written");
         }
     }
@@ -218,7 +231,7 @@ async fn live(post: Arc<Post>, member: String, every: Duration, cluster: Cluster
 
 /// Tells of our own sight: receivers first, then NATS.
 async fn tell(post: Arc<Post>, mut faults: mpsc::Receiver<Alert>, over: CancellationToken) {
-    let dispatch = Dispatch::start(post.dispatch(), Owed::default(), &post.metrics.receivers);
+    let dispatch = Dispatch::start(post.dispatch(None), Owed::default(), &post.metrics.receivers);
     let mut dispatch = match dispatch {
         Ok(dispatch) => dispatch,
         Err(error) => {

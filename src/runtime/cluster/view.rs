@@ -1,7 +1,8 @@
 //! What a member knows of the others: entries of the ledger as they change, each with when it last did by our own clock.
 //!
 //! Nobody's clock is compared with another's. An entry that its owner renews and that has stood still for long enough
-//! is given up, however long ago the server says that it was written.
+//! is given up, however long ago the server says that it was written. While the ledger cannot be written nobody can renew
+//! anything: that time counts for nobody, so that an election in NATS hands no partition over.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,16 @@ struct Shared {
 struct Entries {
     leases: BTreeMap<u16, Seen>,
     members: BTreeMap<String, Instant>,
+    /// Whether the ledger cannot be written, and since when it can again.
+    blind: bool,
+    sighted: Option<Instant>,
+}
+
+impl Entries {
+    /// How long an entry has stood still.
+    fn still(&self, at: Instant) -> Duration {
+        clock::monotonic() - self.sighted.map_or(at, |since| at.max(since))
+    }
 }
 
 /// A lease as it was seen.
@@ -111,14 +122,25 @@ impl View {
 
     /// Whether a lease can be taken: there is none, it was given back, or it has stood still.
     pub(super) fn is_free(&self, seen: Option<&Seen>) -> bool {
-        seen.is_none_or(|seen| seen.lease.released || clock::monotonic() - seen.at >= self.0.still_max)
+        let Some(seen) = seen.filter(|seen| !seen.lease.released) else { return true };
+        let entries = self.entries();
+        !entries.blind && entries.still(seen.at) >= self.0.still_max
+    }
+
+    /// Whether the ledger could be written just now.
+    pub(super) fn reached(&self, reached: bool) {
+        let mut entries = self.entries();
+        if reached && entries.blind {
+            entries.sighted = Some(clock::monotonic());
+        }
+        entries.blind = !reached;
     }
 
     /// Members that live, by rank for a partition: the first should own it.
     pub(super) fn ranked(&self, partition: u16) -> Vec<String> {
-        let (entries, now) = (self.entries(), clock::monotonic());
+        let entries = self.entries();
         // A sign of life is as seldom as a lease's renewal is often.
-        let live = |(_, at): &(&String, &Instant)| now - **at < self.0.still_max * 2;
+        let live = |(_, at): &(&String, &Instant)| entries.blind || entries.still(**at) < self.0.still_max * 2;
         let mut members: Vec<String> = entries.members.iter().filter(live).map(|(name, _)| name.clone()).collect();
         members.sort_by_cached_key(|member| rank(member, partition));
         members
@@ -167,6 +189,25 @@ mod tests {
         assert!(view.is_free(view.lease(3).as_ref()));
         view.take("lease.3", &lease("a", true), 9, true);
         assert!(view.is_free(view.lease(3).as_ref()), "it was given back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_nobody_can_write_nothing_stands_still() {
+        let view = View::new(Duration::from_secs(2));
+        view.take("lease.3", &lease("a", false), 7, true);
+        view.take("member.a", b"{}", 1, true);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        view.reached(false);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert!(!view.is_free(view.lease(3).as_ref()) && view.ranked(3) == ["a"], "an election");
+        view.reached(true);
+        tokio::time::advance(Duration::from_millis(1999)).await;
+        view.reached(true);
+        assert!(!view.is_free(view.lease(3).as_ref()), "the owner has its time to renew");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(view.is_free(view.lease(3).as_ref()), "it has not");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(view.ranked(3).is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use super::ack;
 use super::channel::{Channel, ReceiverError};
 use super::courier::{Courier, Manner, jitter};
+use super::gate::Gate;
 use super::guard::Lookup;
+use super::letters::Letters;
 use super::outbox::{Outbox, Waiting};
 use super::undelivered::{Undelivered, UndeliveredFile};
 use crate::alert::body::{Body, Particulars};
@@ -55,12 +57,16 @@ pub struct DispatchParams<'a> {
     pub ack_prefix: String,
     /// Directory of the file of what was not delivered.
     pub dir: Option<&'a Path>,
+    /// The stream of it, in a cluster.
+    pub letters: Option<Letters>,
     /// The clock.
     pub clock: Clock,
     /// How names are looked up; none as the machine does.
     pub lookup: Option<Lookup>,
     /// Whether others hear acknowledgments, too: then what we do not know of is theirs.
     pub one_of_many: bool,
+    /// What everything that goes out passes, in a cluster.
+    pub gate: Option<Gate>,
 }
 
 /// What an earlier run left.
@@ -91,6 +97,7 @@ pub(super) struct Desk {
     moved: Notify,
     silenced: BTreeMap<String, IntCounter>,
     one_of_many: bool,
+    gate: Option<Gate>,
     metrics: ReceiverMetrics,
 }
 
@@ -100,7 +107,11 @@ impl Dispatch {
     /// # Errors
     /// A secret, an address, the HTTP client, or no thread can be started.
     pub fn start(params: DispatchParams<'_>, owed: Owed, metrics: &ReceiverMetrics) -> Result<Self, ReceiverError> {
-        let undelivered = Arc::new(UndeliveredFile::new(params.dir)?);
+        let undelivered = match params.letters.clone() {
+            Some(letters) => UndeliveredFile::in_stream(letters),
+            None => UndeliveredFile::new(params.dir)?,
+        };
+        let undelivered = Arc::new(undelivered);
         let couriers = couriers(&params, &undelivered, metrics)?;
         let terms = terms(&params);
         let outboxes = couriers.iter().map(|c| (c.manner.name.clone(), Arc::clone(&c.outbox))).collect();
@@ -116,6 +127,7 @@ impl Dispatch {
             moved: Notify::new(),
             silenced,
             one_of_many: params.one_of_many,
+            gate: params.gate,
             metrics: metrics.clone(),
         });
         desk.begin(owed.outbox);
@@ -190,6 +202,7 @@ fn couriers(
         outbox: Arc::new(Outbox::new(outbox)),
         undelivered: Arc::clone(undelivered),
         clock: params.clock.clone(),
+        gate: params.gate.clone(),
         failures: 0,
         rng: jitter(),
     };
@@ -311,6 +324,12 @@ impl Desk {
                 () = closing.cancelled() => return,
                 () = self.moved.notified() => continue,
                 () = wait => {}
+            }
+            if let Some(gate) = &self.gate {
+                tokio::select! {
+                    () = closing.cancelled() => return,
+                    () = gate.passed() => {}
+                }
             }
             self.advance();
             tokio::select! {

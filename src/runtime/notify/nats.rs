@@ -182,6 +182,13 @@ impl NatsNotifier {
         self.fence.as_ref()
     }
 
+    /// An event was settled.
+    pub fn reached(&mut self, event: u64) {
+        if let Some(fence) = &mut self.fence {
+            fence.reached(event);
+        }
+    }
+
     /// What finds or makes the streams.
     #[must_use]
     pub fn preparation(&self) -> Preparation {
@@ -283,7 +290,7 @@ impl NatsNotifier {
             };
             match passed {
                 Ok(()) => break,
-                Err(error @ FenceError::Lost(_)) => return Err(Stopped::Fenced(error)),
+                Err(error @ (FenceError::Lost(_) | FenceError::Behind { .. })) => return Err(Stopped::Fenced(error)),
                 Err(error) => {
                     attempt += 1;
                     self.metrics.retries.inc();

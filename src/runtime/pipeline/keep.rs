@@ -183,7 +183,12 @@ impl Keeping {
                 saved
             }
             Self::Shared(mut store) => {
-                let saved = save_shared(&mut store, checkpoint, engine, fence).await;
+                // What is behind the queues is in no snapshot.
+                let saved = if letters.sent().await {
+                    save_shared(&mut store, checkpoint, engine, fence).await
+                } else {
+                    Err(StoreError::Letters)
+                };
                 *self = Self::Shared(store);
                 saved
             }

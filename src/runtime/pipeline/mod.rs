@@ -58,6 +58,8 @@ pub struct Scored {
     pub alerts: Vec<Raised>,
     /// Events that were refused.
     pub rejected: Vec<DeadLetter>,
+    /// The last event of the stream that is in it.
+    pub reached: Option<u64>,
     /// Where to acknowledge.
     pub ack: Option<Subject>,
     /// Alerts that somebody said to be at.

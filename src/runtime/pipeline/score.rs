@@ -228,6 +228,7 @@ impl Scorer {
         }
         if batch.position.is_some() {
             self.position = batch.position;
+            scored.reached = self.position.as_ref().map(|position| position.sequence);
         }
         scored
     }

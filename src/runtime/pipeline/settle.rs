@@ -176,6 +176,9 @@ impl Settler {
             self.dispatch.acknowledge(tenant, id, by).ok();
         }
         self.notifier.dead_letters(&scored.rejected, abort).await?;
+        if let Some(event) = scored.reached {
+            self.notifier.reached(event);
+        }
         if let Some(subject) = scored.ack
             && let Err(error) = self.client.publish(subject, bytes::Bytes::new()).await
         {
@@ -212,6 +215,16 @@ impl Settler {
     /// Tells of our own sight: the log and the receivers first, since NATS may be what is at fault.
     async fn tell(&mut self, alerts: Vec<Alert>, abort: &CancellationToken) -> Result<(), SettleError> {
         let mut taken = std::mem::take(&mut self.unpublished);
+        if self.notifier.fence().is_some() {
+            // Whoever does not own the partition any more tells nobody.
+            taken.extend(alerts.into_iter().map(Arc::new));
+            self.publish_alerts(taken.clone(), abort).await?;
+            for alert in &taken {
+                self.gaps.take(alert, clock::wall());
+                self.dispatch.offer(alert, &Whose::default());
+            }
+            return Ok(());
+        }
         for alert in alerts {
             let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, alert).await;
             show(self.archive.as_ref(), [&fault]);

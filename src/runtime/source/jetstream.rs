@@ -48,6 +48,8 @@ const PULL_HEARTBEAT: Duration = Duration::from_secs(5);
 const PULL_BYTES: usize = 64 * 1024 * 1024;
 /// Time between two comparisons with the stream. Longer stays blind for longer after the stream was made anew.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// Time between two questions whether what a partition left out is gone. Longer tells of a gap late.
+const JUDGED_EVERY: Duration = Duration::from_secs(1);
 /// Longest pause between attempts to open the source again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -125,6 +127,9 @@ pub struct JetStreamSource {
     heard: Timestamp,
     silence: Silence,
     checked: Instant,
+    /// The longest run of sequences that was left out since the stream was asked, and when that was.
+    jump: Option<(u64, u64)>,
+    judged: Option<Instant>,
     /// Whether the stream's records may be looked at.
     marks: bool,
     /// Found, and to be told before anything else.
@@ -174,6 +179,8 @@ impl JetStreamSource {
             heard,
             silence,
             checked,
+            jump: None,
+            judged: None,
             marks,
             gap,
             lag,
@@ -427,7 +434,13 @@ impl JetStreamSource {
 
     /// Whether messages that were left out are gone, or were none of ours.
     async fn judge(&mut self, jump: Option<(u64, u64)>) {
-        let Some((from, to)) = jump else { return };
+        let length = |run: Option<(u64, u64)>| run.map_or(0, |(from, to)| to + 1 - from);
+        self.jump = if length(jump) > length(self.jump) { jump } else { self.jump };
+        // A partition leaves most sequences to the others: one question a batch would be as many as batches.
+        let now = clock::monotonic();
+        let asked = self.judged.is_some_and(|at| now.saturating_duration_since(at) < JUDGED_EVERY);
+        let Some((from, to)) = self.jump.filter(|_| self.reading.ticks.is_none() || !asked) else { return };
+        (self.jump, self.judged) = (None, Some(now));
         let Ok(stream) = self.stream.get_info().await else { return };
         if stream.state.first_sequence > from {
             let after = Position { sequence: from - 1, ..self.position.clone() };

@@ -78,6 +78,9 @@ pub enum StoreError {
     /// A part of the state without what it builds on.
     #[error("the snapshot before cannot be built on")]
     Groundless,
+    /// What was given up before it is not kept yet.
+    #[error("what receivers were not told is not kept yet")]
+    Letters,
     /// A thread that wrote it.
     #[error("the thread that wrote the snapshot died")]
     Died,
@@ -96,6 +99,7 @@ impl StoreError {
             Self::Version { .. } => "version",
             Self::Shared(error) => error.reason(),
             Self::Groundless => "groundless",
+            Self::Letters => "letters",
             Self::Died => "died",
             Self::Encode(_) => "encode",
         }
@@ -105,7 +109,7 @@ impl StoreError {
     #[must_use]
     pub fn retry(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::Groundless => true,
+            Self::Io { .. } | Self::Groundless | Self::Letters => true,
             Self::Shared(error) => error.retry(),
             _ => false,
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
+use futures_util::StreamExt;
 use tokio::io::AsyncReadExt;
 
 use super::chain::{Chain, Step};
@@ -82,6 +83,26 @@ impl Objects {
         Ok(newest.join(on))
     }
 
+    async fn remove(&self, object: &str) {
+        if let Err(error) = self.0.delete(object).await {
+            tracing::warn!(object, %error, "old snapshot cannot be removed");
+        }
+    }
+
+    /// Names and sizes of all objects of a partition.
+    async fn of(&self, partition: u16) -> Result<Vec<(String, u64)>, SharedError> {
+        let fault = |detail: String| SharedError::Object { object: format!("{partition}-*"), detail };
+        let mut named = Vec::new();
+        let mut list = self.0.list().await.map_err(|error| fault(error.to_string()))?;
+        while let Some(info) = list.next().await {
+            let info = info.map_err(|error| fault(error.to_string()))?;
+            if !info.deleted && parsed(&info.name).is_some_and(|(of, ..)| of == partition) {
+                named.push((info.name, info.size as u64));
+            }
+        }
+        Ok(named)
+    }
+
     async fn piece(&self, object: &str) -> Result<Result<Piece, FormatError>, SharedError> {
         match self.read(object).await {
             Ok(file) => Ok(format::read(&file)),
@@ -108,6 +129,13 @@ impl Objects {
         while tokio::time::timeout(READ_TIMEOUT, reader.read_buf(&mut file)).await?? > 0 {}
         Ok(file)
     }
+}
+
+/// An object's name: of which partition, written in which epoch, as which.
+fn parsed(name: &str) -> Option<(u16, u64, u64)> {
+    let mut numbers = name.split('-');
+    let parsed = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    numbers.next().is_none().then_some(parsed)
 }
 
 impl std::fmt::Debug for Objects {
@@ -236,6 +264,55 @@ impl SharedStore {
         self.objects.newest(self.partition, &self.manifest).await
     }
 
+    /// Whether the manifest names a snapshot.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.manifest.kept.is_empty()
+    }
+
+    /// Looks among the objects for the newest snapshot that is whole, where a ledger that was lost does not say which it
+    /// is, and names it in the manifest. Whether there is one.
+    ///
+    /// # Errors
+    /// The partition has another owner, or the server does not answer.
+    pub async fn recover(&mut self) -> Result<bool, SharedError> {
+        let mut named = self.objects.of(self.partition).await?;
+        named.sort_unstable_by_key(|(name, _)| std::cmp::Reverse(parsed(name)));
+        for (object, bytes) in named {
+            let mut kept = Kept { object, sequence: 0, fence: 0, bytes, on: Vec::new() };
+            let Ok(checkpoint) = self.objects.join(&kept).await? else { continue };
+            kept.sequence = checkpoint.position.map_or(0, |position| position.sequence);
+            kept.on = self.objects.piece(&kept.object).await?.map_or(Vec::new(), |piece| {
+                piece.on().iter().map(|link| link.name.clone()).collect()
+            });
+            let manifest = Manifest { kept: vec![kept], ..self.manifest.clone() };
+            self.revision = self.point_to(&manifest).await?;
+            self.manifest = manifest;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Removes what earlier owners have left behind: objects that no manifest came to name, or that could not be removed
+    /// when they were of no use any more. Not waited for: a later owner tries again.
+    pub fn sweep(&self) {
+        let (objects, partition, epoch) = (self.objects.clone(), self.partition, self.manifest.epoch);
+        let needed = needs(&self.manifest);
+        tokio::spawn(async move {
+            let named = match objects.of(partition).await {
+                Ok(named) => named,
+                Err(error) => return tracing::warn!(partition, %error, "old snapshots cannot be listed"),
+            };
+            for (name, _) in named {
+                // Whoever comes after us builds on nothing that we do not name.
+                let old = parsed(&name).is_some_and(|(_, written, _)| written < epoch);
+                if old && !needed.contains(&name) {
+                    objects.remove(&name).await;
+                }
+            }
+        });
+    }
+
     /// A file with a part of the engine's state, to be encoded elsewhere: it may take long.
     ///
     /// # Errors
@@ -265,19 +342,17 @@ impl SharedStore {
         let mut manifest = self.manifest.clone();
         let link = format::link(&object, &file);
         manifest.kept.insert(0, Kept { object, sequence, fence, bytes, on });
-        let before = objects(&manifest);
+        let before = needs(&manifest);
         keep(&mut manifest);
         self.revision = self.point_to(&manifest).await?;
-        let after = objects(&manifest);
+        let after = needs(&manifest);
         self.manifest = manifest;
         match step {
             Some(step) => self.chain.grow(link, bytes, step),
             None => self.chain = Chain::default(),
         }
         for object in before.difference(&after) {
-            if let Err(error) = self.objects.0.delete(object).await {
-                tracing::warn!(object, %error, "old snapshot cannot be removed");
-            }
+            self.objects.remove(object).await;
         }
         Ok(bytes)
     }
@@ -336,7 +411,7 @@ impl From<Vec<u8>> for Grew {
 }
 
 /// The objects that a manifest needs.
-fn objects(manifest: &Manifest) -> BTreeSet<String> {
+fn needs(manifest: &Manifest) -> BTreeSet<String> {
     manifest.kept.iter().flat_map(|kept| kept.on.iter().chain([&kept.object])).cloned().collect()
 }
 
