@@ -44,6 +44,8 @@ pub struct Routing {
     pub default: Option<Vec<String>>,
     /// What happens then if nobody acknowledges.
     pub default_escalation: Option<Escalation>,
+    /// Who is told as well what a receiver does not take.
+    pub fallback: Option<Escalation>,
 }
 
 /// Why somebody is told.

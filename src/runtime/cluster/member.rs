@@ -24,8 +24,9 @@ use crate::registry::Registry;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::ClusterMetrics;
 use crate::runtime::notify::channel::ReceiverError;
-use crate::runtime::notify::letters::Letters;
+
 use crate::runtime::notify::dispatch::{Dispatch, Owed};
+use crate::runtime::notify::letters::Letters;
 use crate::runtime::store::ledger::{Ledger, Life};
 use crate::runtime::store::shared::Objects;
 

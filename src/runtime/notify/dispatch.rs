@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ack;
 use super::channel::{Channel, ReceiverError};
-use super::courier::{Courier, Manner, jitter};
+use super::courier::{Courier, Fallback, Manner, jitter};
 use super::gate::Gate;
 use super::guard::Lookup;
 use super::letters::Letters;
@@ -112,7 +112,10 @@ impl Dispatch {
             None => UndeliveredFile::new(params.dir)?,
         };
         let undelivered = Arc::new(undelivered);
-        let couriers = couriers(&params, &undelivered, metrics)?;
+        let mut couriers = couriers(&params, &undelivered, metrics)?;
+        if let Some(fallback) = &params.routing.fallback {
+            Fallback::give(fallback, &mut couriers);
+        }
         let terms = terms(&params);
         let outboxes = couriers.iter().map(|c| (c.manner.name.clone(), Arc::clone(&c.outbox))).collect();
         let silenced = params.silences.iter().map(|s| (s.name.clone(), metrics.silence(&s.name))).collect();
@@ -161,7 +164,7 @@ impl Dispatch {
         let told = self.desk.told();
         let owed = |(name, outbox): (&String, &Arc<Outbox>)| {
             let receiver = name.clone();
-            outbox.all().into_iter().map(move |Waiting { notice, since, attempts }| OwedNotice {
+            outbox.all().into_iter().map(move |Waiting { notice, since, attempts, .. }| OwedNotice {
                 receiver: receiver.clone(),
                 notice: (*notice).clone(),
                 since,
@@ -203,6 +206,7 @@ fn couriers(
         undelivered: Arc::clone(undelivered),
         clock: params.clock.clone(),
         gate: params.gate.clone(),
+        fallback: None,
         failures: 0,
         rng: jitter(),
     };
@@ -261,7 +265,7 @@ impl Desk {
             // A webhook's alerts have all their attempts again.
             let aged = self.plan.receivers.get(&receiver).is_some_and(|terms| terms.routed);
             let attempts = if aged { attempts } else { 0 };
-            self.drop_if_any(&receiver, outbox.push(Waiting { notice: Arc::new(notice), since, attempts }));
+            self.drop_if_any(&receiver, outbox.push(Waiting { attempts, ..Waiting::new(Arc::new(notice), since) }));
         }
         self.next_due();
     }
@@ -358,7 +362,7 @@ impl Desk {
     fn carry_out(&self, orders: Vec<Order>, now: Timestamp) {
         for Order { receiver, notice } in orders {
             if let Some(outbox) = self.outboxes.get(&receiver) {
-                let waiting = Waiting { notice: Arc::new(notice), since: now, attempts: 0 };
+                let waiting = Waiting::new(Arc::new(notice), now);
                 self.drop_if_any(&receiver, outbox.push(waiting));
             }
         }

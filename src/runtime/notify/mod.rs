@@ -7,7 +7,7 @@ mod courier;
 pub mod delivery;
 pub mod dispatch;
 pub mod fence;
-pub pub mod gate;
+pub mod gate;
 pub mod letters;
 mod guard;
 pub mod heartbeat;
