@@ -250,8 +250,7 @@ fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a
         ack_prefix: config.alerts.ack_prefix.clone(),
         dir: config.state.as_ref().map(|state| state.dir.as_path()),
         clock,
-        lookup: None,
-        one_of_many: false,
+        ..DispatchParams::default()
     }
 }
 

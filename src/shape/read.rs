@@ -245,7 +245,8 @@ impl<'a, 'de> EnumAccess<'de> for Variants<'a, 'de> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Shaped<'a, 'de>), ShapeError> {
         let number: usize = self.input.unsigned()?;
-        let (name, shape) = self.variants.get(number).ok_or_else(|| ShapeError(format!("there is no case {number}")))?;
+        let (name, shape) =
+            self.variants.get(number).ok_or_else(|| ShapeError(format!("there is no case {number}")))?;
         Ok((seed.deserialize(StrDeserializer::new(name))?, Shaped { shape, input: self.input }))
     }
 }
@@ -325,7 +326,14 @@ mod tests {
         let table = proptest::collection::btree_map("[a-z]{1,3}", any::<i32>(), 0..4);
         (cases(), any::<u32>(), "\\PC{0,9}", cases(), table, any::<[u8; 4]>(), any::<(char, IpAddr)>(), -1e9_f32..1e9)
             .prop_map(|(gone, number, name, cases, table, small, at, half)| Old {
-                gone, number, name, cases, table, small, at, half,
+                gone,
+                number,
+                name,
+                cases,
+                table,
+                small,
+                at,
+                half,
             })
     }
 

@@ -14,18 +14,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::check::{self, Finding};
 use super::layout::{Layout, LayoutError};
+use super::own;
 use super::post::Post;
 pub use super::post::PostMetrics;
 use super::tenure::Tenure;
 use super::view::View;
-use crate::alert::{Alert, Whose};
+use crate::alert::Alert;
 use crate::config::{ClusterConfig, Config};
 use crate::registry::Registry;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::ClusterMetrics;
 use crate::runtime::notify::channel::ReceiverError;
 
-use crate::runtime::notify::dispatch::{Dispatch, Owed};
 use crate::runtime::notify::letters::Letters;
 use crate::runtime::store::ledger::{Ledger, Life};
 use crate::runtime::store::shared::Objects;
@@ -34,8 +34,6 @@ use crate::runtime::store::shared::Objects;
 const SIGNS: u32 = 2;
 /// Pause between attempts to reach what a cluster needs.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The partition of alerts about a member's own sight, which no member owns.
-const OWN: &str = "member";
 
 /// A member that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +118,7 @@ impl Member {
         // The others are to know that we go before the first lease is given back.
         let alive = (member.clone(), view.clone());
         tasks.spawn(live(Arc::clone(&post), alive, still_max / SIGNS, cluster.clone(), stop.clone()));
-        tasks.spawn(tell(Arc::clone(&post), faults, over.clone()));
+        tasks.spawn(own::run(Arc::clone(&post), (member.clone(), view.clone()), faults, over.clone()));
         let mut tenures = JoinSet::new();
         for partition in 0..post.layout.partitions {
             let (member, post, view) = (member.clone(), Arc::clone(&post), view.clone());
@@ -175,6 +173,9 @@ impl Member {
                     let ledger = context.get_key_value(&layout.bucket).await.map(Ledger::new);
                     let objects = context.get_object_store(&layout.objects).await.map(Objects::new);
                     if let (Ok(ledger), Ok(objects)) = (ledger, objects) {
+                        for Finding { text, .. } in check::permissions(&self.client, layout).await {
+                            tracing::warn!("{text}");
+                        }
                         return Ok(Some((ledger, objects)));
                     }
                 }
@@ -228,33 +229,4 @@ async fn live(
     if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.leave(&member)).await {
         tracing::warn!(%error, "the others cannot be told that we are gone");
     }
-}
-
-/// Tells of our own sight: receivers first, then NATS.
-async fn tell(post: Arc<Post>, mut faults: mpsc::Receiver<Alert>, over: CancellationToken) {
-    let dispatch = Dispatch::start(post.dispatch(None), Owed::default(), &post.metrics.receivers);
-    let mut dispatch = match dispatch {
-        Ok(dispatch) => dispatch,
-        Err(error) => {
-            tracing::error!(%error, "nobody can be told of faults");
-            return;
-        }
-    };
-    loop {
-        let alert = tokio::select! {
-            () = over.cancelled() => break,
-            alert = faults.recv() => alert,
-        };
-        let Some(alert) = alert else { break };
-        dispatch.offer(&alert, &Whose::default());
-        let subject = format!("{}.{}.{}", post.layout.fenced(OWN), alert.tenant, alert.severity);
-        let mut headers = async_nats::HeaderMap::new();
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, format!("{}.{}", alert.id, alert.revision));
-        let payload = serde_json::to_vec(&alert).unwrap_or_default();
-        // Without a connection the client keeps it until there is one.
-        if let Err(error) = post.client.publish_with_headers(subject, headers, payload.into()).await {
-            tracing::warn!(%error, "an alert about our own sight cannot be published");
-        }
-    }
-    dispatch.drain(crate::runtime::clock::monotonic()).await;
 }

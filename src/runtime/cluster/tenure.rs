@@ -207,7 +207,9 @@ impl Renewal {
                 Err(Some(LedgerError::Lost(_))) => return abort.cancel(),
                 // Whether another one has it by now is not known. What leaves the partition passes through its fence,
                 // and receivers hear nothing until it is.
-                Err(_) if leave.is_cancelled() && clock::monotonic() - renewed >= self.still_max => return abort.cancel(),
+                Err(_) if leave.is_cancelled() && clock::monotonic() - renewed >= self.still_max => {
+                    return abort.cancel();
+                }
                 Err(_) => self.view.reached(false),
             }
             let first = self.view.ranked(self.partition).into_iter().next();

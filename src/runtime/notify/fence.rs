@@ -128,7 +128,11 @@ impl Fence {
     /// again: what is left was raised by other settings, and would keep every later snapshot from moving on.
     pub fn reached(&mut self, event: u64) {
         if event >= self.until && !self.told.is_empty() {
-            tracing::warn!(left = self.told.len(), prefix = self.prefix, "alerts of the owner before are not raised again");
+            tracing::warn!(
+                left = self.told.len(),
+                prefix = self.prefix,
+                "alerts of the owner before are not raised again"
+            );
             self.told.clear();
         }
     }

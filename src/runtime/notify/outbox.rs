@@ -225,7 +225,8 @@ mod tests {
         let (outbox, _) = outbox(9);
         outbox.push(waiting("old", Severity::High));
         outbox.push(Waiting { since: Timestamp::MIN + crate::time::Span::HOUR, ..waiting("new", Severity::High) });
-        let handed_on = || outbox.hand_on(Timestamp::MIN).iter().map(|notice| notice.alert.id.clone()).collect::<Vec<_>>();
+        let handed_on =
+            || outbox.hand_on(Timestamp::MIN).iter().map(|notice| notice.alert.id.clone()).collect::<Vec<_>>();
         assert_eq!(handed_on(), ["old"]);
         assert!(handed_on().is_empty());
         assert_eq!(ids(&outbox), ["old", "new"], "and goes on waiting");

@@ -110,14 +110,15 @@ impl UndeliveredFile {
             return;
         }
         tracing::error!(receiver, alert = id, reason, "a receiver was not told");
-        let taken = serde_json::to_vec(undelivered).map_err(|error| error.to_string()).and_then(|mut line| match &self.0 {
-            Kept::Nowhere => Ok(()),
-            Kept::Stream(letters) => letters.take(undelivered, line),
-            Kept::File(lines) => {
-                line.push(b'\n');
-                lines.try_send(Line::Text(line)).map_err(|error| error.to_string())
-            }
-        });
+        let taken =
+            serde_json::to_vec(undelivered).map_err(|error| error.to_string()).and_then(|mut line| match &self.0 {
+                Kept::Nowhere => Ok(()),
+                Kept::Stream(letters) => letters.take(undelivered, line),
+                Kept::File(lines) => {
+                    line.push(b'\n');
+                    lines.try_send(Line::Text(line)).map_err(|error| error.to_string())
+                }
+            });
         if let Err(error) = taken {
             tracing::error!(receiver, alert = id, error, "what a receiver was not told cannot be kept");
         }

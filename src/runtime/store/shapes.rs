@@ -49,7 +49,8 @@ mod tests {
         }
         let golden = fs::read_to_string(&path).expect("is there");
         assert_eq!(
-            serde_json::from_str::<Shapes>(&golden).expect("JSON"), now,
+            serde_json::from_str::<Shapes>(&golden).expect("JSON"),
+            now,
             "state that is written differently is another format: count `FORMAT` up; UPDATE_EXPECT=1 writes its shapes down"
         );
     }

@@ -11,9 +11,9 @@ use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
 use futures_util::StreamExt;
 use tokio::io::AsyncReadExt;
 
+use super::StoreError;
 use super::chain::{Chain, Step};
 use super::format::{self, Checkpoint, FormatError, Grown, Piece};
-use super::StoreError;
 use super::ledger::{Kept, Ledger, LedgerError, Manifest, manifest_key};
 use crate::detect::Part;
 
@@ -41,11 +41,7 @@ impl Objects {
     ///
     /// # Errors
     /// The server does not answer, a program of another version wrote it, or all are damaged.
-    pub async fn newest(
-        &self,
-        partition: u16,
-        manifest: &Manifest,
-    ) -> Result<Option<(Checkpoint, u64)>, SharedError> {
+    pub async fn newest(&self, partition: u16, manifest: &Manifest) -> Result<Option<(Checkpoint, u64)>, SharedError> {
         for kept in &manifest.kept {
             match self.join(kept).await? {
                 Ok(checkpoint) => return Ok(Some((checkpoint, kept.fence))),
@@ -108,10 +104,12 @@ impl Objects {
             Ok(file) => Ok(format::read(&file)),
             Err(error) if is_damage(error.kind()) => Ok(Err(FormatError::Damaged("the store does not have all of it"))),
             // A store that answers, and has not all that it lists, never sends the rest.
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => match tokio::time::timeout(READ_TIMEOUT, self.0.info(object)).await {
-                Ok(Ok(_)) => Ok(Err(FormatError::Damaged("the store does not have all of it"))),
-                _ => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
-            },
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                match tokio::time::timeout(READ_TIMEOUT, self.0.info(object)).await {
+                    Ok(Ok(_)) => Ok(Err(FormatError::Damaged("the store does not have all of it"))),
+                    _ => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
+                }
+            }
             Err(error) => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
         }
     }
@@ -282,9 +280,11 @@ impl SharedStore {
             let mut kept = Kept { object, sequence: 0, fence: 0, bytes, on: Vec::new() };
             let Ok(checkpoint) = self.objects.join(&kept).await? else { continue };
             kept.sequence = checkpoint.position.map_or(0, |position| position.sequence);
-            kept.on = self.objects.piece(&kept.object).await?.map_or(Vec::new(), |piece| {
-                piece.on().iter().map(|link| link.name.clone()).collect()
-            });
+            kept.on = self
+                .objects
+                .piece(&kept.object)
+                .await?
+                .map_or(Vec::new(), |piece| piece.on().iter().map(|link| link.name.clone()).collect());
             let manifest = Manifest { kept: vec![kept], ..self.manifest.clone() };
             self.revision = self.point_to(&manifest).await?;
             self.manifest = manifest;

@@ -73,7 +73,8 @@ fn a_chain_gives_the_state_at_each_of_its_snapshots() {
     let dir = tempfile::tempdir().expect("a directory");
     let (store, states) = chains(dir.path());
     assert_eq!(numbers(&store), (1..=8).collect::<Vec<_>>());
-    let (whole, more) = (fs::metadata(path(&store, 5)).expect("is there"), fs::metadata(path(&store, 8)).expect("is there"));
+    let (whole, more) =
+        (fs::metadata(path(&store, 5)).expect("is there"), fs::metadata(path(&store, 8)).expect("is there"));
     assert!(more.len() * 4 < whole.len(), "{} of {} bytes", more.len(), whole.len());
     for number in (1..=8).rev() {
         assert!(state(&store) == states[number], "snapshot {number}");
@@ -136,7 +137,8 @@ fn the_snapshot_of_a_day_needs_no_other() {
 
 #[test]
 fn a_snapshot_of_format_10_is_read() {
-    let file = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/snapshots/format-10.humdrum")).expect("is there");
+    let file =
+        fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/snapshots/format-10.humdrum")).expect("is there");
     let checkpoint = format::decode(&file).expect("is read");
     let position = checkpoint.position.expect("a position");
     assert_eq!((position.stream.as_str(), position.sequence), ("HUMDRUM_EVENTS", 16_158));
