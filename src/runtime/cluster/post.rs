@@ -22,9 +22,9 @@ use crate::runtime::metrics::{
 use crate::runtime::notify::channel::ReceiverError;
 use crate::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use crate::runtime::notify::fence::{Fence, FenceError};
-use crate::runtime::notify::gate::Gate;
 use crate::runtime::notify::letters::Letters;
 use crate::runtime::notify::nats::NatsNotifier;
+use crate::runtime::notify::permit::Permit;
 use crate::runtime::pipeline::BATCHES_QUEUED;
 use crate::runtime::pipeline::alert_log::LogWriter;
 use crate::runtime::pipeline::decode::Decoder;
@@ -164,7 +164,7 @@ impl Post {
         &self,
         partition: u16,
         epoch: u64,
-        gate: Gate,
+        permit: Permit,
         stop: CancellationToken,
         abort: CancellationToken,
     ) -> Result<(), PostError> {
@@ -192,7 +192,7 @@ impl Post {
         let reading = self.reading(partition, epoch);
         let (metrics, health) = (self.metrics.source.clone(), self.health.clone());
         let source = JetStreamSource::open(self.client.clone(), reading, &start, metrics, health).await?;
-        let line = self.line(partition, engine, checkpoint, store, (fence, gate))?;
+        let line = self.line(partition, engine, checkpoint, store, (fence, permit))?;
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
         let watching = stop.child_token();
         self.follow(&feed, &watching).await?;
@@ -246,7 +246,7 @@ impl Post {
         engine: Engine,
         checkpoint: Checkpoint,
         store: SharedStore,
-        (fence, gate): (Fence, Gate),
+        (fence, permit): (Fence, Permit),
     ) -> Result<Line, PostError> {
         let (config, metrics, client) = (&self.config, &self.metrics, &self.client);
         let Checkpoint { position, outbox, told, gaps, .. } = checkpoint;
@@ -283,7 +283,7 @@ impl Post {
             settler: Settler {
                 client: client.clone(),
                 notifier: notifier.fenced(fence),
-                dispatch: Dispatch::start(self.dispatch(Some(gate)), Owed { outbox, told }, &metrics.receivers)?,
+                dispatch: Dispatch::start(self.dispatch(Some(permit)), Owed { outbox, told }, &metrics.receivers)?,
                 log: LogWriter::new(None, metrics.log.clone(), self.health.clone()),
                 archive: None,
                 snapshots,
@@ -298,7 +298,7 @@ impl Post {
     }
 
     /// Receivers of alerts.
-    pub(super) fn dispatch(&self, gate: Option<Gate>) -> DispatchParams<'_> {
+    pub(super) fn dispatch(&self, permit: Option<Permit>) -> DispatchParams<'_> {
         DispatchParams {
             webhooks: &self.config.webhooks,
             receivers: &self.config.receivers,
@@ -311,7 +311,7 @@ impl Post {
             clock: Clock::system(),
             lookup: None,
             one_of_many: true,
-            gate,
+            permit,
         }
     }
 

@@ -14,7 +14,7 @@ use super::post::Post;
 use super::view::{Seen, View};
 use crate::runtime::clock;
 use crate::runtime::metrics::ClusterMetrics;
-use crate::runtime::notify::gate::Gate;
+use crate::runtime::notify::permit::Permit;
 use crate::runtime::store::ledger::{Lease, Ledger, LedgerError, lease_key};
 
 /// Members that stand by for a partition. Fewer would leave it alone when one dies, more would all write at once.
@@ -63,7 +63,7 @@ struct Renewal {
     lease: Lease,
     revision: u64,
     still_max: Duration,
-    gate: Gate,
+    permit: Permit,
 }
 
 impl Tenure {
@@ -142,7 +142,7 @@ impl Tenure {
         self.metrics.owned.inc();
         self.metrics.takeovers.inc();
         let (leave, abort, finished) = (self.stop.child_token(), CancellationToken::new(), CancellationToken::new());
-        let gate = Gate::new(self.still_max);
+        let permit = Permit::new(self.still_max);
         let renewal = Renewal {
             ledger: self.post.ledger.clone(),
             view: self.view.clone(),
@@ -150,13 +150,13 @@ impl Tenure {
             lease: Lease { member: self.member.clone(), epoch, released: false },
             revision: held.revision,
             still_max: self.still_max,
-            gate: gate.clone(),
+            permit: permit.clone(),
         };
         let renewing = tokio::spawn(renewal.run(leave.clone(), abort.clone(), finished.clone()));
         // Work that panics gives its lease back as well.
         let finished = finished.drop_guard();
         let worked = tokio::select! {
-            worked = Box::pin(self.post.work(partition, epoch, gate, leave.clone(), abort.clone())) => Some(worked),
+            worked = Box::pin(self.post.work(partition, epoch, permit, leave.clone(), abort.clone())) => Some(worked),
             // What waits for a server that does not answer is not waited for.
             () = abort.cancelled() => None,
         };
@@ -202,7 +202,7 @@ impl Renewal {
             match self.replace(every * 2).await {
                 Ok(()) => {
                     renewed = clock::monotonic();
-                    self.gate.renewed();
+                    self.permit.renewed();
                 }
                 Err(Some(LedgerError::Lost(_))) => return abort.cancel(),
                 // Whether another one has it by now is not known. What leaves the partition passes through its fence,

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::backoff;
 use super::channel::{Answer, Channel, Outgoing};
 use super::delivery::Verdict;
-use super::gate::Gate;
 use super::outbox::{Outbox, Waiting};
+use super::permit::Permit;
 use super::undelivered::{Undelivered, UndeliveredFile};
 use crate::alert::body::{Body, Particulars};
 use crate::alert::{Cause, Escalation, Notice};
@@ -58,7 +58,7 @@ pub(super) struct Courier {
     pub(super) outbox: Arc<Outbox>,
     pub(super) undelivered: Arc<UndeliveredFile>,
     pub(super) clock: Clock,
-    pub(super) gate: Option<Gate>,
+    pub(super) permit: Option<Permit>,
     pub(super) fallback: Option<Fallback>,
     pub(super) failures: u32,
     pub(super) rng: Xoshiro256PlusPlus,
@@ -120,8 +120,8 @@ impl Courier {
                 waiting = self.outbox.next() => waiting,
                 () = closing.cancelled() => return,
             };
-            if let Some(gate) = &self.gate {
-                gate.passed().await;
+            if let Some(permit) = &self.permit {
+                permit.passed().await;
             }
             if let Some(pause) = self.deliver(&waiting).await {
                 self.clock.wait(pause).await;

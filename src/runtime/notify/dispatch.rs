@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::ack;
 use super::channel::{Channel, ReceiverError};
 use super::courier::{Courier, Fallback, Manner, jitter};
-use super::gate::Gate;
 use super::guard::Lookup;
 use super::letters::Letters;
 use super::outbox::{Outbox, Waiting};
+use super::permit::Permit;
 use super::undelivered::{Undelivered, UndeliveredFile};
 use crate::alert::body::{Body, Particulars};
 use crate::alert::told::{AckError, Order, Outcome, Plan, Terms, Told};
@@ -66,7 +66,7 @@ pub struct DispatchParams<'a> {
     /// Whether others hear acknowledgments, too: then what we do not know of is theirs.
     pub one_of_many: bool,
     /// What everything that goes out passes, in a cluster.
-    pub gate: Option<Gate>,
+    pub permit: Option<Permit>,
 }
 
 /// What an earlier run left.
@@ -97,7 +97,7 @@ pub(super) struct Desk {
     moved: Notify,
     silenced: BTreeMap<String, IntCounter>,
     one_of_many: bool,
-    gate: Option<Gate>,
+    permit: Option<Permit>,
     metrics: ReceiverMetrics,
 }
 
@@ -130,7 +130,7 @@ impl Dispatch {
             moved: Notify::new(),
             silenced,
             one_of_many: params.one_of_many,
-            gate: params.gate,
+            permit: params.permit,
             metrics: metrics.clone(),
         });
         desk.begin(owed.outbox);
@@ -205,7 +205,7 @@ fn couriers(
         outbox: Arc::new(Outbox::new(outbox)),
         undelivered: Arc::clone(undelivered),
         clock: params.clock.clone(),
-        gate: params.gate.clone(),
+        permit: params.permit.clone(),
         fallback: None,
         failures: 0,
         rng: jitter(),
@@ -329,10 +329,10 @@ impl Desk {
                 () = self.moved.notified() => continue,
                 () = wait => {}
             }
-            if let Some(gate) = &self.gate {
+            if let Some(permit) = &self.permit {
                 tokio::select! {
                     () = closing.cancelled() => return,
-                    () = gate.passed() => {}
+                    () = permit.passed() => {}
                 }
             }
             self.advance();
