@@ -177,7 +177,7 @@ impl Settler {
         if self.notifier.fence().is_some() {
             // Whoever does not own the partition any more tells nobody.
             taken.extend(alerts.into_iter().map(Arc::new));
-            self.publish_alerts(taken.clone(), abort).await?;
+            self.publish(taken.clone(), abort).await?;
             for alert in &taken {
                 self.gaps.take(alert, clock::wall());
                 self.dispatch.offer(alert, &Whose::default());
