@@ -3,11 +3,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "the store is the part of the shell that owns files")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::format::{Checkpoint, FormatError};
+use super::format::{self, Checkpoint, FormatError, Outline, Piece};
 use super::names::{Name, SUFFIX};
 use super::{StoreError, at, load};
 use crate::time::Timestamp;
@@ -59,20 +60,31 @@ pub fn of_day(dir: &Path, day: &str) -> Result<Option<Checkpoint>, StoreError> {
     found.map_err(|source| StoreError::Version { path, source })
 }
 
-/// Every snapshot of a directory, by name.
+/// Every snapshot of a directory, by name, without the engines' states: each file is read once, and what it builds on is
+/// held against the hashes that it names.
 ///
 /// # Errors
 /// The directory or a file cannot be read.
 pub fn all(dir: &Path) -> Result<Vec<Found>, StoreError> {
-    let mut found = Vec::new();
+    let mut read = Vec::new();
     for name in names(dir)? {
         let path = dir.join(&name);
-        let bytes = fs::metadata(&path).map_err(at("read", &path))?.len();
-        if let Some(checkpoint) = load(dir, &path)? {
-            found.push(Found { name, bytes, checkpoint });
+        match fs::read(&path) {
+            Ok(file) => read.push((name, file.len() as u64, format::read(&file).map(Piece::outline))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at("read", &path)(error)),
         }
     }
-    Ok(found)
+    let whole = read.iter().filter_map(|(name, _, outline)| Some((name.clone(), outline.as_ref().ok()?.hash)));
+    let hashes: BTreeMap<String, _> = whole.collect();
+    let found = |(name, bytes, outline): (String, u64, Result<Outline, FormatError>)| {
+        let checkpoint = outline.and_then(|Outline { checkpoint, on, .. }| {
+            let there = on.iter().all(|link| hashes.get(&link.name) == Some(&link.hash));
+            there.then_some(checkpoint).ok_or(FormatError::Damaged("a file that it builds on is damaged or missing"))
+        });
+        Found { name, bytes, checkpoint }
+    };
+    Ok(read.into_iter().map(found).collect())
 }
 
 fn day_path(dir: &Path, day: &str) -> PathBuf {

@@ -94,7 +94,21 @@ pub(super) struct Piece {
     hash: [u8; HASH_BYTES],
 }
 
+/// What a file is and needs, without the engine's state.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub checkpoint: Checkpoint,
+    pub on: Vec<Link>,
+    pub hash: [u8; HASH_BYTES],
+}
+
 impl Piece {
+    pub(super) fn outline(self) -> Outline {
+        let Self { checkpoint, grown, hash, .. } = self;
+        let on = grown.map_or_else(Vec::new, |grown| grown.on);
+        Outline { checkpoint: Checkpoint { engine: Vec::new(), ..checkpoint }, on, hash }
+    }
+
     /// The files that it builds on, from the oldest.
     pub(super) fn on(&self) -> &[Link] {
         self.grown.as_ref().map_or(&[], |grown| &grown.on)

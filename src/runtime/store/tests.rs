@@ -101,6 +101,15 @@ fn a_damaged_link_takes_what_builds_on_it_and_no_more() {
 }
 
 #[test]
+fn what_builds_on_a_damaged_file_is_listed_as_damaged() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, _) = chains(dir.path());
+    fs::write(path(&store, 6), b"half a snapsh").expect("damages");
+    let whole: Vec<bool> = all(dir.path()).expect("lists").iter().map(|found| found.checkpoint.is_ok()).collect();
+    assert_eq!(whole, [true, true, true, true, true, false, false, false]);
+}
+
+#[test]
 fn a_chain_goes_when_two_newer_ones_are_there() {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut store, _) = chains(dir.path());
