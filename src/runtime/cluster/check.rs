@@ -90,7 +90,7 @@ pub async fn permissions(client: &Client, layout: &Layout) -> Vec<Finding> {
         let mut headers = async_nats::HeaderMap::new();
         if write {
             // No stream has this name, so that none takes it.
-            headers.insert(async_nats::header::NATS_EXPECTED_STREAM, " ");
+            headers.insert(async_nats::header::NATS_EXPECTED_STREAM, "humdrum-has-no-such-stream");
         }
         let asking = client.request_with_headers(subject.clone(), headers, "!".into());
         let answered = matches!(tokio::time::timeout(ANSWER_WITHIN, asking).await, Ok(Ok(_)));

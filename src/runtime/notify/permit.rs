@@ -1,5 +1,5 @@
-//! What a partition's receivers are told passes while its owner's lease is fresh: whoever was stopped
-//! and wakes, or is cut off, tells nobody what the next owner tells.
+//! What a partition's receivers are told passes while its owner's lease is fresh: whoever was stopped and wakes, or is cut
+//! off, tells nobody what the next owner tells.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -60,11 +60,12 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1999)).await;
         permit.passed().await;
         tokio::time::advance(Duration::from_millis(1)).await;
-        let waiting = permit.clone();
-        let passed = tokio::spawn(async move { waiting.passed().await });
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert!(!passed.is_finished(), "the lease has stood still");
-        permit.renewed();
-        passed.await.expect("passes");
+        tokio::select! {
+            biased;
+            () = permit.passed() => panic!("the lease has stood still"),
+            () = std::future::ready(()) => {}
+        }
+        let (waiting, renewing) = (permit.passed(), async { permit.renewed() });
+        tokio::join!(waiting, renewing);
     }
 }

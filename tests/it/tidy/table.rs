@@ -218,7 +218,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["runtime::present"], &["alert", "detect", "detect::rulebook", "report", "time"]),
     layer(&["runtime::lines"], &[]),
     layer(&["runtime::store::format", "runtime::store::shapes"], &["detect", "shape", "alert", "event::Event", "time"]),
-    layer(&["runtime::store"], &["detect::Part", "runtime::store::format", "time"]),
+    layer(&["runtime::store"], &["alert::Alert", "detect::Part", "runtime::store::format", "time"]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
     // What readers read: alerts, the engine's answers, and events where they are kept.
     layer(&["runtime::archive"], &["alert", "runtime::audit", "time"]),
