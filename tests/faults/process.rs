@@ -1,0 +1,592 @@
+//! A process on that broker: the shipped source, decoder, engine, order of settling and fence, until it has read
+//! everything, dies, or finds that another one owns its partition.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_nats::Subject;
+use bytes::Bytes;
+use futures_util::Stream;
+use humdrum::alert::Alert;
+use humdrum::config::{EventsConfig, SourceMode};
+use humdrum::event::decode::Limits;
+use humdrum::runtime::audit::head::Head;
+use humdrum::runtime::feedback::desk::FeedbackDesk;
+use humdrum::runtime::health::HealthState;
+use humdrum::runtime::inquiry::inquiry;
+use humdrum::runtime::metrics::{EngineMetrics, FeedbackMetrics, SourceMetrics};
+use humdrum::runtime::nats::streams::StreamError;
+use humdrum::runtime::notify::fence::{Fence, FenceError};
+use humdrum::runtime::notify::gate::{Gate, Newest, Passage, Passed};
+use humdrum::runtime::notify::nats::{DeadLetter, Stopped, outgoing};
+use humdrum::runtime::pipeline::decode::Decoder;
+use humdrum::runtime::pipeline::order::{Outlets, settle};
+use humdrum::runtime::pipeline::score::{Scorer, ScorerSettings};
+use humdrum::runtime::pipeline::settle::SettleError;
+use humdrum::runtime::pipeline::{Raised, Scored, State};
+use humdrum::runtime::source::jetstream::JetStreamSource;
+use humdrum::runtime::source::reading::{Reading, Start};
+use humdrum::runtime::source::upstream::{ConsumerFacts, Delivery, Record, RecordFault, StreamFacts, Upstream};
+use humdrum::runtime::source::{Batch, Feed};
+use humdrum::runtime::store::format::{self, Checkpoint, Position};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::{EVENTS, Kept, Next, STREAM, TICKS, When, World};
+use crate::plan::Mutant;
+use crate::story::{Story, ordinal};
+
+/// Alerts are published below it.
+const ALERTS: &str = "humdrum.alerts";
+/// Below it alerts of the partition pass.
+const FENCE: &str = "humdrum.cluster.alerts.0";
+/// Silence of our own: never, since a story's is on record.
+const NEVER: Duration = Duration::from_secs(400 * 24 * 3600);
+const FEED_ITEMS: usize = 4;
+
+/// Figures, which count nothing that matters here and are made once a thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    engine: EngineMetrics,
+    source: SourceMetrics,
+    feedback: FeedbackMetrics,
+}
+
+impl Figures {
+    pub(crate) fn new() -> Self {
+        let registry = prometheus::Registry::new();
+        Self {
+            engine: EngineMetrics::new(&registry).expect("registers"),
+            source: SourceMetrics::new(&registry).expect("registers"),
+            feedback: FeedbackMetrics::new(&registry).expect("registers"),
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It has read everything: its state, and what it has read.
+    Finished(Vec<u8>, Vec<usize>),
+    /// It died.
+    Crashed,
+    /// Another one owns the partition.
+    Fenced,
+    /// It could not begin, and may try again.
+    Failed,
+}
+
+/// A process's hold on the world. Requests of one that is dead get no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    world: Arc<Mutex<World>>,
+    /// Which of two owners it is.
+    owner: usize,
+    life: Arc<Life>,
+}
+
+#[derive(Debug, Default)]
+struct Life {
+    died: Notify,
+    dead: AtomicBool,
+}
+
+/// Lets virtual time pass.
+pub(crate) async fn pass(millis: u64) {
+    tokio::time::timeout(Duration::from_millis(millis), pending::<()>()).await.ok();
+}
+
+impl Hold {
+    pub(crate) fn new(world: &Arc<Mutex<World>>, owner: usize) -> Self {
+        Self { world: Arc::clone(world), owner, life: Arc::default() }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn die<T>(&self) -> T {
+        self.life.dead.store(true, Ordering::Relaxed);
+        self.life.died.notify_one();
+        pending().await
+    }
+
+    /// Asks for something. The request or its answer may get lost; whoever asks may die on the way, or stand still.
+    async fn ask<T>(&self, effect: impl FnOnce(&mut World) -> T) -> Result<T, String> {
+        if self.life.dead.load(Ordering::Relaxed) {
+            return pending().await;
+        }
+        let fate = self.world().fate(self.owner);
+        if fate.slow > 0 {
+            pass(fate.slow).await;
+        }
+        if fate.stalls == Some(When::Before) {
+            self.stand_still().await;
+        }
+        match fate.dies {
+            Some(When::Before) => return self.die().await,
+            None if fate.refused => return Err("refused".to_owned()),
+            _ => {}
+        }
+        let done = effect(&mut self.world());
+        if fate.stalls == Some(When::After) {
+            self.stand_still().await;
+        }
+        if fate.dies.is_some() {
+            return self.die().await;
+        }
+        if fate.unanswered { Err("no answer".to_owned()) } else { Ok(done) }
+    }
+
+    async fn stand_still(&self) {
+        let begun = {
+            let mut world = self.world();
+            world.stalled = true;
+            Arc::clone(&world.begun)
+        };
+        begun.notify_one();
+        while !self.world().goes_on() {
+            pass(5).await;
+        }
+    }
+}
+
+/// The stream, as one process reads it.
+#[derive(Debug)]
+struct Reader {
+    hold: Hold,
+    consumer: u64,
+}
+
+/// Messages as they come.
+#[derive(Debug)]
+struct Flow {
+    hold: Hold,
+    consumer: u64,
+    held: Option<Delivery>,
+}
+
+impl Stream for Flow {
+    type Item = Result<Delivery, String>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.hold.life.dead.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        if let Some(held) = self.held.take() {
+            return Poll::Ready(Some(Ok(held)));
+        }
+        let next = {
+            let mut world = self.hold.world();
+            let next = world.next(self.consumer);
+            if matches!(next, Next::Nothing) {
+                world.waiting.push(cx.waker().clone());
+            }
+            next
+        };
+        match next {
+            Next::Nothing => Poll::Pending,
+            Next::One(delivery) => Poll::Ready(Some(Ok(delivery))),
+            Next::Two(first, second) => {
+                self.held = Some(second);
+                Poll::Ready(Some(Ok(first)))
+            }
+            Next::Broken => Poll::Ready(Some(Err("the connection broke".to_owned()))),
+            Next::Ended => Poll::Ready(None),
+            Next::Crash => {
+                self.hold.life.dead.store(true, Ordering::Relaxed);
+                self.hold.life.died.notify_one();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Upstream for Reader {
+    type Flow = Flow;
+
+    async fn open(&mut self) -> Result<StreamFacts, StreamError> {
+        let unavailable = |detail| StreamError::Unavailable { name: STREAM.to_owned(), detail };
+        self.hold.ask(|world| world.facts()).await.map_err(unavailable)
+    }
+
+    async fn stream(&self) -> Result<StreamFacts, String> {
+        self.hold.ask(|world| world.facts()).await
+    }
+
+    async fn record(&self, sequence: u64) -> Result<Option<Record>, RecordFault> {
+        if self.hold.world().is(Mutant::TrustsNumbers) {
+            return Err(RecordFault::Denied);
+        }
+        self.hold.ask(|world| world.record(sequence)).await.map_err(RecordFault::Failed)
+    }
+
+    async fn newest(&self, subject: &str) -> Result<u64, String> {
+        self.hold.ask(|world| world.newest(subject)).await
+    }
+
+    async fn consumer(&mut self) -> Result<Option<ConsumerFacts>, String> {
+        self.hold.ask(|world| world.consumer(self.consumer)).await
+    }
+
+    async fn remove_consumer(&mut self) -> Result<(), String> {
+        self.hold.ask(|world| world.remove_consumer(self.consumer)).await
+    }
+
+    async fn make_consumer(&mut self, after: u64) -> Result<ConsumerFacts, String> {
+        let made = |world: &mut World| {
+            world.make_consumer(self.consumer, after);
+            world.consumer(self.consumer)
+        };
+        self.hold.ask(made).await?.ok_or_else(|| "it is gone again".to_owned())
+    }
+
+    async fn flow(&self) -> Result<Flow, String> {
+        self.hold.ask(|_| ()).await?;
+        Ok(Flow { hold: self.hold.clone(), consumer: self.consumer, held: None })
+    }
+
+    async fn write(&self, _subject: String, _payload: Bytes, _last: u64) -> Result<(), String> {
+        Err("silence of the story is on record already".to_owned())
+    }
+}
+
+/// The stream that the fence stands in.
+#[derive(Debug)]
+struct Door(Hold);
+
+impl Gate for Door {
+    async fn publish(&self, passage: Passage) -> Result<Passed, FenceError> {
+        let passed = self.0.ask(|world| world.pass(passage)).await.map_err(FenceError::Unavailable)?;
+        passed.ok_or_else(|| FenceError::Lost("wrong last sequence".to_owned()))
+    }
+
+    async fn newest(&self, _subjects: &str) -> Result<Option<Newest>, FenceError> {
+        self.0.ask(|world| world.newest_past()).await.map_err(FenceError::Unavailable)
+    }
+
+    async fn passed(
+        &self,
+        _subjects: &str,
+        after: u64,
+        before: u64,
+        count_max: usize,
+        _each: Duration,
+    ) -> Result<Vec<(String, u64)>, FenceError> {
+        let passed = |world: &mut World| {
+            let numbered = (1..).zip(&world.fence).filter(|(number, _)| (after + 1..before).contains(number));
+            let named = numbered.filter_map(|(number, past)| Some((past.id.clone()?, number)));
+            named.take(count_max).collect()
+        };
+        self.0.ask(passed).await.map_err(FenceError::Unavailable)
+    }
+}
+
+/// Where alerts go.
+#[derive(Debug)]
+struct Exit {
+    hold: Hold,
+    fence: Option<Fence<Door>>,
+}
+
+impl Outlets for Exit {
+    async fn log(&mut self, alerts: &[Arc<Alert>]) -> Option<Head> {
+        let ids = alerts.iter().filter_map(|alert| outgoing(ALERTS, alert)).map(|out| out.id().to_owned());
+        self.hold.world().logged.extend(ids);
+        None
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.fence.is_some()
+    }
+
+    fn offer(&mut self, _raised: &[Raised]) {}
+
+    async fn publish(&mut self, alerts: Vec<Arc<Alert>>, _abort: &CancellationToken) -> Result<(), SettleError> {
+        for out in alerts.iter().filter_map(|alert| outgoing(ALERTS, alert)) {
+            let Some(fence) = &mut self.fence else {
+                while self.hold.ask(|world| world.take_alert(out.id(), out.payload.clone())).await.is_err() {
+                    pass(50).await;
+                }
+                continue;
+            };
+            let pause = |_, _| Duration::from_millis(50);
+            let passed = fence.pass(out.below(ALERTS), out.id(), &out.payload, pause).await;
+            passed.map_err(|error| SettleError::from(Stopped::Fenced(error)))?;
+        }
+        Ok(())
+    }
+
+    async fn head(&mut self, _head: Option<Head>) {}
+
+    fn told(&mut self, _scored: &Scored) {}
+
+    async fn dead_letters(&mut self, letters: &[DeadLetter], _abort: &CancellationToken) -> Result<(), SettleError> {
+        for letter in letters {
+            let id = letter.id.clone().unwrap_or_default();
+            while self.hold.ask(|world| world.letters.insert(id.clone())).await.is_err() {
+                pass(50).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, subject: Subject) {
+        let (consumer, sequence) = subject.split_once('.').expect("a subject of ours");
+        let (consumer, sequence) = (consumer.parse().expect("a number"), sequence.parse().expect("a number"));
+        // One that is lost is covered by the next.
+        self.hold.ask(|world| world.acknowledge(consumer, sequence)).await.ok();
+    }
+}
+
+/// What the engine hands to settling.
+#[derive(Debug)]
+enum Work {
+    Scored(Scored),
+    /// A snapshot stands here, behind what was read.
+    Mark(Vec<usize>),
+    Checkpoint(State),
+}
+
+/// A process at work.
+struct Process {
+    hold: Hold,
+    decoder: Decoder,
+    scorer: Scorer,
+    exit: Exit,
+    epoch: u64,
+    read: Vec<usize>,
+    work: VecDeque<Work>,
+    items: u32,
+    snapshot: bool,
+    marked: Option<(u64, Vec<usize>)>,
+    place: Option<Position>,
+}
+
+/// Lives until it has read everything, or dies.
+pub(crate) async fn live(hold: Hold, story: &Story, figures: &Figures) -> Ended {
+    let life = Arc::clone(&hold.life);
+    tokio::select! {
+        biased;
+        () = life.died.notified() => Ended::Crashed,
+        ended = work(hold, story, figures) => ended.unwrap_or_else(|ended| ended),
+    }
+}
+
+async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, Ended> {
+    let plan = hold.world().plan.clone();
+    let (fence, epoch) = if plan.partition { claim(&hold).await? } else { (None, 0) };
+    let (checkpoint, read, fence) = load(&hold, fence).await?;
+    let reader = Reader { hold: hold.clone(), consumer: epoch };
+    let start = if plan.keeps_state { Start::Snapshot(checkpoint.position.clone()) } else { Start::Acknowledged };
+    let (metrics, health) = (figures.source.clone(), HealthState::new(None));
+    health.set_connected(true);
+    hold.world().health = Some(health.clone());
+    let reading = reading(plan.partition, plan.batch);
+    let source = JetStreamSource::open_on(reader, reading, &start, metrics, health).await.map_err(|_| Ended::Failed)?;
+    let engine = story.engine(&checkpoint.engine);
+    let subject_prefix = if plan.partition { format!("{EVENTS}.0") } else { EVENTS.to_owned() };
+    let settings =
+        ScorerSettings { subject_prefix: EVENTS.to_owned(), snapshot_every: Some(NEVER), snapshot_first: None };
+    let (_, inbox) = inquiry(|| {});
+    let (_, desk) = FeedbackDesk::new(&engine, None, figures.feedback.clone());
+    let process = Process {
+        decoder: Decoder { limits: Limits::default(), subject_prefix, metrics: figures.engine.clone(), geo: None },
+        scorer: Scorer::new(engine, checkpoint.position, settings, figures.engine.clone(), inbox, desk),
+        exit: Exit { hold: hold.clone(), fence },
+        hold,
+        epoch,
+        read,
+        work: VecDeque::new(),
+        items: 0,
+        snapshot: false,
+        marked: None,
+        place: None,
+    };
+    let (feed, fed) = mpsc::channel(FEED_ITEMS);
+    let stop = CancellationToken::new();
+    tokio::select! {
+        biased;
+        ended = process.run(fed) => ended,
+        () = source.run(feed, stop) => Err(Ended::Failed),
+    }
+}
+
+fn failed(_: String) -> Ended {
+    Ended::Failed
+}
+
+async fn claim(hold: &Hold) -> Result<(Option<Fence<Door>>, u64), Ended> {
+    let taken = |world: &mut World| {
+        world.epoch += 1;
+        world.epoch
+    };
+    let epoch = hold.ask(taken).await.map_err(failed)?;
+    let fence = Fence::claim_at(Door(hold.clone()), FENCE.to_owned(), epoch).await;
+    let fence = fence.map_err(|error| if error.retry() { Ended::Failed } else { Ended::Fenced })?;
+    let claimed = |world: &mut World| {
+        world.manifest = world.manifest.max(epoch);
+        world.manifest == epoch
+    };
+    if hold.ask(claimed).await.map_err(failed)? { Ok((Some(fence), epoch)) } else { Err(Ended::Fenced) }
+}
+
+/// The newest snapshot that is whole.
+async fn load(
+    hold: &Hold,
+    mut fence: Option<Fence<Door>>,
+) -> Result<(Checkpoint, Vec<usize>, Option<Fence<Door>>), Ended> {
+    let kept = hold.ask(|world| world.kept.clone()).await.map_err(failed)?;
+    let whole = kept.into_iter().find_map(|kept| Some((format::decode(&kept.file).ok()?, kept.fence, kept.read)));
+    let (mut checkpoint, told, read) = whole.unwrap_or_default();
+    if hold.world().is(Mutant::WrongPlace)
+        && let Some(position) = &mut checkpoint.position
+    {
+        (position.sequence, position.record) = (position.sequence + 1, None);
+    }
+    if let Some(fence) = &mut fence
+        && !hold.world().is(Mutant::NoRecall)
+    {
+        fence.recall(told).await.map_err(|_| Ended::Failed)?;
+    }
+    Ok((checkpoint, read, fence))
+}
+
+fn reading(partition: bool, batch: usize) -> Reading {
+    let config = EventsConfig {
+        mode: SourceMode::Jetstream,
+        subject_prefix: EVENTS.to_owned(),
+        stream: STREAM.to_owned(),
+        durable: "humdrum".to_owned(),
+        create_stream: false,
+        batch,
+        idle_after: NEVER,
+        canary_every: None,
+        rejected_prefix: "humdrum.rejected".to_owned(),
+        rejected_stream: "HUMDRUM_REJECTED".to_owned(),
+    };
+    let whole = Reading::whole(&config);
+    if !partition {
+        return whole;
+    }
+    let filters = vec![format!("{EVENTS}.0.>"), TICKS.to_owned()];
+    Reading { filters, ticks: Some(TICKS.to_owned()), ..whole }
+}
+
+impl Process {
+    async fn run(mut self, mut fed: mpsc::Receiver<Feed>) -> Result<Ended, Ended> {
+        let behind = self.hold.world().plan.behind;
+        loop {
+            if self.work.is_empty() && self.hold.world().is_end(self.place.as_ref()) {
+                let state = self.scorer.state().engine.unwrap_or_default();
+                return Ok(Ended::Finished(state, self.read));
+            }
+            let next = if self.work.is_empty() {
+                Some(fed.recv().await.ok_or(Ended::Failed)?)
+            } else if self.work.len() <= behind && self.hold.world().happens(500) {
+                fed.try_recv().ok()
+            } else {
+                None
+            };
+            match next {
+                Some(item) => self.take(item).await?,
+                None => self.settle().await?,
+            }
+        }
+    }
+
+    async fn take(&mut self, item: Feed) -> Result<(), Ended> {
+        if matches!(item, Feed::Gap(_)) && self.hold.world().is(Mutant::SilentGap) {
+            return Ok(());
+        }
+        if let Feed::Batch(batch) = &item {
+            self.note(batch);
+        }
+        let decoded = self.decoder.take(item, Vec::new());
+        if let Some(scored) = self.scorer.take(decoded, drop) {
+            self.work.push_back(Work::Scored(scored));
+        }
+        let (every, piece, hasty) = {
+            let world = self.hold.world();
+            (world.plan.snapshot_every, world.plan.piece_bytes, world.is(Mutant::HastySnapshot))
+        };
+        self.items += 1;
+        if !self.snapshot && self.items >= every && self.place.is_some() {
+            self.scorer.begin_snapshot();
+            (self.snapshot, self.items) = (true, 0);
+            if hasty {
+                self.marked = Some((self.settled(), self.read.clone()));
+            } else {
+                self.work.push_back(Work::Mark(self.read.clone()));
+            }
+        }
+        if self.snapshot
+            && let Some(state) = self.scorer.go_on_snapshot(piece)
+        {
+            self.snapshot = false;
+            if hasty {
+                return self.save(state).await;
+            }
+            self.work.push_back(Work::Checkpoint(state));
+        }
+        Ok(())
+    }
+
+    /// Notes what is read.
+    fn note(&mut self, batch: &Batch) {
+        self.read.extend(batch.messages.iter().map(|message| ordinal(message.stamp.as_micros())));
+        let Some(position) = &batch.position else { return };
+        if batch.quiet.is_some() {
+            self.read.extend(position.record.map(|record| ordinal(record.stamp_us)));
+        }
+        self.hold.world().place = position.sequence;
+        self.place = Some(position.clone());
+    }
+
+    fn settled(&self) -> u64 {
+        self.exit.fence.as_ref().map_or(0, Fence::settled)
+    }
+
+    async fn settle(&mut self) -> Result<(), Ended> {
+        match self.work.pop_front() {
+            Some(Work::Scored(mut scored)) => {
+                if self.hold.world().is(Mutant::AcknowledgesFirst)
+                    && let Some(subject) = scored.ack.take()
+                {
+                    self.exit.acknowledge(subject).await;
+                }
+                settle(&mut self.exit, scored, &CancellationToken::new()).await.map_err(|_| Ended::Fenced)
+            }
+            Some(Work::Mark(read)) => {
+                self.marked = Some((self.settled(), read));
+                Ok(())
+            }
+            Some(Work::Checkpoint(state)) => self.save(state).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn save(&mut self, state: State) -> Result<(), Ended> {
+        let (Some(engine), Some((fence, read))) = (state.engine, self.marked.take()) else { return Ok(()) };
+        let checkpoint =
+            Checkpoint { position: state.position, event_time: state.event_time, engine, ..Checkpoint::default() };
+        let kept = Kept { file: format::encode(&checkpoint).expect("encodes"), fence, read };
+        let epoch = self.epoch;
+        let keep = |world: &mut World| {
+            if world.manifest != epoch {
+                return false;
+            }
+            if !world.happens(world.plan.chances.unsaved) {
+                world.keep(kept);
+            }
+            true
+        };
+        // One that fails is told of, and the next one tries again.
+        if self.hold.ask(keep).await == Ok(false) { Err(Ended::Fenced) } else { Ok(()) }
+    }
+}
