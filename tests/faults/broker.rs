@@ -1,6 +1,7 @@
 //! The broker: streams, consumers, and everything that a fault may do to them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -12,13 +13,14 @@ use humdrum::runtime::source::upstream::{ConsumerFacts, Delivery, Record, Stream
 use humdrum::runtime::store::format::{Mark, Position};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use crate::plan::{Chances, Class, Mutant, Plan};
 use crate::story::{Item, Story, ordinal, stamp};
 
-/// Snapshots that are kept.
-const KEPT: usize = 3;
+/// Memory, where there is a file system on it: a disk would take most of the time.
+const MEMORY: &str = "/dev/shm";
 
 /// The stream's name.
 pub(crate) const STREAM: &str = "HUMDRUM_EVENTS";
@@ -44,10 +46,12 @@ struct Consumer {
     acknowledged: u64,
 }
 
-/// A snapshot that was kept.
+/// A snapshot that was kept, besides what is in its file.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    pub(crate) file: Vec<u8>,
+    /// The directory of the process that wrote it.
+    pub(crate) home: PathBuf,
+    pub(crate) position: Option<Position>,
     /// The last sequence of the fence that is in it.
     pub(crate) fence: u64,
     /// Records whose consequences are in it.
@@ -114,8 +118,11 @@ pub(crate) struct World {
     ids: BTreeSet<String>,
     pub(crate) fence: Vec<Past>,
     pub(crate) letters: BTreeSet<String>,
-    /// Snapshots, from the newest.
+    /// Snapshots, in order.
     pub(crate) kept: Vec<Kept>,
+    disk: TempDir,
+    /// Directories of the processes, in order.
+    pub(crate) homes: Vec<PathBuf>,
     pub(crate) epoch: u64,
     pub(crate) manifest: u64,
     pub(crate) logged: BTreeSet<String>,
@@ -158,6 +165,8 @@ impl World {
             fence: Vec::new(),
             letters: BTreeSet::new(),
             kept: Vec::new(),
+            disk: tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).expect("a directory"),
+            homes: Vec::new(),
             epoch: 0,
             manifest: 0,
             logged: BTreeSet::new(),
@@ -432,15 +441,30 @@ impl World {
         Some(Newest { sequence: self.fence.len() as u64, epoch: past.epoch, id: past.id.clone() })
     }
 
-    /// Keeps a snapshot.
-    pub(crate) fn keep(&mut self, mut kept: Kept) {
+    /// A directory for a process's snapshots.
+    pub(crate) fn home(&mut self) -> PathBuf {
+        let home = self.disk.path().join(self.homes.len().to_string());
+        self.homes.push(home.clone());
+        home
+    }
+
+    /// A snapshot was written.
+    pub(crate) fn keep(&mut self, kept: Kept) {
         if self.happens(self.plan.chances.damaged) {
-            let at = self.below(kept.file.len() as u64) as usize;
-            let bit = self.below(8);
-            kept.file[at] ^= 1 << bit;
+            self.damage(&kept.home);
         }
-        self.kept.insert(0, kept);
-        self.kept.truncate(KEPT);
+        self.kept.push(kept);
+    }
+
+    /// Changes a bit of the newest snapshot in a directory.
+    fn damage(&mut self, home: &Path) {
+        let files = std::fs::read_dir(home).expect("a directory").map(|entry| entry.expect("an entry").path());
+        let snapshot = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "humdrum");
+        let newest = files.filter(snapshot).max().expect("a snapshot");
+        let mut file = std::fs::read(&newest).expect("can be read");
+        let (at, bit) = (self.below(file.len() as u64) as usize, self.below(8));
+        file[at] ^= 1 << bit;
+        std::fs::write(&newest, file).expect("can be written");
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,8 @@ use humdrum::runtime::source::jetstream::JetStreamSource;
 use humdrum::runtime::source::reading::{Reading, Start};
 use humdrum::runtime::source::upstream::{ConsumerFacts, Delivery, Record, RecordFault, StreamFacts, Upstream};
 use humdrum::runtime::source::{Batch, Feed};
-use humdrum::runtime::store::format::{self, Checkpoint, Position};
+use humdrum::runtime::store::format::{Checkpoint, Position};
+use humdrum::runtime::store::{Store, newest};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +50,8 @@ const FENCE: &str = "humdrum.cluster.alerts.0";
 /// Silence of our own: never, since a story's is on record.
 const NEVER: Duration = Duration::from_secs(400 * 24 * 3600);
 const FEED_ITEMS: usize = 4;
+/// Snapshots that a process keeps.
+const SNAPSHOTS: usize = 3;
 
 /// Figures, which count nothing that matters here and are made once a thread.
 #[derive(Clone, Debug)]
@@ -356,6 +360,8 @@ enum Work {
 /// A process at work.
 struct Process {
     hold: Hold,
+    store: Store,
+    home: PathBuf,
     decoder: Decoder,
     scorer: Scorer,
     exit: Exit,
@@ -382,6 +388,8 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
     let plan = hold.world().plan.clone();
     let (fence, epoch) = if plan.partition { claim(&hold).await? } else { (None, 0) };
     let (checkpoint, read, fence) = load(&hold, fence).await?;
+    let home = hold.world().home();
+    let store = Store::open(&home, SNAPSHOTS).expect("a directory");
     let reader = Reader { hold: hold.clone(), consumer: epoch };
     let start = if plan.keeps_state { Start::Snapshot(checkpoint.position.clone()) } else { Start::Acknowledged };
     let (metrics, health) = (figures.source.clone(), HealthState::new(None));
@@ -400,6 +408,8 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
         scorer: Scorer::new(engine, checkpoint.position, settings, figures.engine.clone(), inbox, desk),
         exit: Exit { hold: hold.clone(), fence },
         hold,
+        store,
+        home,
         epoch,
         read,
         work: VecDeque::new(),
@@ -441,9 +451,20 @@ async fn load(
     hold: &Hold,
     mut fence: Option<Fence<Door>>,
 ) -> Result<(Checkpoint, Vec<usize>, Option<Fence<Door>>), Ended> {
-    let kept = hold.ask(|world| world.kept.clone()).await.map_err(failed)?;
-    let whole = kept.into_iter().find_map(|kept| Some((format::decode(&kept.file).ok()?, kept.fence, kept.read)));
-    let (mut checkpoint, told, read) = whole.unwrap_or_default();
+    let (homes, kept) = hold.ask(|world| (world.homes.clone(), world.kept.clone())).await.map_err(failed)?;
+    let whole = homes.iter().rev().find_map(|home| Some((home, newest(home).expect("a version of ours")?)));
+    // Where two stand at one place, the fence of the earlier one leaves nothing out.
+    let besides = |home: &PathBuf, checkpoint: &Checkpoint| {
+        let same = |kept: &&Kept| kept.home == *home && kept.position == checkpoint.position;
+        kept.iter().find(same).map(|kept| (kept.fence, kept.read.clone())).expect("is known")
+    };
+    let (mut checkpoint, (told, read)) = match whole {
+        Some((home, checkpoint)) => {
+            let besides = besides(home, &checkpoint);
+            (checkpoint, besides)
+        }
+        None => Default::default(),
+    };
     if hold.world().is(Mutant::WrongPlace)
         && let Some(position) = &mut checkpoint.position
     {
@@ -575,13 +596,14 @@ impl Process {
         let (Some(engine), Some((fence, read))) = (state.engine, self.marked.take()) else { return Ok(()) };
         let checkpoint =
             Checkpoint { position: state.position, event_time: state.event_time, engine, ..Checkpoint::default() };
-        let kept = Kept { file: format::encode(&checkpoint).expect("encodes"), fence, read };
-        let epoch = self.epoch;
+        let kept = Kept { home: self.home.clone(), position: checkpoint.position.clone(), fence, read };
+        let (epoch, store) = (self.epoch, &mut self.store);
         let keep = |world: &mut World| {
             if world.manifest != epoch {
                 return false;
             }
             if !world.happens(world.plan.chances.unsaved) {
+                store.save(&checkpoint).expect("is written");
                 world.keep(kept);
             }
             true

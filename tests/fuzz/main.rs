@@ -27,9 +27,8 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// Inputs where nobody says how many.
 const RUNS: u64 = 4000;
-/// Memory that an input may cost all in all, in bytes, and besides for each of its own.
+/// Memory that an input may cost all in all, in bytes, besides what it may for each of its own.
 const BYTES_MAX: usize = 8 << 20;
-const BYTES_EACH_MAX: usize = 512;
 /// Time that an input may take, on a machine that is busy.
 const TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -45,7 +44,7 @@ fn fault(target: &Target, input: &[u8]) -> Option<String> {
     match ended {
         Err(_) => Some("panics".to_owned()),
         Ok(Err(broken)) => Some(broken),
-        Ok(Ok(())) if bytes > target.bytes_max + BYTES_MAX + BYTES_EACH_MAX * input.len() => {
+        Ok(Ok(())) if bytes > target.bytes_max + BYTES_MAX + target.bytes_each_max * input.len() => {
             Some(format!("takes {bytes} bytes of memory for {}", input.len()))
         }
         Ok(Ok(())) => (took > TIME_MAX).then(|| format!("takes {took:?}")),
@@ -94,7 +93,7 @@ fn settings_of_any_kind_are_borne() {
 #[test]
 fn a_target_that_panics_or_devours_memory_is_noticed() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let target = |take| Target { name: "bad", corpus: Vec::new(), bytes_max: 0, take };
+    let target = |take| Target { name: "bad", corpus: Vec::new(), bytes_max: 0, bytes_each_max: 512, take };
     assert_eq!(fault(&target(|_| Ok(())), b"x"), None);
     let panics = fault(&target(|input| Err(input[7].to_string())), b"x");
     assert_eq!(panics.as_deref(), Some("panics"));

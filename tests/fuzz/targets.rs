@@ -18,6 +18,8 @@ pub(crate) struct Target {
     pub(crate) corpus: Vec<Vec<u8>>,
     /// Memory that it takes whatever the input is.
     pub(crate) bytes_max: usize,
+    /// Besides for each byte of it.
+    pub(crate) bytes_each_max: usize,
     /// An error where an answer is wrong.
     pub(crate) take: fn(&[u8]) -> Result<(), String>,
 }
@@ -29,11 +31,14 @@ static FLEET: LazyLock<Fleet> = LazyLock::new(|| {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Target> {
+    let target =
+        |name, corpus, bytes_max, bytes_each_max, take| Target { name, corpus, bytes_max, bytes_each_max, take };
     vec![
-        Target { name: "events", corpus: events(), bytes_max: 0, take: take_event },
-        Target { name: "snapshots", corpus: snapshots(), bytes_max: 0, take: take_snapshot },
-        Target { name: "states", corpus: vec![state()], bytes_max: 16 << 20, take: take_state },
-        Target { name: "settings", corpus: settings(), bytes_max: 32 << 20, take: take_settings },
+        target("events", events(), 0, 512, take_event as fn(&[u8]) -> Result<(), String>),
+        target("snapshots", snapshots(), 0, 512, take_snapshot),
+        target("states", vec![state()], 16 << 20, 512, take_state),
+        // Whatever is no setting is compared with those that are.
+        target("settings", settings(), 32 << 20, 8 << 10, take_settings),
     ]
 }
 

@@ -119,7 +119,8 @@ impl Decoder {
                         subject: message.subject.to_string(),
                         payload: message.payload,
                         reject,
-                        id: place.map(|place| format!("{}.{}.{}.{stamp}", place.stream, place.created_us, message.sequence)),
+                        id: place
+                            .map(|place| format!("{}.{}.{}.{stamp}", place.stream, place.created_us, message.sequence)),
                     });
                 }
             }

@@ -35,7 +35,7 @@ fn exists(case: &str) -> bool {
         return read(&repository("tests/faults/plan.rs")).contains(&format!("Self::{class},"));
     }
     if let Some(target) = case.strip_prefix("fuzz:") {
-        return read(&repository("tests/fuzz/targets.rs")).contains(&format!("name: \"{target}\""));
+        return read(&repository("tests/fuzz/targets.rs")).contains(&format!("target(\"{target}\","));
     }
     let (files, name) = places(case);
     let mut there = files.iter().map(|file| repository(file)).filter(|path| path.exists());
