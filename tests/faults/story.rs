@@ -143,7 +143,10 @@ impl Story {
             engine.observe_ref(event, &mut output);
         }
         engine.finish(&mut output);
-        output.alerts.into_iter().map(uncounted).collect()
+        let mut told: Vec<String> = output.alerts.into_iter().map(uncounted).collect();
+        // Incidents that are over at the same time end in the order of a list that what comes again may have changed.
+        told.sort();
+        told
     }
 }
 

@@ -33,6 +33,9 @@ async fn row_01_killed_while_snapshots_are_written() {
     let (server, dir) = (NatsServer::start().await, tempfile::tempdir().expect("a directory"));
     for kill in 0..kills {
         let humdrum = Humdrum::start(dir.path(), &settings(&server)).await;
+        if kill == 0 {
+            humdrum.ready().await;
+        }
         publish(&server, STORY.part(kill, kills + 1)).await;
         // A snapshot is due every second: instants around that, each a bit later than the one before.
         pass(Duration::from_millis(850 + 300 * kill as u64 / kills as u64)).await;
