@@ -8,8 +8,11 @@
 
 mod broker;
 mod check;
+mod exit;
+mod hold;
 mod plan;
 mod process;
+mod reader;
 mod seeds;
 mod story;
 

@@ -2,49 +2,35 @@
 //! everything, dies, or finds that another one owns its partition.
 
 use std::collections::VecDeque;
-use std::future::pending;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_nats::Subject;
-use bytes::Bytes;
-use futures_util::Stream;
-use humdrum::alert::Alert;
 use humdrum::config::{EventsConfig, SourceMode};
 use humdrum::event::decode::Limits;
-use humdrum::runtime::audit::head::Head;
 use humdrum::runtime::feedback::desk::FeedbackDesk;
 use humdrum::runtime::health::HealthState;
 use humdrum::runtime::inquiry::inquiry;
 use humdrum::runtime::metrics::{EngineMetrics, FeedbackMetrics, SourceMetrics};
-use humdrum::runtime::nats::streams::StreamError;
-use humdrum::runtime::notify::fence::{Fence, FenceError};
-use humdrum::runtime::notify::gate::{Gate, Newest, Passage, Passed};
-use humdrum::runtime::notify::nats::{DeadLetter, Stopped, outgoing};
+use humdrum::runtime::notify::fence::Fence;
 use humdrum::runtime::pipeline::decode::Decoder;
 use humdrum::runtime::pipeline::order::{Outlets, settle};
 use humdrum::runtime::pipeline::score::{Scorer, ScorerSettings};
-use humdrum::runtime::pipeline::settle::SettleError;
-use humdrum::runtime::pipeline::{Raised, Scored, State};
+use humdrum::runtime::pipeline::{Scored, State};
 use humdrum::runtime::source::jetstream::JetStreamSource;
 use humdrum::runtime::source::reading::{Reading, Start};
-use humdrum::runtime::source::upstream::{ConsumerFacts, Delivery, Record, RecordFault, StreamFacts, Upstream};
 use humdrum::runtime::source::{Batch, Feed};
 use humdrum::runtime::store::format::{Checkpoint, Position};
 use humdrum::runtime::store::{Store, newest};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{EVENTS, Kept, Next, STREAM, TICKS, When, World};
+use crate::broker::{EVENTS, Kept, STREAM, TICKS, World};
+use crate::exit::{Door, Exit};
+use crate::hold::Hold;
 use crate::plan::Mutant;
+use crate::reader::Reader;
 use crate::story::{Story, ordinal};
 
-/// Alerts are published below it.
-const ALERTS: &str = "humdrum.alerts";
 /// Below it alerts of the partition pass.
 const FENCE: &str = "humdrum.cluster.alerts.0";
 /// Silence of our own: never, since a story's is on record.
@@ -85,269 +71,6 @@ pub(crate) enum Ended {
     Failed,
 }
 
-/// A process's hold on the world. Requests of one that is dead get no answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Hold {
-    world: Arc<Mutex<World>>,
-    /// Which of two owners it is.
-    owner: usize,
-    life: Arc<Life>,
-}
-
-#[derive(Debug, Default)]
-struct Life {
-    died: Notify,
-    dead: AtomicBool,
-}
-
-/// Lets virtual time pass.
-pub(crate) async fn pass(millis: u64) {
-    tokio::time::timeout(Duration::from_millis(millis), pending::<()>()).await.ok();
-}
-
-impl Hold {
-    pub(crate) fn new(world: &Arc<Mutex<World>>, owner: usize) -> Self {
-        Self { world: Arc::clone(world), owner, life: Arc::default() }
-    }
-
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn die<T>(&self) -> T {
-        self.life.dead.store(true, Ordering::Relaxed);
-        self.life.died.notify_one();
-        pending().await
-    }
-
-    /// Asks for something. The request or its answer may get lost; whoever asks may die on the way, or stand still.
-    async fn ask<T>(&self, effect: impl FnOnce(&mut World) -> T) -> Result<T, String> {
-        if self.life.dead.load(Ordering::Relaxed) {
-            return pending().await;
-        }
-        let fate = self.world().fate(self.owner);
-        if fate.slow > 0 {
-            pass(fate.slow).await;
-        }
-        if fate.stalls == Some(When::Before) {
-            self.stand_still().await;
-        }
-        match fate.dies {
-            Some(When::Before) => return self.die().await,
-            None if fate.refused => return Err("refused".to_owned()),
-            _ => {}
-        }
-        let done = effect(&mut self.world());
-        if fate.stalls == Some(When::After) {
-            self.stand_still().await;
-        }
-        if fate.dies.is_some() {
-            return self.die().await;
-        }
-        if fate.unanswered { Err("no answer".to_owned()) } else { Ok(done) }
-    }
-
-    async fn stand_still(&self) {
-        let begun = {
-            let mut world = self.world();
-            world.stalled = true;
-            Arc::clone(&world.begun)
-        };
-        begun.notify_one();
-        while !self.world().goes_on() {
-            pass(5).await;
-        }
-    }
-}
-
-/// The stream, as one process reads it.
-#[derive(Debug)]
-struct Reader {
-    hold: Hold,
-    consumer: u64,
-}
-
-/// Messages as they come.
-#[derive(Debug)]
-struct Flow {
-    hold: Hold,
-    consumer: u64,
-    held: Option<Delivery>,
-}
-
-impl Stream for Flow {
-    type Item = Result<Delivery, String>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.hold.life.dead.load(Ordering::Relaxed) {
-            return Poll::Pending;
-        }
-        if let Some(held) = self.held.take() {
-            return Poll::Ready(Some(Ok(held)));
-        }
-        let next = {
-            let mut world = self.hold.world();
-            let next = world.next(self.consumer);
-            if matches!(next, Next::Nothing) {
-                world.waiting.push(cx.waker().clone());
-            }
-            next
-        };
-        match next {
-            Next::Nothing => Poll::Pending,
-            Next::One(delivery) => Poll::Ready(Some(Ok(delivery))),
-            Next::Two(first, second) => {
-                self.held = Some(second);
-                Poll::Ready(Some(Ok(first)))
-            }
-            Next::Broken => Poll::Ready(Some(Err("the connection broke".to_owned()))),
-            Next::Ended => Poll::Ready(None),
-            Next::Crash => {
-                self.hold.life.dead.store(true, Ordering::Relaxed);
-                self.hold.life.died.notify_one();
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Upstream for Reader {
-    type Flow = Flow;
-
-    async fn open(&mut self) -> Result<StreamFacts, StreamError> {
-        let unavailable = |detail| StreamError::Unavailable { name: STREAM.to_owned(), detail };
-        self.hold.ask(|world| world.facts()).await.map_err(unavailable)
-    }
-
-    async fn stream(&self) -> Result<StreamFacts, String> {
-        self.hold.ask(|world| world.facts()).await
-    }
-
-    async fn record(&self, sequence: u64) -> Result<Option<Record>, RecordFault> {
-        if self.hold.world().is(Mutant::TrustsNumbers) {
-            return Err(RecordFault::Denied);
-        }
-        self.hold.ask(|world| world.record(sequence)).await.map_err(RecordFault::Failed)
-    }
-
-    async fn newest(&self, subject: &str) -> Result<u64, String> {
-        self.hold.ask(|world| world.newest(subject)).await
-    }
-
-    async fn consumer(&mut self) -> Result<Option<ConsumerFacts>, String> {
-        self.hold.ask(|world| world.consumer(self.consumer)).await
-    }
-
-    async fn remove_consumer(&mut self) -> Result<(), String> {
-        self.hold.ask(|world| world.remove_consumer(self.consumer)).await
-    }
-
-    async fn make_consumer(&mut self, after: u64) -> Result<ConsumerFacts, String> {
-        let made = |world: &mut World| {
-            world.make_consumer(self.consumer, after);
-            world.consumer(self.consumer)
-        };
-        self.hold.ask(made).await?.ok_or_else(|| "it is gone again".to_owned())
-    }
-
-    async fn flow(&self) -> Result<Flow, String> {
-        self.hold.ask(|_| ()).await?;
-        Ok(Flow { hold: self.hold.clone(), consumer: self.consumer, held: None })
-    }
-
-    async fn write(&self, _subject: String, _payload: Bytes, _last: u64) -> Result<(), String> {
-        Err("silence of the story is on record already".to_owned())
-    }
-}
-
-/// The stream that the fence stands in.
-#[derive(Debug)]
-struct Door(Hold);
-
-impl Gate for Door {
-    async fn publish(&self, passage: Passage) -> Result<Passed, FenceError> {
-        let passed = self.0.ask(|world| world.pass(passage)).await.map_err(FenceError::Unavailable)?;
-        passed.ok_or_else(|| FenceError::Lost("wrong last sequence".to_owned()))
-    }
-
-    async fn newest(&self, _subjects: &str) -> Result<Option<Newest>, FenceError> {
-        self.0.ask(|world| world.newest_past()).await.map_err(FenceError::Unavailable)
-    }
-
-    async fn passed(
-        &self,
-        _subjects: &str,
-        after: u64,
-        before: u64,
-        count_max: usize,
-        _each: Duration,
-    ) -> Result<Vec<(String, u64)>, FenceError> {
-        let passed = |world: &mut World| {
-            let numbered = (1..).zip(&world.fence).filter(|(number, _)| (after + 1..before).contains(number));
-            let named = numbered.filter_map(|(number, past)| Some((past.id.clone()?, number)));
-            named.take(count_max).collect()
-        };
-        self.0.ask(passed).await.map_err(FenceError::Unavailable)
-    }
-}
-
-/// Where alerts go.
-#[derive(Debug)]
-struct Exit {
-    hold: Hold,
-    fence: Option<Fence<Door>>,
-}
-
-impl Outlets for Exit {
-    async fn log(&mut self, alerts: &[Arc<Alert>]) -> Option<Head> {
-        let ids = alerts.iter().filter_map(|alert| outgoing(ALERTS, alert)).map(|out| out.id().to_owned());
-        self.hold.world().logged.extend(ids);
-        None
-    }
-
-    fn is_fenced(&self) -> bool {
-        self.fence.is_some()
-    }
-
-    fn offer(&mut self, _raised: &[Raised]) {}
-
-    async fn publish(&mut self, alerts: Vec<Arc<Alert>>, _abort: &CancellationToken) -> Result<(), SettleError> {
-        for out in alerts.iter().filter_map(|alert| outgoing(ALERTS, alert)) {
-            let Some(fence) = &mut self.fence else {
-                while self.hold.ask(|world| world.take_alert(out.id(), out.payload.clone())).await.is_err() {
-                    pass(50).await;
-                }
-                continue;
-            };
-            let pause = |_, _| Duration::from_millis(50);
-            let passed = fence.pass(out.below(ALERTS), out.id(), &out.payload, pause).await;
-            passed.map_err(|error| SettleError::from(Stopped::Fenced(error)))?;
-        }
-        Ok(())
-    }
-
-    async fn head(&mut self, _head: Option<Head>) {}
-
-    fn told(&mut self, _scored: &Scored) {}
-
-    async fn dead_letters(&mut self, letters: &[DeadLetter], _abort: &CancellationToken) -> Result<(), SettleError> {
-        for letter in letters {
-            let id = letter.id.clone().unwrap_or_default();
-            while self.hold.ask(|world| world.letters.insert(id.clone())).await.is_err() {
-                pass(50).await;
-            }
-        }
-        Ok(())
-    }
-
-    async fn acknowledge(&mut self, subject: Subject) {
-        let (consumer, sequence) = subject.split_once('.').expect("a subject of ours");
-        let (consumer, sequence) = (consumer.parse().expect("a number"), sequence.parse().expect("a number"));
-        // One that is lost is covered by the next.
-        self.hold.ask(|world| world.acknowledge(consumer, sequence)).await.ok();
-    }
-}
-
 /// What the engine hands to settling.
 #[derive(Debug)]
 enum Work {
@@ -376,10 +99,10 @@ struct Process {
 
 /// Lives until it has read everything, or dies.
 pub(crate) async fn live(hold: Hold, story: &Story, figures: &Figures) -> Ended {
-    let life = Arc::clone(&hold.life);
+    let life = hold.clone();
     tokio::select! {
         biased;
-        () = life.died.notified() => Ended::Crashed,
+        () = life.died() => Ended::Crashed,
         ended = work(hold, story, figures) => ended.unwrap_or_else(|ended| ended),
     }
 }

@@ -10,8 +10,9 @@ use tokio::runtime::Builder;
 
 use crate::broker::World;
 use crate::check::wrong;
+use crate::hold::{Hold, pass};
 use crate::plan::{Class, Mutant, Plan};
-use crate::process::{Ended, Figures, Hold, live, pass};
+use crate::process::{Ended, Figures, live};
 use crate::story::{ALARMS, STORIES, Story};
 
 /// Virtual time within which everything is read, whatever happens. Longer and it hangs.

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::anchor::{self, Anchor, Marks, acknowledged, anchor, bind};
+pub use super::fault::SourceError;
 use super::reading::{Reading, Start};
 use super::server::Server;
 use super::sorted::Sorted;
@@ -32,7 +33,6 @@ use crate::alert::coverage::{Gap, GapKind};
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::SourceMetrics;
-use crate::runtime::nats::streams::StreamError;
 use crate::runtime::store::format::{Mark, Position};
 use crate::time::Timestamp;
 
@@ -42,64 +42,6 @@ const CHECK_EVERY: Duration = Duration::from_secs(2);
 const JUMPS_MAX: usize = 512;
 /// Longest pause between attempts to open the source again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
-
-/// What interrupts reading.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The stream cannot be used.
-    #[error(transparent)]
-    Stream(#[from] StreamError),
-    /// The consumer cannot be made or asked.
-    #[error("consumer `{durable}`: {detail}")]
-    Consumer {
-        /// The consumer.
-        durable: String,
-        /// What happened.
-        detail: String,
-    },
-    /// The flow of messages broke.
-    #[error("reading was interrupted: {0}")]
-    Interrupted(String),
-    /// Messages were lost between server and client.
-    #[error("delivery {got} came after {last}: lost on the way, or another process reads through the same consumer")]
-    Gap {
-        /// The last number.
-        last: u64,
-        /// The number after it.
-        got: u64,
-    },
-    /// The stream is not the one we read before.
-    #[error("stream regressed: sequence {got} came after {last}")]
-    Regressed {
-        /// The last sequence applied.
-        last: u64,
-        /// What the stream says now.
-        got: u64,
-    },
-}
-
-impl SourceError {
-    /// The class of fault.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Stream(error) => error.reason(),
-            Self::Consumer { .. } => "consumer",
-            Self::Interrupted(_) => "interrupted",
-            Self::Gap { .. } => "gap",
-            Self::Regressed { .. } => "regressed",
-        }
-    }
-
-    /// Whether trying again can help without anybody doing anything.
-    #[must_use]
-    pub fn retry(&self) -> bool {
-        match self {
-            Self::Stream(error) => error.retry(),
-            _ => true,
-        }
-    }
-}
 
 /// A durable pull consumer and where it stands.
 #[derive(Debug)]

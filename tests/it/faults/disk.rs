@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read and write their own files")]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -82,7 +83,7 @@ async fn row_18_a_full_disk_of_our_own_holds_no_alert_up() {
     let kept = tempfile::tempdir().expect("a directory");
     until("a snapshot of the end", || async { humdrum.figure("humdrum_snapshot_timestamp_seconds").await > written })
         .await;
-    let copy = std::process::Command::new("cp").arg("-a").arg(state.join(".")).arg(kept.path()).status();
+    let copy = Command::new("cp").arg("-a").arg(state.join(".")).arg(kept.path()).status();
     assert!(copy.expect("cp runs").success());
     humdrum.kill();
     assert!(alerts(&server).await.len() >= told);
@@ -107,17 +108,21 @@ async fn row_19_a_disk_that_does_not_sync_keeps_the_last_good_snapshot() {
     publish(&server, STORY.part(0, 2)).await;
     read_to_the_end(&first).await;
     assert!(first.terminate().await.success());
+    let failing = Humdrum::start(dir.path(), &settings).await;
+    failing.ready().await;
     // Every sync fails from now on.
-    let strace = "strace -f -qq -o /dev/null -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO";
-    let strace: Vec<String> = strace.split(' ').map(ToOwned::to_owned).collect();
-    let failing = Humdrum::start_under(&strace, dir.path(), &settings).await;
+    let inject = "-f -qq -o /dev/null -e trace=fsync,fdatasync -e inject=fsync,fdatasync:error=EIO -p";
+    let mut strace = Command::new("strace");
+    let mut strace = strace.args(inject.split(' ')).arg(failing.pid().to_string()).spawn().expect("strace runs");
+    until("a failure", || async { failing.figure("humdrum_snapshot_failures_total").await > 0.0 }).await;
     let before = failing.figure("humdrum_snapshot_timestamp_seconds").await;
     publish(&server, STORY.part(1, 2)).await;
     read_to_the_end(&failing).await;
-    until("failures", || async { failing.figure("humdrum_snapshot_failures_total").await > 1.0 }).await;
+    until("failures", || async { failing.figure("humdrum_snapshot_failures_total").await > 2.0 }).await;
     let after = failing.figure("humdrum_snapshot_timestamp_seconds").await;
     assert!((before - after).abs() < 0.5, "none is said to be written");
-    failing.kill_tree();
+    failing.kill();
+    strace.wait().expect("ends");
     let last = Humdrum::start(dir.path(), &settings).await;
     last.ready().await;
     read_to_the_end(&last).await;

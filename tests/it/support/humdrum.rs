@@ -78,15 +78,6 @@ impl Humdrum {
         self.child.id()
     }
 
-    /// Ends what was started by another program at once, and that one with it.
-    pub(crate) fn kill_tree(self) {
-        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
-        for child in read(Path::new(&children)).split_whitespace() {
-            signal(child.parse().expect("a process"), "KILL");
-        }
-        self.kill();
-    }
-
     /// Ends it at once with SIGKILL, as a power cut would.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("can be killed");
