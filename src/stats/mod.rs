@@ -14,6 +14,7 @@ pub mod novelty;
 pub mod presence;
 pub mod rhythm;
 pub mod sparse;
+pub mod temper;
 pub mod week;
 pub mod weighted;
 
