@@ -5,11 +5,12 @@ use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqA
 use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::Shape;
+use super::zero::Zero;
 
 /// Bytes that are not of their shape, or of a shape that the type cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ShapeError(String);
+pub struct ShapeError(pub(super) String);
 
 impl de::Error for ShapeError {
     fn custom<T: std::fmt::Display>(text: T) -> Self {
@@ -142,12 +143,24 @@ impl<'de> Deserializer<'de> for Shaped<'_, 'de> {
         }
     }
 
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, ShapeError> {
+        let Self { shape: Shape::Array(count, inner), input } = self else { return self.deserialize_any(visitor) };
+        let left = (*count).min(len);
+        // Where there is room for more by now, nothing is in it yet.
+        let known = Alike { shape: inner, left, input: &mut *input };
+        let value = visitor.visit_seq(Padded { known, zeros: len - left })?;
+        for _ in left..*count {
+            de::IgnoredAny::deserialize(Shaped { shape: inner, input: &mut *input })?;
+        }
+        Ok(value)
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ShapeError> {
         visitor.visit_newtype_struct(self)
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
         tuple_struct map struct enum identifier ignored_any
     }
 }
@@ -171,6 +184,25 @@ impl<'de> SeqAccess<'de> for Alike<'_, 'de> {
     fn size_hint(&self) -> Option<usize> {
         // A count is only believed as far as there are bytes.
         Some(self.left.min(self.input.0.len()))
+    }
+}
+
+/// Values of one shape, and behind them as many more as are missing.
+struct Padded<'a, 'de> {
+    known: Alike<'a, 'de>,
+    zeros: usize,
+}
+
+impl<'de> SeqAccess<'de> for Padded<'_, 'de> {
+    type Error = ShapeError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {
+        if self.known.left > 0 {
+            return self.known.next_element_seed(seed);
+        }
+        let Some(zeros) = self.zeros.checked_sub(1) else { return Ok(None) };
+        self.zeros = zeros;
+        seed.deserialize(Zero).map(Some)
     }
 }
 
@@ -309,6 +341,23 @@ mod tests {
         new: Vec<u8>,
         table: BTreeMap<String, i64>,
         number: u64,
+    }
+
+    #[test]
+    fn an_array_may_have_grown_or_shrunk() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Pair {
+            share: f32,
+            name: String,
+        }
+        let bytes = postcard::to_stdvec(&([3_u8, 4, 5], 6_u8)).expect("encodes");
+        let shape = shape_of::<([u8; 3], u8)>().expect("has a shape");
+        assert_eq!(take::<([u16; 5], u8)>(&shape, &bytes), Ok((([3, 4, 5, 0, 0], 6), &[][..])));
+        assert_eq!(take::<([u8; 2], u8)>(&shape, &bytes), Ok((([3, 4], 6), &[][..])));
+        let one = [Pair { share: 0.5, name: "a".to_owned() }];
+        let (shape, bytes) = (shape_of::<[Pair; 2]>(), postcard::to_stdvec(&(&one[0], &one[0])));
+        let grown = take::<[Pair; 3]>(&shape.expect("has a shape"), &bytes.expect("encodes")).map(|(pairs, _)| pairs);
+        assert_eq!(grown.map(|[.., last]| last), Ok(Pair { share: 0.0, name: String::new() }));
     }
 
     fn case() -> impl Strategy<Value = Case> {
