@@ -32,7 +32,7 @@
 //! | [`event`] | what happened: decoding with limits and reasons, names as the models compare them, subjects |
 //! | [`stats`] | streaming statistics that know nothing of bots, one a file |
 //! | [`shape`] | how values lie in a snapshot, so that a later version reads an earlier one's |
-| [`registry`] | what the organization says of its bots |
+//! | [`registry`] | what the organization says of its bots |
 //! | [`alert`] | the alert on the wire, its life: one page a story, and who is told of it: routes, silences, escalation, bodies |
 //! | [`detect`] | the engine: frontier, sessions, baselines, scorers, rules, verdicts, words, state |
 //! | [`report`] | reports from the engine's facts and the registry: inventory, least privilege, risk, review; what a history taught; what another configuration would change |
