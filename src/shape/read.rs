@@ -116,10 +116,13 @@ impl<'de> Deserializer<'de> for Shaped<'_, 'de> {
                 let count = input.unsigned()?;
                 visitor.visit_borrowed_bytes(input.bytes(count)?)
             }
-            Shape::Option(inner) => match input.flag()? {
-                true => visitor.visit_some(Shaped { shape: inner, input }),
-                false => visitor.visit_none(),
-            },
+            Shape::Option(inner) => {
+                if input.flag()? {
+                    visitor.visit_some(Shaped { shape: inner, input })
+                } else {
+                    visitor.visit_none()
+                }
+            }
             Shape::Seq(inner) => {
                 let left = input.unsigned()?;
                 visitor.visit_seq(Alike { shape: inner, left, input })
@@ -130,7 +133,7 @@ impl<'de> Deserializer<'de> for Shaped<'_, 'de> {
                 let left = input.unsigned()?;
                 visitor.visit_map(Entries { shapes: inner, left, input })
             }
-            Shape::Struct(fields) => visitor.visit_map(Fields { fields, value: None, input }),
+            Shape::Struct(left) => visitor.visit_map(Fields { left, value: None, input }),
             Shape::Enum(variants) => visitor.visit_enum(Variants { variants, input }),
         }
     }
@@ -245,7 +248,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 
 /// Values with names.
 struct Fields<'a, 'de> {
-    fields: &'a [(String, Shape)],
+    left: &'a [(String, Shape)],
     value: Option<&'a Shape>,
     input: &'a mut Input<'de>,
 }
@@ -254,8 +257,8 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
     type Error = ShapeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ShapeError> {
-        let Some(((name, shape), rest)) = self.fields.split_first() else { return Ok(None) };
-        (self.fields, self.value) = (rest, Some(shape));
+        let Some(((name, shape), rest)) = self.left.split_first() else { return Ok(None) };
+        (self.left, self.value) = (rest, Some(shape));
         seed.deserialize(StrDeserializer::new(name)).map(Some)
     }
 
@@ -338,7 +341,7 @@ mod tests {
     #[serde(default)]
     struct New {
         name: Option<String>,
-        new: Vec<u8>,
+        added: Vec<u8>,
         table: BTreeMap<String, i64>,
         number: u64,
     }
@@ -395,7 +398,7 @@ mod tests {
             prop_assert_eq!(take::<Old>(&shape, &bytes), Ok((old.clone(), &[77][..])));
             let (new, rest) = take::<New>(&shape, &bytes).expect("is read");
             let table = old.table.iter().map(|(key, value)| (key.clone(), i64::from(*value))).collect();
-            let wanted = New { name: Some(old.name), new: Vec::new(), table, number: u64::from(old.number) };
+            let wanted = New { name: Some(old.name), added: Vec::new(), table, number: u64::from(old.number) };
             prop_assert_eq!((new, rest), (wanted, &[77][..]));
         }
 
