@@ -12,6 +12,8 @@ use serde::{Serialize, Serializer};
 
 use super::bot::BotState;
 use super::part::{Part, append};
+use crate::event::Text;
+use crate::stats::make_room;
 
 /// All bots, by number.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) struct Bots {
     changed: Vec<u32>,
     /// The present round. A capture ends it.
     round: u32,
+    /// Those of each tenant in their order, so that looking for a bot's like does not go over all bots of all tenants.
+    of_tenants: HashMap<Text, Vec<u32>>,
     capture: Option<Capture>,
 }
 
@@ -39,14 +43,27 @@ const PASSED_BYTES: usize = 8;
 
 impl Default for Bots {
     fn default() -> Self {
-        Self { list: Vec::new(), changed: Vec::new(), round: 1, capture: None }
+        Self { list: Vec::new(), changed: Vec::new(), round: 1, of_tenants: HashMap::new(), capture: None }
     }
 }
 
 impl Bots {
     pub(super) fn push(&mut self, bot: BotState) {
+        let number = self.list.len() as u32;
+        let list = match self.of_tenants.get_mut(&bot.tenant) {
+            Some(list) => list,
+            None => self.of_tenants.entry(bot.tenant.clone()).or_default(),
+        };
+        make_room(list);
+        list.push(number);
         self.list.push(bot);
         self.changed.push(self.round);
+    }
+
+    /// The bots of a tenant with their numbers, in order.
+    pub(super) fn of_tenant(&self, tenant: &Text) -> impl Iterator<Item = (u32, &BotState)> {
+        let numbers = self.of_tenants.get(tenant).into_iter().flatten();
+        numbers.map(|&number| (number, &self.list[number as usize]))
     }
 
     pub(super) fn capacity(&self) -> usize {

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::sorted::SortedMap;
 use crate::stats::{fingerprint, forget};
 
 /// Values remembered. More cost 12 bytes each; once full, what is not among them counts as known.
@@ -33,7 +34,7 @@ const DAYS: f64 = 90.0;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Familiar {
     /// The last day of each, by fingerprint.
-    known: BTreeMap<u64, i32>,
+    known: SortedMap<i32>,
     /// What was new for bots, by tenant.
     news: BTreeMap<u64, News>,
 }
@@ -59,7 +60,7 @@ impl Familiar {
     /// Whether no bot of the tenant shows a value.
     pub(super) fn is_strange(&self, tenant: &str, value: &str) -> bool {
         let full = self.known.len() >= VALUES_MAX;
-        !full && !self.known.contains_key(&fingerprint(&[tenant, value]))
+        !full && !self.known.contains_key(fingerprint(&[tenant, value]))
     }
 
     /// Counts a value that was new for a bot, with a trust of 0 to 1.
@@ -74,7 +75,7 @@ impl Familiar {
     pub(super) fn learn(&mut self, tenant: &str, value: &str, day: i64) {
         let (full, day) = (self.known.len() >= VALUES_MAX, day as i32);
         let print = fingerprint(&[tenant, value]);
-        if let Some(last) = self.known.get_mut(&print) {
+        if let Some(last) = self.known.get_mut(print) {
             *last = day.max(*last);
         } else if !full {
             self.known.insert(print, day);
@@ -94,7 +95,7 @@ impl Familiar {
 
     /// Bytes that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.known.len() * size_of::<(u64, i32)>() + self.news.len() * size_of::<(u64, News)>()
+        self.known.heap_bytes() + self.news.len() * size_of::<(u64, News)>()
     }
 }
 

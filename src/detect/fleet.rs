@@ -12,6 +12,7 @@ use super::cluster::Cohorts;
 use super::familiar::{EVERYBODY, Familiar, HostNews, Standing, kind};
 use super::score::BY_SESSION;
 use crate::stats::calibrate::Pool;
+use crate::stats::sorted::SortedMap;
 use crate::stats::temper::Temper;
 use crate::stats::{fingerprint, forget};
 use crate::time::{Span, Timestamp};
@@ -22,8 +23,8 @@ const OWNERS_MAX: usize = 4;
 /// Hosts of all bots.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fleet {
-    hosts: BTreeMap<u64, Owners>,
-    secrets: BTreeMap<u64, Reader>,
+    hosts: SortedMap<Owners>,
+    secrets: SortedMap<Reader>,
     /// How odd the silences of all bots are by their own histories, a bot-day each, by how many days they have shown and
     /// by whether they keep to a rhythm.
     silences: [[Pool; EXPERIENCE.len() + 1]; 2],
@@ -107,7 +108,7 @@ impl Fleet {
     /// Notes that a bot works from a host.
     pub(super) fn learn(&mut self, tenant: &str, host: &str, bot: u32, day: i64) {
         let nobody = Owners { bots: [NOBODY; OWNERS_MAX], last_day: day as i32 };
-        let owners = self.hosts.entry(fingerprint(&[tenant, host])).or_insert(nobody);
+        let owners = self.hosts.or_insert_with(fingerprint(&[tenant, host]), || nobody);
         owners.last_day = owners.last_day.max(day as i32);
         if let Some(owner) = owners.bots.iter_mut().find(|owner| **owner == bot || **owner == NOBODY) {
             *owner = bot;
@@ -116,7 +117,7 @@ impl Fleet {
 
     /// What a host that is new for a bot is to the others.
     pub(super) fn standing(&self, tenant: &str, host: &str, bot: u32) -> Standing {
-        let owners = self.hosts.get(&fingerprint(&[tenant, host])).map_or(&[][..], |owners| &owners.bots);
+        let owners = self.hosts.get(fingerprint(&[tenant, host])).map_or(&[][..], |owners| &owners.bots);
         let mut others = owners.iter().copied().filter(|&owner| owner != bot && owner != NOBODY);
         match (others.next(), others.next()) {
             (Some(owner), None) => Standing::Owned(owner),
@@ -132,14 +133,14 @@ impl Fleet {
     /// Notes that a secret is one of those that a bot reads regularly.
     pub(super) fn learn_secret(&mut self, tenant: &str, secret: &str, bot: u32, day: i64) {
         let reader = Reader { bot, shared: false, last_day: day };
-        let known = self.secrets.entry(fingerprint(&[tenant, secret])).or_insert(reader);
+        let known = self.secrets.or_insert_with(fingerprint(&[tenant, secret]), || reader);
         known.shared |= known.bot != bot;
         known.last_day = known.last_day.max(day);
     }
 
     /// The bot that a secret belongs to, if that is one other bot alone.
     pub(super) fn other_reader(&self, tenant: &str, secret: &str, bot: u32) -> Option<u32> {
-        let reader = self.secrets.get(&fingerprint(&[tenant, secret]))?;
+        let reader = self.secrets.get(fingerprint(&[tenant, secret]))?;
         (!reader.shared && reader.bot != bot).then_some(reader.bot)
     }
 
@@ -162,8 +163,8 @@ impl Fleet {
     pub(super) fn heap_bytes(&self) -> usize {
         self.cohorts.heap_bytes()
             + [&self.host_kinds, &self.networks, &self.operations].map(Familiar::heap_bytes).iter().sum::<usize>()
-            + self.hosts.len() * (size_of::<u64>() + size_of::<Owners>())
-            + self.secrets.len() * (size_of::<u64>() + size_of::<Reader>())
+            + self.hosts.heap_bytes()
+            + self.secrets.heap_bytes()
     }
 }
 

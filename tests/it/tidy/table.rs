@@ -90,7 +90,7 @@ pub(super) const LAYERS: &[Layer] = &[
         ],
     ),
     layer(&["detect::part"], &[]),
-    layer(&["detect::bots"], &["detect::bot", "detect::part"]),
+    layer(&["detect::bots"], &["detect::bot", "detect::part", "event::Text", "stats::make_room"]),
     layer(
         &["detect::score"],
         &[
