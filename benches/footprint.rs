@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, BufWriter, Error, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use humdrum::detect::{Engine, Output, Part, Settings};
+use humdrum::detect::{Engine, Output, Settings};
 use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
@@ -193,11 +193,9 @@ fn learned(bots: u32, days: u32) -> std::io::Result<()> {
         taken = engine.go_on_snapshot(PIECE_BYTES);
         (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
     }
-    let (took, part) = (began.elapsed(), taken.unwrap_or_default());
-    let taken = Part::assemble(&[part]).unwrap_or_default();
-    let bytes = taken.len() as u64;
+    let (took, bytes) = (began.elapsed(), taken.map_or(0, |part| part.bytes()) as u64);
     writeln!(out, "snapshot {} bytes a bot, {bytes} in all, in {took:.2?}", bytes / u64::from(bots))?;
-    let (told, state) = (told.finalize().to_hex(), blake3::hash(&taken).to_hex());
+    let (told, state) = (told.finalize().to_hex(), engine.state_hash());
     writeln!(out, "fingerprints: alerts {}, state {}", &told[..16], &state[..16])?;
     writeln!(
         out,

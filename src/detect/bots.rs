@@ -19,12 +19,12 @@ use crate::stats::make_room;
 #[derive(Debug)]
 pub(super) struct Bots {
     list: Vec<BotState>,
+    /// Those of each tenant in their order, so that looking for a bot's like does not go over all bots of all tenants.
+    of_tenants: HashMap<Text, Vec<u32>>,
     /// In which round each bot has changed last.
     changed: Vec<u32>,
     /// The present round. A capture ends it.
     round: u32,
-    /// Those of each tenant in their order, so that looking for a bot's like does not go over all bots of all tenants.
-    of_tenants: HashMap<Text, Vec<u32>>,
     capture: Option<Capture>,
 }
 
@@ -43,7 +43,7 @@ const PASSED_BYTES: usize = 8;
 
 impl Default for Bots {
     fn default() -> Self {
-        Self { list: Vec::new(), changed: Vec::new(), round: 1, of_tenants: HashMap::new(), capture: None }
+        Self { list: Vec::new(), of_tenants: HashMap::default(), changed: Vec::new(), round: 1, capture: None }
     }
 }
 
