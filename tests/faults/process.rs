@@ -37,6 +37,8 @@ const FENCE: &str = "humdrum.cluster.alerts.0";
 /// Silence of our own: never, since a story's is on record.
 const NEVER: Duration = Duration::from_secs(400 * 24 * 3600);
 const FEED_ITEMS: usize = 4;
+/// Ticks at the end before it is over: what a partition left out is asked about once a second.
+const TICKS_AT_END: u32 = 6;
 /// Snapshots that a process keeps.
 const SNAPSHOTS: usize = 3;
 
@@ -94,6 +96,8 @@ struct Process {
     read: Vec<usize>,
     work: VecDeque<Work>,
     items: u32,
+    /// How often nothing has happened, in a row.
+    ticks: u32,
     snapshot: bool,
     marked: Option<(u64, Vec<usize>)>,
     place: Option<Position>,
@@ -144,6 +148,7 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
         read,
         work: VecDeque::new(),
         items: 0,
+        ticks: 0,
         snapshot: false,
         marked: None,
         place: None,
@@ -233,7 +238,8 @@ impl Process {
     async fn run(mut self, mut fed: mpsc::Receiver<Feed>) -> Result<Ended, Ended> {
         let behind = self.hold.world().plan.behind;
         loop {
-            if self.work.is_empty() && self.hold.world().is_end(self.place.as_ref()) {
+            let over = self.ticks >= TICKS_AT_END && self.work.is_empty();
+            if over && self.hold.world().is_end(self.place.as_ref()) {
                 self.ground.set(None);
                 let whole = self.scorer.state().engine.and_then(|part| Part::assemble(&[part]));
                 let state = whole.expect("all bots");
@@ -254,6 +260,7 @@ impl Process {
     }
 
     async fn take(&mut self, item: Feed) -> Result<(), Ended> {
+        self.ticks = if matches!(item, Feed::Tick) { self.ticks + 1 } else { 0 };
         if matches!(item, Feed::Gap(_)) && self.hold.world().is(Mutant::SilentGap) {
             return Ok(());
         }
