@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 
 /// Holds an event against the rules about bots, and notes what it announces; whether it broke one.
 pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) -> bool {
+    if policy::is_plain(event, engine.record(at)) {
+        return false;
+    }
     let deed = acts::read(engine, at, event);
     let (bot, off) = (&engine.bots[at as usize], engine.off(at, event.ts));
     let reading = deed.as_ref().map(|deed| &deed.reading);

@@ -22,7 +22,7 @@ use self::count::{Gap, Log};
 use super::Breach;
 use crate::detect::profile::IntegrityProfile;
 use crate::event::{Event, Text};
-use crate::stats::fingerprint;
+use crate::stats::place;
 use crate::time::Timestamp;
 
 /// The logs of all producers.
@@ -68,7 +68,7 @@ impl Logs {
         profile: &IntegrityProfile,
     ) -> (Option<LogBreach>, bool) {
         let (Some(producer), Some(seq)) = (&event.producer, event.seq) else { return (None, false) };
-        let hash = fingerprint(&[&event.tenant, producer]);
+        let hash = place(&[&event.tenant, producer]);
         let logs = &self.all;
         let known = self.index.find(hash, |&at| logs[at as usize].is(&event.tenant, producer));
         let Some(&at) = known else {
@@ -129,7 +129,7 @@ impl Logs {
     /// Records of a log that are missing: those that may still come, and those lost on this day or the one before. None
     /// where the log is unknown or its numbers say nothing.
     pub(in crate::detect) fn missing(&self, tenant: &str, producer: &str, watermark: Timestamp) -> Option<u64> {
-        let hash = fingerprint(&[tenant, producer]);
+        let hash = place(&[tenant, producer]);
         let at = self.index.find(hash, |&at| self.all[at as usize].is(tenant, producer))?;
         self.all[*at as usize].missing(watermark)
     }
@@ -155,7 +155,7 @@ impl Logs {
 
     fn enter(&mut self, at: u32) {
         let logs = &self.all;
-        let print = |&at: &u32| fingerprint(&[&logs[at as usize].tenant, &logs[at as usize].producer]);
+        let print = |&at: &u32| place(&[&logs[at as usize].tenant, &logs[at as usize].producer]);
         self.index.insert_unique(print(&at), at, print);
         if let Some(due) = logs[at as usize].due {
             self.timers.insert((due, at));

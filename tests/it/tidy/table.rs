@@ -87,7 +87,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
-    layer(&["detect::bots"], &["detect::bot"]),
+    layer(&["detect::bots"], &["detect::bot", "event::Text", "stats::make_room"]),
     layer(
         &["detect::score"],
         &[
