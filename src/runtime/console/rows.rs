@@ -112,7 +112,7 @@ impl BotRow {
     /// A bot in short, with what it holds where that is known.
     pub(super) fn new(row: InventoryRow, held: Option<&BotPrivileges>) -> Self {
         let words = [Some(&row.bot), row.owner.as_ref(), row.team.as_ref(), Some(&row.tenant)];
-        let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+        let words = words.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n").to_lowercase();
         let idle: Vec<IdleRole> = held.iter().flat_map(|held| &held.roles).filter_map(idle).collect();
         let mut parts: Vec<_> = row.risk.parts.iter().filter(|part| part.points > 0.0).collect();
         parts.sort_by(|a, b| b.points.total_cmp(&a.points));
@@ -137,7 +137,7 @@ impl BotRow {
             risk_why: parts.first().map(|part| format!("{}: {}", part.part, part.why)).unwrap_or_default(),
             risk_level: row.risk.level,
             idle,
-            words: words.join("\n").to_lowercase(),
+            words,
             tenant: row.tenant,
             bot: row.bot,
         }
