@@ -17,6 +17,32 @@ const EXACT_DIGITS: usize = 15;
 const TENS: [f64; EXACT_DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
+/// The keys of a line, in the contract's order, in which most producers write them as well.
+const KEYS: [&str; 22] = [
+    "id",
+    "ts",
+    "tenant",
+    "bot",
+    "type",
+    "session",
+    "host",
+    "ip",
+    "device",
+    "geo",
+    "system",
+    "operation",
+    "outcome",
+    "role",
+    "records_read",
+    "records_written",
+    "bytes",
+    "producer",
+    "seq",
+    "run",
+    "login",
+    "secret",
+];
+
 /// Nested objects that a line read here has at most.
 pub(super) const DEPTH: usize = 2;
 
@@ -25,35 +51,41 @@ pub(super) fn read(text: &str) -> Option<WireEvent<'_>> {
     let mut line = Line { text, at: 0 };
     line.skip_blanks();
     let mut event = WireEvent::default();
-    line.object(|line, key| field(line, key, &mut event))?;
+    let mut next = 0;
+    line.entries(|line| {
+        let key = line.key(next)?;
+        next = key + 1;
+        line.colon()?;
+        field(line, key, &mut event)
+    })?;
     line.skip_blanks();
     (line.at == text.len()).then_some(event)
 }
 
-fn field<'a>(line: &mut Line<'a>, key: &str, event: &mut WireEvent<'a>) -> Option<()> {
+fn field<'a>(line: &mut Line<'a>, key: usize, event: &mut WireEvent<'a>) -> Option<()> {
     match key {
-        "id" => line.text_into(&mut event.id),
-        "ts" => line.text_into(&mut event.ts),
-        "ip" => line.text_into(&mut event.ip),
-        "bot" => line.text_into(&mut event.bot),
-        "seq" => line.whole_into(&mut event.seq),
-        "geo" => once(&mut event.geo, geo(line)?),
-        "run" => once(&mut event.run, run(line)?),
-        "type" => line.text_into(&mut event.kind),
-        "host" => line.text_into(&mut event.host),
-        "role" => line.text_into(&mut event.role),
-        "bytes" => line.whole_into(&mut event.bytes),
-        "login" => once(&mut event.login, login(line)?),
-        "tenant" => line.text_into(&mut event.tenant),
-        "device" => line.text_into(&mut event.device),
-        "system" => line.text_into(&mut event.system),
-        "secret" => once(&mut event.secret, secret(line)?),
-        "session" => line.text_into(&mut event.session),
-        "outcome" => line.text_into(&mut event.outcome),
-        "producer" => line.text_into(&mut event.producer),
-        "operation" => line.text_into(&mut event.operation),
-        "records_read" => line.whole_into(&mut event.records_read),
-        "records_written" => line.whole_into(&mut event.records_written),
+        0 => line.text_into(&mut event.id),
+        1 => line.text_into(&mut event.ts),
+        2 => line.text_into(&mut event.tenant),
+        3 => line.text_into(&mut event.bot),
+        4 => line.text_into(&mut event.kind),
+        5 => line.text_into(&mut event.session),
+        6 => line.text_into(&mut event.host),
+        7 => line.text_into(&mut event.ip),
+        8 => line.text_into(&mut event.device),
+        9 => once(&mut event.geo, geo(line)?),
+        10 => line.text_into(&mut event.system),
+        11 => line.text_into(&mut event.operation),
+        12 => line.text_into(&mut event.outcome),
+        13 => line.text_into(&mut event.role),
+        14 => line.whole_into(&mut event.records_read),
+        15 => line.whole_into(&mut event.records_written),
+        16 => line.whole_into(&mut event.bytes),
+        17 => line.text_into(&mut event.producer),
+        18 => line.whole_into(&mut event.seq),
+        19 => once(&mut event.run, run(line)?),
+        20 => once(&mut event.login, login(line)?),
+        21 => once(&mut event.secret, secret(line)?),
         _ => None,
     }
 }
@@ -133,17 +165,44 @@ impl<'a> Line<'a> {
 
     /// An object, each of whose values is read by `field`.
     fn object(&mut self, mut field: impl FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
+        self.entries(|line| {
+            let key = line.string()?;
+            line.colon()?;
+            field(line, key)
+        })
+    }
+
+    /// The number of the key that stands here, sought from one on and then from the first.
+    fn key(&mut self, from: usize) -> Option<usize> {
+        self.take(b'"')?;
+        let rest = &self.text.as_bytes()[self.at..];
+        let [first, second, ..] = *rest else { return None };
+        let stands = |&at: &usize| {
+            let key = KEYS[at].as_bytes();
+            // Two bytes tell nearly all of them apart.
+            key[0] == first && key[1] == second && rest.get(key.len()) == Some(&b'"') && rest.starts_with(key)
+        };
+        let key = (from..KEYS.len()).chain(0..from).find(stands)?;
+        self.at += KEYS[key].len() + 1;
+        Some(key)
+    }
+
+    fn colon(&mut self) -> Option<()> {
+        self.skip_blanks();
+        self.take(b':')?;
+        self.skip_blanks();
+        Some(())
+    }
+
+    /// An object, each of whose entries is read by `entry`.
+    fn entries(&mut self, mut entry: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.take(b'{')?;
         self.skip_blanks();
         if self.take(b'}').is_some() {
             return Some(());
         }
         loop {
-            let key = self.string()?;
-            self.skip_blanks();
-            self.take(b':')?;
-            self.skip_blanks();
-            field(self, key)?;
+            entry(self)?;
             self.skip_blanks();
             match self.peek()? {
                 b',' => self.at += 1,

@@ -83,7 +83,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::policy",
             "detect::policy::fraud",
             "event::Text",
-            "stats::make_room",
+            "stats",
             "time",
         ],
     ),
