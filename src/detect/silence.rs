@@ -271,13 +271,12 @@ fn others(engine: &mut Engine, at: u32, from: Timestamp, to: Timestamp, circle: 
     let tenant = if circle == Circle::All { Text::default() } else { bot.tenant.clone() };
     let cohort = if circle == Circle::Cohort { bot.cohort } else { COHORT_NONE };
     let question = Question { circle, tenant, cohort, from };
-    let Answer { mut all, last } = match engine.asked.answer(to, &question) {
-        Some(answer) => answer,
-        None => {
-            let answer = ask(engine, &question, to);
-            engine.asked.answers.push((question, answer));
-            answer
-        }
+    let Answer { mut all, last } = if let Some(known) = engine.asked.answer(to, &question) {
+        known
+    } else {
+        let answer = ask(engine, &question, to);
+        engine.asked.answers.push((question, answer));
+        answer
     };
     if at <= last
         && let Some((silent, p)) = missed(engine, &engine.bots[at as usize], from, to)
