@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::Cohorts;
-use super::familiar::{Familiar, HostNews, Standing, kind};
+use super::familiar::{EVERYBODY, Familiar, HostNews, Standing, kind};
+use super::score::BY_SESSION;
 use crate::stats::calibrate::Pool;
 use crate::stats::sorted::SortedMap;
+use crate::stats::temper::Temper;
 use crate::stats::{fingerprint, forget};
 use crate::time::{Span, Timestamp};
 
@@ -26,6 +28,8 @@ pub(super) struct Fleet {
     /// How odd the silences of all bots are by their own histories, a bot-day each, by how many days they have shown and
     /// by whether they keep to a rhythm.
     silences: [[Pool; EXPERIENCE.len() + 1]; 2],
+    /// How far the p-values of sessions are believed, by scorer and by how many days bots have shown.
+    tempers: [[Temper; EXPERIENCE.len() + 1]; BY_SESSION],
     /// Who behaves alike.
     pub cohorts: Cohorts,
     /// What bots of a tenant have in common: kinds of hosts, networks, operations.
@@ -71,6 +75,18 @@ impl Fleet {
         &self.silences[usize::from(steady)][experience(days)]
     }
 
+    /// The power to which a scorer's p-values are raised, of bots that have been at work on so many days.
+    pub(super) fn power(&self, scorer: usize, days: f32) -> f64 {
+        self.tempers[scorer][experience(days)].power()
+    }
+
+    /// Counts how odd a bot's day was by its own history: scorer, nats and weight.
+    pub(super) fn learn_oddness(&mut self, days: f32, oddness: &[(usize, f64, f64)]) {
+        for &(scorer, odd, weight) in oddness.iter().filter(|(scorer, ..)| *scorer < BY_SESSION) {
+            self.tempers[scorer][experience(days)].learn(odd, weight);
+        }
+    }
+
     /// Counts the silences of a bot's day.
     pub(super) fn learn_silences(&mut self, days: f32, steady: bool, silences: &[(f64, f64)]) {
         for &(odd, weight) in silences {
@@ -105,8 +121,11 @@ impl Fleet {
         match (others.next(), others.next()) {
             (Some(owner), None) => Standing::Owned(owner),
             (Some(_), Some(_)) => Standing::Shared,
-            (None, _) if self.host_kinds.is_strange(tenant, kind(host)) => Standing::Strange,
-            (None, _) => Standing::Kin,
+            (None, _) if !self.host_kinds.is_strange(tenant, kind(host)) => Standing::Kin,
+            (None, _) if self.host_news.of_several() && self.host_kinds.is_strange(EVERYBODY, kind(host)) => {
+                Standing::Alien
+            }
+            (None, _) => Standing::Strange,
         }
     }
 
@@ -130,6 +149,7 @@ impl Fleet {
         for pool in self.silences.as_flattened_mut() {
             pool.forget(factor);
         }
+        self.tempers.as_flattened_mut().iter_mut().for_each(|temper| temper.forget(factor));
         for familiar in [&mut self.host_kinds, &mut self.networks, &mut self.operations] {
             familiar.forget(oldest_day, passed);
         }

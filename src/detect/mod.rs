@@ -31,6 +31,7 @@ mod judge;
 mod lesson;
 mod normal;
 mod operator;
+mod part;
 mod peers;
 mod policy;
 mod portrait;
@@ -51,12 +52,15 @@ pub use calendar::{Calendar, Season, Stretch};
 pub use census::Census;
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
-pub use feedback::{DecisionFacts, DecisionState, Refusal, Taken};
+pub use feedback::{DecisionFacts, DecisionState, Refusal, Taken, ToldFacts};
 pub use hidden::SuppressionFacts;
+pub use part::Part;
 pub use portrait::{CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts};
 pub use revert::RevertError;
 pub use settings::Settings;
-pub use state::RestoreError;
+#[cfg(test)]
+pub(crate) use state::state_shape;
+pub use state::{RestoreError, migrate};
 pub use stats::{Stats, SuppressionStats};
 
 #[cfg(test)]

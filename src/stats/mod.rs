@@ -20,6 +20,7 @@ pub mod presence;
 pub mod rhythm;
 pub mod sorted;
 pub mod sparse;
+pub mod temper;
 pub mod week;
 pub mod weighted;
 

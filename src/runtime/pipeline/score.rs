@@ -22,6 +22,7 @@ use crate::runtime::feedback::desk::FeedbackDesk;
 use crate::runtime::inquiry::Inbox;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
+use crate::runtime::store::Ground;
 use crate::runtime::store::format::Position;
 use crate::time::Timestamp;
 
@@ -49,6 +50,8 @@ pub struct ScorerSettings {
     pub snapshot_every: Option<Duration>,
     /// Time before the first one, so that whoever comes next need not repeat what we have just repeated.
     pub snapshot_first: Option<Duration>,
+    /// What the next snapshot may build on.
+    pub ground: Ground,
 }
 
 /// The engine and its surroundings.
@@ -123,33 +126,12 @@ impl Scorer {
                 tracing::error!("the decoder's thread ended without a last word");
                 return;
             };
+            if matches!(item, Decoded::End) {
+                break;
+            }
             let idle = matches!(item, Decoded::Tick);
-            let mut scored = match item {
-                Decoded::Batch(mut batch) => {
-                    let events = std::mem::take(&mut batch.events);
-                    let scored = self.batch(&events, batch);
-                    // Where the decoder has ended or has enough of them, they are dropped here.
-                    drop(spent.try_send(events));
-                    Some(scored)
-                }
-                Decoded::Quiet(span) => {
-                    let mut scored = Scored::default();
-                    self.engine.idle(span, &mut self.output);
-                    self.collect(&mut scored, None);
-                    Some(scored)
-                }
-                Decoded::Gap(alert) => {
-                    let raised = Raised { alert: Arc::new(*alert), whose: Whose::default(), stamp: None };
-                    Some(Scored { alerts: vec![raised], ..Scored::default() })
-                }
-                Decoded::Tick => None,
-                Decoded::Registry(registry) => {
-                    self.engine.set_registry(*registry);
-                    None
-                }
-                Decoded::End => break,
-            };
-            self.listen(&mut scored);
+            // Where the decoder has ended or has enough of them, they are dropped here.
+            let scored = self.take(item, |events| drop(spent.try_send(events)));
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
             }
@@ -166,14 +148,54 @@ impl Scorer {
         drop(work.blocking_send(Work::End(self.state())));
     }
 
+    /// What comes of one item, and of the feedback that has come meanwhile. Events that are done with go to `spent`.
+    pub fn take(&mut self, item: Decoded, spent: impl FnOnce(Vec<(Event, Timestamp)>)) -> Option<Scored> {
+        let mut scored = match item {
+            Decoded::Batch(mut batch) => {
+                let events = std::mem::take(&mut batch.events);
+                let scored = self.batch(&events, batch);
+                spent(events);
+                Some(scored)
+            }
+            Decoded::Quiet(span) => {
+                let mut scored = Scored::default();
+                self.engine.idle(span, &mut self.output);
+                self.collect(&mut scored, None);
+                Some(scored)
+            }
+            Decoded::Gap(alert) => {
+                let raised = Raised { alert: Arc::new(*alert), whose: Whose::default(), stamp: None };
+                Some(Scored { alerts: vec![raised], ..Scored::default() })
+            }
+            Decoded::Registry(registry) => {
+                self.engine.set_registry(*registry);
+                None
+            }
+            Decoded::Tick | Decoded::End => None,
+        };
+        self.listen(&mut scored);
+        scored
+    }
+
+    /// Begins a snapshot of this place, whatever happens until it is done.
+    pub fn begin_snapshot(&mut self) {
+        self.engine.begin_snapshot(self.settings.ground.get());
+        let (event_time, position) = (self.engine.watermark(), self.position.clone());
+        self.marked = Some(State { event_time, position, engine: None });
+    }
+
+    /// Goes on with the snapshot that was begun; the state of then, once it is done.
+    pub fn go_on_snapshot(&mut self, bytes_max: usize) -> Option<State> {
+        let engine = self.engine.go_on_snapshot(bytes_max)?;
+        self.marked.take().map(|state| State { engine: Some(engine), ..state })
+    }
+
     /// Begins a snapshot when one is due, and goes on with the one that is under way. False when nobody takes it any more.
     fn snapshot(&mut self, now: Instant, idle: bool, work: &mpsc::Sender<Work>) -> bool {
         let due = self.settings.snapshot_every.filter(|_| now >= self.snapshot_due && self.marked.is_none());
         if let Some(every) = due {
             self.snapshot_due = now + every;
-            self.engine.begin_snapshot();
-            let (event_time, position) = (self.engine.watermark(), self.position.clone());
-            self.marked = Some(State { event_time, position, engine: None });
+            self.begin_snapshot();
             if work.blocking_send(Work::Mark).is_err() {
                 return false;
             }
@@ -183,9 +205,8 @@ impl Scorer {
         }
         let (started, slice) = (clock::monotonic(), if idle { SLICE_IDLE } else { SLICE });
         while clock::monotonic() - started < slice {
-            let Some(engine) = self.engine.go_on_snapshot(PIECE_BYTES) else { continue };
-            let state = self.marked.take().map(|state| State { engine: Some(engine), ..state });
-            return state.is_none_or(|state| work.blocking_send(Work::Checkpoint(state)).is_ok());
+            let Some(state) = self.go_on_snapshot(PIECE_BYTES) else { continue };
+            return work.blocking_send(Work::Checkpoint(state)).is_ok();
         }
         true
     }
@@ -225,6 +246,7 @@ impl Scorer {
         }
         if batch.position.is_some() {
             self.position = batch.position;
+            scored.reached = self.position.as_ref().map(|position| position.sequence);
         }
         scored
     }
@@ -261,8 +283,12 @@ impl Scorer {
     }
 
     /// The state, or none of it where none is kept.
-    fn state(&self) -> State {
-        let engine = self.settings.snapshot_every.map(|_| self.engine.snapshot());
+    #[must_use]
+    pub fn state(&mut self) -> State {
+        let engine = self.settings.snapshot_every.and_then(|_| {
+            self.engine.begin_snapshot(self.settings.ground.get());
+            self.engine.go_on_snapshot(usize::MAX)
+        });
         State { event_time: self.engine.watermark(), position: self.position.clone(), engine }
     }
 }
@@ -278,8 +304,8 @@ mod tests {
     /// What a scorer hands over for these items, before its feed closes.
     fn scored(items: Vec<Decoded>) -> Vec<Work> {
         let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
-        let settings =
-            ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
+        let (subject_prefix, ground) = ("humdrum.events".to_owned(), Ground::default());
+        let settings = ScorerSettings { subject_prefix, snapshot_every: None, snapshot_first: None, ground };
         let (_inquiry, inbox) = inquiry(|| {});
         let engine = Engine::new(Settings::default(), Registry::default());
         let figures = FeedbackMetrics::new(&prometheus::Registry::new()).expect("registers");
