@@ -130,7 +130,8 @@ fn once(bots: u32) -> std::io::Result<()> {
     let mut engine = Engine::new(Settings::default(), Registry::default());
     let (mut output, before) = (Output::default(), resident_kb());
     for bot in 0..bots {
-        let at = Timestamp::from_micros(1_771_804_800_000_000 + i64::from(bot) * Span::DAY.as_micros() / i64::from(bots));
+        let at =
+            Timestamp::from_micros(1_771_804_800_000_000 + i64::from(bot) * Span::DAY.as_micros() / i64::from(bots));
         let line = format!(
             r#"{{"ts":"{at}","tenant":"t{}","bot":"bot-{bot}","type":"call","host":"host-{}","ip":"10.1.{}.7","system":"erp","operation":"GET /orders/{{id}}","role":"reader","records_read":10,"bytes":900}}"#,
             bot % 50,
