@@ -41,7 +41,9 @@ pub fn network(ip: IpAddr) -> Text {
         IpAddr::V4(ip) => {
             let [a, b, c, _] = ip.octets();
             let mut name = smallvec::SmallVec::<[u8; 16]>::new();
-            [a, b, c].iter().for_each(|octet| push_octet(&mut name, *octet));
+            for octet in [a, b, c] {
+                push_octet(&mut name, octet);
+            }
             name.extend_from_slice(b"0/24");
             Text::from_utf8_lossy(&name)
         }
