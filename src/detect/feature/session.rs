@@ -72,6 +72,8 @@ pub(in crate::detect) struct Session {
     pub manual_by: Option<Text>,
     /// The first secret that it read.
     pub secret: Option<Text>,
+    /// Whether it did or tried anything beside signing in and reading secrets.
+    pub worked: bool,
     /// Earliest timer that is set for it; its deadline is never earlier.
     pub due: Timestamp,
     /// The surprise of its start, in nats, with the start that it is for: the dearest score, and it seldom changes.
@@ -138,6 +140,7 @@ impl Session {
             extreme_call: None,
             manual_by: None,
             secret: None,
+            worked: false,
             due: event.ts,
             start_nats: None,
             reported: None,
@@ -181,6 +184,7 @@ impl Session {
         if let (Kind::Secret(secret), None) = (&event.kind, &self.secret) {
             self.secret.clone_from(&secret.name);
         }
+        self.worked |= event.operation.is_some() || matches!(event.kind, Kind::Call | Kind::Transaction(_));
         let network = event.ip.filter(|ip| self.last_ip != Some(*ip)).map(normalize::network);
         self.last_ip = event.ip.or(self.last_ip);
         let max = bounds.session_values_max;

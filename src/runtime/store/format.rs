@@ -25,15 +25,15 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 10;
+pub const FORMAT: u16 = 11;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 10;
+const READER_MIN: u16 = 11;
 
 /// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
 /// had been told of which alert and of which nobody, not what suppressions hid and what is owed behind their end, one alert
-/// of a story at a time, and not what people decided.
-const OLDEST: u16 = 10;
+/// of a story at a time, not what people decided, and neither the pace of logs nor what secrets are used for.
+const OLDEST: u16 = 11;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
