@@ -33,13 +33,12 @@ fn reader(files: &[PathBuf]) -> Reader {
 }
 
 /// Takes every batch; how many rows there were.
-fn take(files: &[PathBuf], mut events: impl FnMut(&[Event])) -> usize {
+fn take(files: &[PathBuf], mut events: impl FnMut(Vec<Event>)) -> usize {
     let (mut reader, mut rows) = (reader(files), 0);
     while let Some(feed) = reader.receive().expect("can be read") {
         if let Feed::Batch(batch) = feed {
             rows += batch.events.len() + batch.refused.len();
-            events(&batch.events);
-            reader.give_back(batch.events);
+            events(batch.events);
         }
     }
     rows
@@ -60,21 +59,22 @@ fn main() {
         out.write_all(told.as_bytes()).expect("somebody listens");
     };
     for _ in 0..3 {
-        measured("reader alone", &mut || take(&files, |_| ()));
+        measured("reader alone", &mut || take(&files, drop));
     }
     let mut kept = Vec::new();
-    take(&files, |events| kept.extend(events.iter().take(ENGINE_EVENTS.saturating_sub(kept.len())).cloned()));
-    measured("engine alone", &mut || learn(&kept));
+    take(&files, |events| kept.extend(events.into_iter().take(ENGINE_EVENTS.saturating_sub(kept.len()))));
+    measured("engine alone", &mut || learn(std::mem::take(&mut kept)));
     let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
     measured("both, a core each", &mut || {
-        take(&files, |events| events.iter().for_each(|event| engine.observe_ref(event, &mut output)))
+        take(&files, |events| events.into_iter().for_each(|event| engine.observe(event, &mut output)))
     });
 }
 
-fn learn(events: &[Event]) -> usize {
+fn learn(events: Vec<Event>) -> usize {
     let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
+    let rows = events.len();
     for event in events {
-        engine.observe_ref(event, &mut output);
+        engine.observe(event, &mut output);
     }
-    events.len()
+    rows
 }

@@ -2,13 +2,10 @@
 //!
 //! Places to go on from travel in the same channel as the events, so that a place stands exactly between those that it
 //! covers and those that it does not. Standard input has no such places: nobody could say whether the same comes again.
-//!
-//! Events that were learned come back, and are dropped where they were made: memory that another thread gives back costs
-//! both of them, and the one that learns has more to do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -52,15 +49,6 @@ pub struct Batch {
     pub bytes: u64,
 }
 
-impl Batch {
-    /// An empty batch, in the room of one that was learned, if one came back.
-    fn in_room_of(spare: &Receiver<Vec<Event>>) -> Self {
-        let mut events = spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH_ROWS));
-        events.clear();
-        Self { events, ..Self::default() }
-    }
-}
-
 /// What is read, and how.
 #[derive(Debug)]
 pub struct Order {
@@ -80,7 +68,6 @@ pub struct Order {
 #[derive(Debug)]
 pub struct Reader {
     feed: Receiver<Feed>,
-    back: Sender<Vec<Event>>,
     /// Raised when it is to end. Only looked at where standard input is read: that may never say another word.
     stop: Option<Arc<AtomicBool>>,
     thread: Option<JoinHandle<Result<(), HistoryError>>>,
@@ -112,18 +99,11 @@ impl Reader {
     /// No thread can be started.
     pub fn start(order: Order, stop: Arc<AtomicBool>) -> std::io::Result<Self> {
         let (send, feed) = sync_channel(BATCHES_QUEUED);
-        let (back, spare) = channel();
         let input = order.sources.iter().any(|source| source.path.is_none());
         let looked_at = input.then(|| Arc::clone(&stop));
         let thread = std::thread::Builder::new().name("humdrum-history".to_owned());
-        let thread = thread.spawn(move || read(order, &send, &spare, &stop))?;
-        Ok(Self { feed, back, stop: looked_at, thread: Some(thread) })
-    }
-
-    /// Gives events back that nobody needs any more.
-    pub fn give_back(&self, events: Vec<Event>) {
-        // At the end nobody takes them, and they are dropped here.
-        self.back.send(events).ok();
+        let thread = thread.spawn(move || read(order, &send, &stop))?;
+        Ok(Self { feed, stop: looked_at, thread: Some(thread) })
     }
 
     /// What comes next; none at the end, or at the stop where the thread waits for standard input and is left to it.
@@ -151,12 +131,7 @@ impl Reader {
 }
 
 /// Reads all of it. When nobody takes it any more, that is an end as well.
-fn read(
-    order: Order,
-    feed: &SyncSender<Feed>,
-    spare: &Receiver<Vec<Event>>,
-    stop: &AtomicBool,
-) -> Result<(), HistoryError> {
+fn read(order: Order, feed: &SyncSender<Feed>, stop: &AtomicBool) -> Result<(), HistoryError> {
     let Order { sources, rules, before, sort_rows, place_every } = order;
     let bytes = Arc::new(AtomicU64::new(0));
     let gone = before.files.iter().filter(|place| !sources.iter().any(|source| source.name == place.name)).cloned();
@@ -169,7 +144,7 @@ fn read(
         done,
     };
     let mut placed = clock::monotonic();
-    let mut batch = Batch::in_room_of(spare);
+    let mut batch = Batch::default();
     loop {
         let record = if stop.load(Ordering::Relaxed) { None } else { merge.read()? };
         let Some(Record { file, row, event }) = record else { break };
@@ -181,8 +156,7 @@ fn read(
             continue;
         }
         batch.bytes = bytes.load(Ordering::Relaxed);
-        let full = std::mem::replace(&mut batch, Batch::in_room_of(spare));
-        if feed.send(Feed::Batch(full)).is_err() {
+        if feed.send(Feed::Batch(std::mem::take(&mut batch))).is_err() {
             return Ok(());
         }
         if place_every.is_some_and(|every| clock::monotonic() - placed >= every) {

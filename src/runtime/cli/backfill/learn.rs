@@ -6,7 +6,7 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 
 use crate::detect::{Engine, Output};
-use crate::event::{Event, Reject};
+use crate::event::Reject;
 use crate::report::history::{Counts, Example};
 use crate::runtime::geo::GeoDatabase;
 use crate::runtime::history::read::{Batch, Feed, Reader};
@@ -54,10 +54,7 @@ impl Learner {
         let mut done = false;
         while let Some(feed) = reader.receive()? {
             match feed {
-                Feed::Batch(batch) => {
-                    let learned = self.batch(batch, bar)?;
-                    reader.give_back(learned);
-                }
+                Feed::Batch(batch) => self.batch(batch, bar)?,
                 Feed::Place(place) => self.keep(place, store.as_deref_mut())?,
                 Feed::End(place) => {
                     done = place.done;
@@ -72,20 +69,19 @@ impl Learner {
         Ok(done)
     }
 
-    /// Learns a batch, whose events are given back.
-    fn batch(&mut self, mut batch: Batch, bar: &ProgressBar) -> anyhow::Result<Vec<Event>> {
+    fn batch(&mut self, batch: Batch, bar: &ProgressBar) -> anyhow::Result<()> {
         for (file, row, reject) in &batch.refused {
             self.counts.row();
             let name = self.names.get(*file as usize).cloned();
             let example = || Example { file: name, row: Some(*row), detail: reject.detail.clone() };
             self.counts.refused(reject.reason.as_str(), example);
         }
-        for event in &mut batch.events {
+        for mut event in batch.events {
             self.counts.row();
             if let Some(geo) = &mut self.geo {
-                geo.locate(event);
+                geo.locate(&mut event);
             }
-            self.engine.observe_ref(event, &mut self.output);
+            self.engine.observe(event, &mut self.output);
             self.counts.stands(self.engine.watermark());
             if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
                 self.drain()?;
@@ -93,7 +89,7 @@ impl Learner {
         }
         bar.set_position(batch.bytes);
         bar.set_message(format!("{} rows", self.counts.rows()));
-        Ok(batch.events)
+        Ok(())
     }
 
     fn drain(&mut self) -> anyhow::Result<()> {
