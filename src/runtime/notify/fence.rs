@@ -7,21 +7,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
-use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::Stream;
 use bytes::Bytes;
-use futures_util::StreamExt;
 
-/// The sequence that the header before it is about is that of all subjects of the partition.
-const EXPECTED_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
-/// Whose alert it is.
-const EPOCH: &str = "Humdrum-Epoch";
+use super::gate::{Gate, Newest, Passage, Passed, ServerGate};
+
 /// Attempts to claim while somebody else still publishes. Each loses to one publish only.
 const CLAIM_ATTEMPTS: u32 = 20;
 /// Alerts behind a snapshot that are passed over at a takeover. More would mean that no snapshot was written for days.
@@ -31,9 +22,8 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A partition's way out.
 #[derive(Debug)]
-pub struct Fence {
-    context: Context,
-    stream: Stream,
+pub struct Fence<G = ServerGate> {
+    gate: G,
     prefix: String,
     epoch: u64,
     last: u64,
@@ -69,27 +59,30 @@ impl FenceError {
     }
 }
 
-/// The newest message of the partition.
-struct Newest {
-    sequence: u64,
-    epoch: u64,
-    id: Option<String>,
-}
-
 impl Fence {
     /// Claims a partition, whose subjects begin with `prefix`, for an epoch.
     ///
     /// # Errors
     /// A newer epoch has claimed it, or the server does not answer.
     pub async fn claim(context: Context, stream: Stream, prefix: String, epoch: u64) -> Result<Self, FenceError> {
-        let mut fence = Self { context, stream, prefix, epoch, last: 0, told: BTreeMap::new() };
+        Self::claim_at(ServerGate::new(context, stream), prefix, epoch).await
+    }
+}
+
+impl<G: Gate> Fence<G> {
+    /// The same at whatever keeps the gate.
+    ///
+    /// # Errors
+    /// A newer epoch has claimed it, or nobody answers.
+    pub async fn claim_at(gate: G, prefix: String, epoch: u64) -> Result<Self, FenceError> {
+        let mut fence = Self { gate, prefix, epoch, last: 0, told: BTreeMap::new() };
         for _ in 0..CLAIM_ATTEMPTS {
             let newest = fence.newest().await?;
             if newest.epoch > epoch {
                 return Err(FenceError::Lost(format!("epoch {} is newer than ours, {epoch}", newest.epoch)));
             }
             fence.last = newest.sequence;
-            match fence.attempt(&format!("{}.claim", fence.prefix), HeaderMap::new(), Bytes::new()).await {
+            match fence.attempt("claim", None, Bytes::new()).await {
                 Ok(()) => return Ok(fence),
                 Err(FenceError::Lost(_)) => {}
                 Err(error) => return Err(error),
@@ -109,30 +102,10 @@ impl Fence {
     /// # Errors
     /// The server does not answer.
     pub async fn recall(&mut self, after: u64) -> Result<usize, FenceError> {
-        if self.last <= after + 1 {
-            return Ok(0);
-        }
-        let unavailable = |error: String| FenceError::Unavailable(error);
-        let config = OrderedConfig {
-            filter_subject: format!("{}.>", self.prefix),
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
-            headers_only: true,
-            ..OrderedConfig::default()
-        };
-        let consumer = self.stream.create_consumer(config).await.map_err(|error| unavailable(error.to_string()))?;
-        let mut messages = consumer.messages().await.map_err(|error| unavailable(error.to_string()))?;
         // Our own claim is the last.
-        while self.told.len() < TOLD_MAX {
-            let next = tokio::time::timeout(PUBLISH_TIMEOUT, messages.next()).await;
-            let next = next.map_err(|_| unavailable("what was published cannot be read".to_owned()))?;
-            let Some(message) = next else { break };
-            let message = message.map_err(|error| unavailable(error.to_string()))?;
-            let sequence = message.info().map_err(|error| unavailable(error.to_string()))?.stream_sequence;
-            if sequence >= self.last {
-                break;
-            }
-            let id = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID));
-            self.told.extend(id.map(|id| (id.as_str().to_owned(), sequence)));
+        if self.last > after + 1 {
+            let told = self.gate.passed(&self.subjects(), after, self.last, TOLD_MAX, PUBLISH_TIMEOUT).await?;
+            self.told.extend(told);
         }
         Ok(self.told.len())
     }
@@ -145,9 +118,7 @@ impl Fence {
         if self.told.remove(id).is_some() {
             return Ok(());
         }
-        let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, id);
-        match self.attempt(&format!("{}.{below}", self.prefix), headers, payload).await {
+        match self.attempt(below, Some(id), payload).await {
             Err(FenceError::Lost(why)) => {
                 // An acknowledgment that was lost makes the next attempt a successor of itself.
                 let newest = self.newest().await?;
@@ -161,28 +132,46 @@ impl Fence {
         }
     }
 
-    async fn attempt(&mut self, subject: &str, mut headers: HeaderMap, payload: Bytes) -> Result<(), FenceError> {
-        headers.insert(EXPECTED_SUBJECT, format!("{}.>", self.prefix));
-        headers.insert(EPOCH, self.epoch.to_string());
-        // Headers first: they would replace what the sequence writes.
-        let message = PublishMessage::build().headers(headers).payload(payload);
-        let message = message.expected_last_subject_sequence(self.last);
-        let publishing = async {
-            match self.context.send_publish(subject.to_owned(), message).await {
-                Ok(ack) => ack.await,
-                Err(error) => Err(error),
+    /// The same, until it has passed. What keeps it from that goes to `pause`, which says how long to wait then.
+    ///
+    /// # Errors
+    /// Somebody else has claimed the partition.
+    pub async fn pass(
+        &mut self,
+        below: &str,
+        id: &str,
+        payload: &Bytes,
+        mut pause: impl FnMut(u32, FenceError) -> Duration,
+    ) -> Result<(), FenceError> {
+        let mut attempt = 0;
+        loop {
+            match self.publish(below, id, payload.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error @ FenceError::Lost(_)) => return Err(error),
+                Err(error) => {
+                    attempt += 1;
+                    tokio::time::sleep(pause(attempt, error)).await;
+                }
             }
+        }
+    }
+
+    async fn attempt(&mut self, below: &str, id: Option<&str>, payload: Bytes) -> Result<(), FenceError> {
+        let passage = Passage {
+            subject: format!("{}.{below}", self.prefix),
+            subjects: self.subjects(),
+            id: id.map(ToOwned::to_owned),
+            epoch: self.epoch,
+            last: self.last,
+            payload,
         };
-        match tokio::time::timeout(PUBLISH_TIMEOUT, publishing).await {
-            Ok(Ok(ack)) if ack.duplicate => self.look_again().await,
-            Ok(Ok(ack)) => {
-                self.last = ack.sequence;
+        match tokio::time::timeout(PUBLISH_TIMEOUT, self.gate.publish(passage)).await {
+            Ok(Ok(Passed { duplicate: true, .. })) => self.look_again().await,
+            Ok(Ok(Passed { sequence, .. })) => {
+                self.last = sequence;
                 Ok(())
             }
-            Ok(Err(error)) if error.kind() == PublishErrorKind::WrongLastSequence => {
-                Err(FenceError::Lost(error.to_string()))
-            }
-            Ok(Err(error)) => Err(FenceError::Unavailable(error.to_string())),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(FenceError::Unavailable("no acknowledgment came".to_owned())),
         }
     }
@@ -199,20 +188,10 @@ impl Fence {
     }
 
     async fn newest(&self) -> Result<Newest, FenceError> {
-        // The leader knows; a copy may lag behind.
-        match self.stream.get_last_raw_message_by_subject(&format!("{}.>", self.prefix)).await {
-            Ok(message) => {
-                let text = |name: &str| message.headers.get(name).map(|value| value.as_str().to_owned());
-                Ok(Newest {
-                    sequence: message.sequence,
-                    epoch: text(EPOCH).and_then(|epoch| epoch.parse().ok()).unwrap_or_default(),
-                    id: message.headers.get(NATS_MESSAGE_ID).map(|id| id.as_str().to_owned()),
-                })
-            }
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
-                Ok(Newest { sequence: 0, epoch: 0, id: None })
-            }
-            Err(error) => Err(FenceError::Unavailable(error.to_string())),
-        }
+        Ok(self.gate.newest(&self.subjects()).await?.unwrap_or_default())
+    }
+
+    fn subjects(&self) -> String {
+        format!("{}.>", self.prefix)
     }
 }

@@ -7,6 +7,7 @@ mod courier;
 pub mod delivery;
 pub mod dispatch;
 pub mod fence;
+pub mod gate;
 pub mod guard;
 pub mod heartbeat;
 pub mod nats;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context, ErrorCode};
-use async_nats::{Client, HeaderMap};
+use async_nats::{Client, HeaderMap, HeaderValue};
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand::rngs::OsRng;
@@ -113,10 +113,45 @@ impl Preparation {
     }
 }
 
-struct Outgoing {
-    subject: String,
-    headers: HeaderMap,
-    payload: Bytes,
+/// A message that is to be published.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Where.
+    pub subject: String,
+    /// With which headers, its id among them.
+    pub headers: HeaderMap,
+    /// What.
+    pub payload: Bytes,
+}
+
+impl Outgoing {
+    /// Its id, by which the stream knows it again.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.headers.get(async_nats::header::NATS_MESSAGE_ID).map(HeaderValue::as_str).unwrap_or_default()
+    }
+
+    /// Its subject below a prefix.
+    #[must_use]
+    pub fn below(&self, prefix: &str) -> &str {
+        self.subject.strip_prefix(prefix).unwrap_or(&self.subject).trim_start_matches('.')
+    }
+}
+
+/// An alert as it is published; none where it cannot be.
+#[must_use]
+pub fn outgoing(alerts_prefix: &str, alert: &Alert) -> Option<Outgoing> {
+    let payload = match serde_json::to_vec(alert) {
+        Ok(payload) => payload.into(),
+        Err(error) => {
+            tracing::error!(alert = alert.id, %error, "alert cannot be serialized");
+            return None;
+        }
+    };
+    let subject = format!("{alerts_prefix}.{}.{}", encode_token(&alert.tenant), alert.severity);
+    let mut headers = HeaderMap::new();
+    headers.insert(async_nats::header::NATS_MESSAGE_ID, format!("{}.{}", clean(&alert.id), alert.revision));
+    Some(Outgoing { subject, headers, payload })
 }
 
 impl NatsNotifier {
@@ -200,7 +235,7 @@ impl NatsNotifier {
             return Ok(());
         }
         for window in alerts.chunks(WINDOW) {
-            let outgoing = window.iter().filter_map(|alert| self.alert(alert.as_ref())).collect();
+            let outgoing = window.iter().filter_map(|alert| outgoing(&self.alerts_prefix, alert.as_ref())).collect();
             self.publish(outgoing, stop).await?;
             for alert in window {
                 self.metrics.alert(alert.as_ref());
@@ -238,20 +273,6 @@ impl NatsNotifier {
         }
     }
 
-    fn alert(&self, alert: &Alert) -> Option<Outgoing> {
-        let payload = match serde_json::to_vec(alert) {
-            Ok(payload) => payload.into(),
-            Err(error) => {
-                tracing::error!(alert = alert.id, %error, "alert cannot be serialized");
-                return None;
-            }
-        };
-        let subject = format!("{}.{}.{}", self.alerts_prefix, encode_token(&alert.tenant), alert.severity);
-        let mut headers = HeaderMap::new();
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, format!("{}.{}", clean(&alert.id), alert.revision));
-        Some(Outgoing { subject, headers, payload })
-    }
-
     fn dead_letter(&self, letter: &DeadLetter) -> Outgoing {
         let reason: RejectReason = letter.reject.reason;
         let mut headers = HeaderMap::new();
@@ -272,29 +293,18 @@ impl NatsNotifier {
 
     /// Publishes an alert through the fence, and goes on until it has passed.
     async fn pass(&mut self, alert: &Alert, stop: &CancellationToken) -> Result<(), Stopped> {
-        let Some(out) = self.alert(alert) else { return Ok(()) };
-        let below = out.subject.strip_prefix(&self.alerts_prefix).unwrap_or(&out.subject).trim_start_matches('.');
-        let id = out.headers.get(async_nats::header::NATS_MESSAGE_ID).map(ToString::to_string).unwrap_or_default();
-        let mut attempt = 0;
-        while let Some(fence) = &mut self.fence {
-            let passed = tokio::select! {
-                () = stop.cancelled() => return Err(Stopped::Asked),
-                passed = fence.publish(below, &id, out.payload.clone()) => passed,
-            };
-            match passed {
-                Ok(()) => break,
-                Err(error @ FenceError::Lost(_)) => return Err(Stopped::Fenced(error)),
-                Err(error) => {
-                    attempt += 1;
-                    self.metrics.retries.inc();
-                    tracing::warn!(attempt, %error, "publishing failed; trying again");
-                    self.health.set_error(error);
-                }
-            }
-            let pause = backoff::pause(attempt, RETRY_PAUSE.0, RETRY_PAUSE.1, &mut self.rng);
-            tokio::select! {
-                () = stop.cancelled() => return Err(Stopped::Asked),
-                () = tokio::time::sleep(pause) => {}
+        let (Some(out), Some(fence)) = (outgoing(&self.alerts_prefix, alert), &mut self.fence) else { return Ok(()) };
+        let (metrics, health, rng) = (&self.metrics, &self.health, &mut self.rng);
+        let pause = |attempt, error: FenceError| {
+            metrics.retries.inc();
+            tracing::warn!(attempt, %error, "publishing failed; trying again");
+            health.set_error(error);
+            backoff::pause(attempt, RETRY_PAUSE.0, RETRY_PAUSE.1, rng)
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Err(Stopped::Asked),
+            passed = fence.pass(out.below(&self.alerts_prefix), out.id(), &out.payload, pause) => {
+                passed.map_err(Stopped::Fenced)?;
             }
         }
         self.metrics.alert(alert);

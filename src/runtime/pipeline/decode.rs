@@ -76,26 +76,28 @@ impl Decoder {
         mut spent: mpsc::Receiver<Vec<(Event, Timestamp)>>,
     ) {
         while let Some(item) = feed.blocking_recv() {
-            let decoded = match item {
-                Feed::Batch(batch) => {
-                    let mut room = Vec::new();
-                    while let Ok(mut events) = spent.try_recv() {
-                        events.clear();
-                        room = events;
-                    }
-                    Decoded::Batch(self.batch(batch, room))
-                }
-                Feed::Quiet(span) => Decoded::Quiet(span),
-                Feed::Tick => Decoded::Tick,
-                Feed::Registry(registry) => Decoded::Registry(registry),
-                Feed::Gap(alert) => Decoded::Gap(alert),
-            };
-            if engine.blocking_send(decoded).is_err() {
+            let mut room = Vec::new();
+            while let Ok(mut events) = spent.try_recv() {
+                events.clear();
+                room = events;
+            }
+            if engine.blocking_send(self.take(item, room)).is_err() {
                 return;
             }
         }
         // Where the engine's thread is gone, whoever waits for that one tells.
         engine.blocking_send(Decoded::End).ok();
+    }
+
+    /// What the engine gets for an item of the feed. A batch's events go into the room of one that is done with.
+    pub fn take(&mut self, item: Feed, room: Vec<(Event, Timestamp)>) -> Decoded {
+        match item {
+            Feed::Batch(batch) => Decoded::Batch(self.batch(batch, room)),
+            Feed::Quiet(span) => Decoded::Quiet(span),
+            Feed::Tick => Decoded::Tick,
+            Feed::Registry(registry) => Decoded::Registry(registry),
+            Feed::Gap(alert) => Decoded::Gap(alert),
+        }
     }
 
     fn batch(&mut self, mut batch: Batch, mut events: Vec<(Event, Timestamp)>) -> Events {

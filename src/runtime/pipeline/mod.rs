@@ -20,6 +20,7 @@ pub mod decode;
 pub mod gaps;
 pub mod keep;
 pub mod line;
+pub mod order;
 pub mod score;
 pub mod settle;
 mod suppressions;

@@ -123,33 +123,12 @@ impl Scorer {
                 tracing::error!("the decoder's thread ended without a last word");
                 return;
             };
+            if matches!(item, Decoded::End) {
+                break;
+            }
             let idle = matches!(item, Decoded::Tick);
-            let mut scored = match item {
-                Decoded::Batch(mut batch) => {
-                    let events = std::mem::take(&mut batch.events);
-                    let scored = self.batch(&events, batch);
-                    // Where the decoder has ended or has enough of them, they are dropped here.
-                    drop(spent.try_send(events));
-                    Some(scored)
-                }
-                Decoded::Quiet(span) => {
-                    let mut scored = Scored::default();
-                    self.engine.idle(span, &mut self.output);
-                    self.collect(&mut scored, None);
-                    Some(scored)
-                }
-                Decoded::Gap(alert) => {
-                    let raised = Raised { alert: Arc::new(*alert), whose: Whose::default(), stamp: None };
-                    Some(Scored { alerts: vec![raised], ..Scored::default() })
-                }
-                Decoded::Tick => None,
-                Decoded::Registry(registry) => {
-                    self.engine.set_registry(*registry);
-                    None
-                }
-                Decoded::End => break,
-            };
-            self.listen(&mut scored);
+            // Where the decoder has ended or has enough of them, they are dropped here.
+            let scored = self.take(item, |events| drop(spent.try_send(events)));
             if scored.is_some_and(|scored| work.blocking_send(Work::Scored(scored)).is_err()) {
                 return;
             }
@@ -166,14 +145,54 @@ impl Scorer {
         drop(work.blocking_send(Work::End(self.state())));
     }
 
+    /// What comes of one item, and of the feedback that has come meanwhile. Events that are done with go to `spent`.
+    pub fn take(&mut self, item: Decoded, spent: impl FnOnce(Vec<(Event, Timestamp)>)) -> Option<Scored> {
+        let mut scored = match item {
+            Decoded::Batch(mut batch) => {
+                let events = std::mem::take(&mut batch.events);
+                let scored = self.batch(&events, batch);
+                spent(events);
+                Some(scored)
+            }
+            Decoded::Quiet(span) => {
+                let mut scored = Scored::default();
+                self.engine.idle(span, &mut self.output);
+                self.collect(&mut scored, None);
+                Some(scored)
+            }
+            Decoded::Gap(alert) => {
+                let raised = Raised { alert: Arc::new(*alert), whose: Whose::default(), stamp: None };
+                Some(Scored { alerts: vec![raised], ..Scored::default() })
+            }
+            Decoded::Registry(registry) => {
+                self.engine.set_registry(*registry);
+                None
+            }
+            Decoded::Tick | Decoded::End => None,
+        };
+        self.listen(&mut scored);
+        scored
+    }
+
+    /// Begins a snapshot of this place, whatever happens until it is done.
+    pub fn begin_snapshot(&mut self) {
+        self.engine.begin_snapshot();
+        let (event_time, position) = (self.engine.watermark(), self.position.clone());
+        self.marked = Some(State { event_time, position, engine: None });
+    }
+
+    /// Goes on with the snapshot that was begun; the state of then, once it is done.
+    pub fn go_on_snapshot(&mut self, bytes_max: usize) -> Option<State> {
+        let engine = self.engine.go_on_snapshot(bytes_max)?;
+        self.marked.take().map(|state| State { engine: Some(engine), ..state })
+    }
+
     /// Begins a snapshot when one is due, and goes on with the one that is under way. False when nobody takes it any more.
     fn snapshot(&mut self, now: Instant, idle: bool, work: &mpsc::Sender<Work>) -> bool {
         let due = self.settings.snapshot_every.filter(|_| now >= self.snapshot_due && self.marked.is_none());
         if let Some(every) = due {
             self.snapshot_due = now + every;
-            self.engine.begin_snapshot();
-            let (event_time, position) = (self.engine.watermark(), self.position.clone());
-            self.marked = Some(State { event_time, position, engine: None });
+            self.begin_snapshot();
             if work.blocking_send(Work::Mark).is_err() {
                 return false;
             }
@@ -183,9 +202,8 @@ impl Scorer {
         }
         let (started, slice) = (clock::monotonic(), if idle { SLICE_IDLE } else { SLICE });
         while clock::monotonic() - started < slice {
-            let Some(engine) = self.engine.go_on_snapshot(PIECE_BYTES) else { continue };
-            let state = self.marked.take().map(|state| State { engine: Some(engine), ..state });
-            return state.is_none_or(|state| work.blocking_send(Work::Checkpoint(state)).is_ok());
+            let Some(state) = self.go_on_snapshot(PIECE_BYTES) else { continue };
+            return work.blocking_send(Work::Checkpoint(state)).is_ok();
         }
         true
     }
@@ -261,7 +279,8 @@ impl Scorer {
     }
 
     /// The state, or none of it where none is kept.
-    fn state(&self) -> State {
+    #[must_use]
+    pub fn state(&self) -> State {
         let engine = self.settings.snapshot_every.map(|_| self.engine.snapshot());
         State { event_time: self.engine.watermark(), position: self.position.clone(), engine }
     }

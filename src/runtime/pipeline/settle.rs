@@ -1,8 +1,7 @@
 //! The settling task: what the engine found is made known and safe, then the batch is acknowledged.
 //!
-//! Steps of a batch, each waiting for the one before: alerts into the alert log, alerts by their routes into the queues
-//! of receivers, alerts on NATS, dead letters, acknowledgment. The log comes first, so that whatever was published is in
-//! it; a log that cannot be written holds nothing up. What is said of our own sight overtakes what waits for NATS. A checkpoint takes its turn among the batches, syncs and signs the log, and
+//! A batch's steps have an order, which is [`order`](super::order)'s. What is said of our own sight overtakes what waits for
+//! NATS. A checkpoint takes its turn among the batches, syncs and signs the log, and
 //! writes its place and what receivers are owed along, so that an alert is either logged, and owed in the snapshot, or raised again
 //! by the replay, and never neither.
 
@@ -11,13 +10,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Client;
+use async_nats::{Client, Subject};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::alert_log::LogWriter;
 use super::gaps::OpenGaps;
 use super::keep::{Marked, Snapshots};
+use super::order::{Outlets, settle};
 use super::{Raised, Scored, State, Work};
 use crate::alert::{Alert, Whose};
 use crate::runtime::archive::Archive;
@@ -29,7 +29,7 @@ use crate::runtime::health::HealthState;
 use crate::runtime::metrics::NotifyMetrics;
 use crate::runtime::notify::dispatch::Dispatch;
 use crate::runtime::notify::fence::Fence;
-use crate::runtime::notify::nats::{NatsNotifier, Stopped};
+use crate::runtime::notify::nats::{DeadLetter, NatsNotifier, Stopped};
 use crate::runtime::store::StoreError;
 
 /// Time that receivers are given at the stop of a single process. What they have not taken by then is in the last snapshot.
@@ -140,7 +140,7 @@ impl Settler {
             let over = self.gaps.over(clock::wall());
             self.tell(over, &abort).await?;
             match item {
-                Work::Scored(scored) => self.settle(scored, &abort).await?,
+                Work::Scored(scored) => settle(&mut self, scored, &abort).await?,
                 Work::Mark => told(self.mark().await)?,
                 Work::Checkpoint(state) => self.snapshots.save(state),
                 Work::End(state) => {
@@ -150,44 +150,6 @@ impl Settler {
                     return kept;
                 }
             }
-        }
-    }
-
-    async fn settle(&mut self, scored: Scored, abort: &CancellationToken) -> Result<(), SettleError> {
-        let alerts: Vec<Arc<Alert>> = scored.alerts.iter().map(|raised| Arc::clone(&raised.alert)).collect();
-        let head = self.log.write(&alerts).await;
-        show(self.archive.as_ref(), &alerts);
-        if self.notifier.fence().is_some() {
-            // Whoever does not own the partition any more finds out here, before anybody is paged.
-            self.publish_alerts(alerts, abort).await?;
-            self.offer(&scored.alerts);
-        } else {
-            // Receivers first: what pages must not wait for a server that is in trouble.
-            self.offer(&scored.alerts);
-            self.publish_alerts(alerts, abort).await?;
-        }
-        self.publish(head).await;
-        for stamp in scored.alerts.iter().filter_map(|raised| raised.stamp) {
-            let waited = (clock::wall() - stamp).as_secs_f64();
-            self.notify_metrics.event_to_alert.observe(waited.max(0.0));
-        }
-        for Acknowledged { tenant, id, by } in &scored.acknowledged {
-            // Nobody may be told of it, or it may be over: then nobody waits for the word.
-            self.dispatch.acknowledge(tenant, id, by).ok();
-        }
-        self.notifier.dead_letters(&scored.rejected, abort).await?;
-        if let Some(subject) = scored.ack
-            && let Err(error) = self.client.publish(subject, bytes::Bytes::new()).await
-        {
-            tracing::warn!(%error, "batch cannot be acknowledged");
-        }
-        Ok(())
-    }
-
-    fn offer(&mut self, raised: &[Raised]) {
-        for Raised { alert, whose, .. } in raised {
-            self.gaps.take(alert, clock::wall());
-            self.dispatch.offer(alert, whose);
         }
     }
 
@@ -217,37 +179,7 @@ impl Settler {
             show(self.archive.as_ref(), [&fault]);
             taken.push(fault);
         }
-        self.publish_alerts(taken, abort).await
-    }
-
-    /// Publishes alerts. While NATS does not take them, what is told of that goes its own way.
-    async fn publish_alerts(
-        &mut self,
-        mut waiting: Vec<Arc<Alert>>,
-        abort: &CancellationToken,
-    ) -> Result<(), SettleError> {
-        while !waiting.is_empty() {
-            let alerts = std::mem::take(&mut waiting);
-            let mut publishing = pin!(self.notifier.alerts(&alerts, abort));
-            loop {
-                tokio::select! {
-                    published = &mut publishing => break published?,
-                    Some(fault) = self.faults.recv() => {
-                        let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, fault).await;
-                        show(self.archive.as_ref(), [&fault]);
-                        waiting.push(fault);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Publishes a head. One that is lost is covered by the next.
-    async fn publish(&self, head: Option<Head>) {
-        if let Some(payload) = head.and_then(|head| serde_json::to_vec(&head).ok()) {
-            self.notifier.head(payload.into()).await;
-        }
+        self.publish(taken, abort).await
     }
 
     /// A snapshot stands here: signs the alert log, on a thread that may wait for the disk, and notes what settling knows.
@@ -256,7 +188,7 @@ impl Settler {
             return Ok(());
         }
         match self.log.seal().await {
-            Ok(head) => self.publish(head).await,
+            Ok(head) => self.head(head).await,
             Err(error) => {
                 self.snapshots.mark(None);
                 return Err(error.into());
@@ -283,6 +215,72 @@ impl Settler {
             self.snapshots.saved().await?;
         }
         Ok(())
+    }
+}
+
+impl Outlets for Settler {
+    async fn log(&mut self, alerts: &[Arc<Alert>]) -> Option<Head> {
+        let head = self.log.write(alerts).await;
+        show(self.archive.as_ref(), alerts);
+        head
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.notifier.fence().is_some()
+    }
+
+    fn offer(&mut self, raised: &[Raised]) {
+        for Raised { alert, whose, .. } in raised {
+            self.gaps.take(alert, clock::wall());
+            self.dispatch.offer(alert, whose);
+        }
+    }
+
+    /// Publishes alerts. While NATS does not take them, what is told of that goes its own way.
+    async fn publish(&mut self, mut waiting: Vec<Arc<Alert>>, abort: &CancellationToken) -> Result<(), SettleError> {
+        while !waiting.is_empty() {
+            let alerts = std::mem::take(&mut waiting);
+            let mut publishing = pin!(self.notifier.alerts(&alerts, abort));
+            loop {
+                tokio::select! {
+                    published = &mut publishing => break published?,
+                    Some(fault) = self.faults.recv() => {
+                        let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, fault).await;
+                        show(self.archive.as_ref(), [&fault]);
+                        waiting.push(fault);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes a head. One that is lost is covered by the next.
+    async fn head(&mut self, head: Option<Head>) {
+        if let Some(payload) = head.and_then(|head| serde_json::to_vec(&head).ok()) {
+            self.notifier.head(payload.into()).await;
+        }
+    }
+
+    fn told(&mut self, scored: &Scored) {
+        for stamp in scored.alerts.iter().filter_map(|raised| raised.stamp) {
+            let waited = (clock::wall() - stamp).as_secs_f64();
+            self.notify_metrics.event_to_alert.observe(waited.max(0.0));
+        }
+        for Acknowledged { tenant, id, by } in &scored.acknowledged {
+            // Nobody may be told of it, or it may be over: then nobody waits for the word.
+            self.dispatch.acknowledge(tenant, id, by).ok();
+        }
+    }
+
+    async fn dead_letters(&mut self, letters: &[DeadLetter], abort: &CancellationToken) -> Result<(), SettleError> {
+        Ok(self.notifier.dead_letters(letters, abort).await?)
+    }
+
+    async fn acknowledge(&mut self, subject: Subject) {
+        if let Err(error) = self.client.publish(subject, bytes::Bytes::new()).await {
+            tracing::warn!(%error, "batch cannot be acknowledged");
+        }
     }
 }
 

@@ -4,13 +4,7 @@
 //! is still the one that was read. Else reading starts over at the beginning, since nobody can say which of the records
 //! are new; the engine drops what it has seen by its ids. What was lost is told as a [`Gap`], with its exact range.
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{DeliverPolicy, PullConsumer};
-use async_nats::jetstream::context::ConsumerInfoErrorKind;
-use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
-
-use super::jetstream::SourceError;
+use super::upstream::{ConsumerFacts, StreamFacts, Upstream};
 use crate::alert::coverage::{Gap, GapKind};
 use crate::runtime::clock;
 use crate::runtime::store::format::{Mark, Position};
@@ -23,14 +17,17 @@ pub(super) struct Anchor {
 }
 
 /// Where to go on in the stream as it is now. `marks` is whether its records may be looked at.
-pub(super) async fn anchor(stream: &Stream, before: Option<&Position>, marks: &mut bool) -> Anchor {
-    let info = stream.cached_info();
-    let (name, created_us) = (info.config.name.clone(), micros(info.created));
+pub(super) async fn anchor(
+    upstream: &impl Upstream,
+    stream: &StreamFacts,
+    before: Option<&Position>,
+    marks: &mut bool,
+) -> Anchor {
+    let StreamFacts { name, created_us, last, .. } = stream.clone();
     let beginning = Position { stream: name.clone(), created_us, sequence: 0, record: None };
     let Some(before) = before else {
         return Anchor { position: beginning, gap: None };
     };
-    let last = info.state.last_sequence;
     if before.stream != name {
         tracing::error!(was = before.stream, is = name, "another stream than before; starting over at its beginning");
         return Anchor { position: beginning, gap: None };
@@ -41,12 +38,12 @@ pub(super) async fn anchor(stream: &Stream, before: Option<&Position>, marks: &m
         let gap = Gap { until, sequences, created_us: before.created_us, ..gap(GapKind::Recreated, before) };
         return Anchor { position: beginning, gap: Some(gap) };
     }
-    if last < before.sequence || replaced(stream, before, marks).await {
+    if last < before.sequence || replaced(upstream, before, marks).await {
         let first = last.min(before.sequence.saturating_sub(1)) + 1;
         let gap = Gap { sequences: Some((first, before.sequence)), ..gap(GapKind::Regressed, before) };
         return Anchor { position: beginning, gap: Some(gap) };
     }
-    match expired(info, before) {
+    match expired(stream, before) {
         // Nobody is to find the same again with the first event behind.
         Some(gap) => {
             let sequence = gap.sequences.map_or(before.sequence, |(_, last)| last);
@@ -63,11 +60,10 @@ pub(super) fn heard(before: Option<&Position>, now: &Position) -> Timestamp {
 }
 
 /// Whether the stream has nothing of what is read behind a sequence. Where it does not say, it may have.
-pub(super) async fn is_last(stream: &Stream, filters: &[String], sequence: u64) -> bool {
+pub(super) async fn is_last(upstream: &impl Upstream, filters: &[String], sequence: u64) -> bool {
     for filter in filters {
-        match stream.get_last_raw_message_by_subject(filter).await {
-            Ok(message) if message.sequence <= sequence => {}
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
+        match upstream.newest(filter).await {
+            Ok(newest) if newest <= sequence => {}
             Ok(_) => return false,
             Err(error) => {
                 tracing::debug!(%error, filter, "the last record of the stream cannot be looked at");
@@ -79,9 +75,8 @@ pub(super) async fn is_last(stream: &Stream, filters: &[String], sequence: u64) 
 }
 
 /// What the stream gave up behind a position before it was read.
-pub(super) fn expired(info: &Info, after: &Position) -> Option<Gap> {
-    let (first, last) = (info.state.first_sequence, info.state.last_sequence);
-    let (from, to) = (after.sequence + 1, last.min(first.saturating_sub(1)));
+pub(super) fn expired(stream: &StreamFacts, after: &Position) -> Option<Gap> {
+    let (from, to) = (after.sequence + 1, stream.last.min(stream.first.saturating_sub(1)));
     // What was never read and never missed: a consumer that begins in the middle of a stream's life.
     (after.sequence > 0 && from <= to).then(|| Gap { sequences: Some((from, to)), ..gap(GapKind::Expired, after) })
 }
@@ -95,92 +90,48 @@ pub(super) fn gap(kind: GapKind, after: &Position) -> Gap {
 
 /// Whether another record stands at a position than the one that was read. Records that cannot be looked at are not
 /// looked at again.
-pub(super) async fn replaced(stream: &Stream, position: &Position, marks: &mut bool) -> bool {
+pub(super) async fn replaced(upstream: &impl Upstream, position: &Position, marks: &mut bool) -> bool {
     let Some(known) = position.record else { return false };
-    record(stream, position.sequence, marks).await.is_some_and(|found| found != known)
+    record(upstream, position.sequence, marks).await.is_some_and(|found| found != known)
 }
 
 /// What the record of a sequence is known by; none where there is none, or it may not be looked at.
-pub(super) async fn record(stream: &Stream, sequence: u64, marks: &mut bool) -> Option<Mark> {
+pub(super) async fn record(upstream: &impl Upstream, sequence: u64, marks: &mut bool) -> Option<Mark> {
     if !*marks || sequence == 0 {
         return None;
     }
-    match stream.get_raw_message(sequence).await {
-        Ok(message) => Some(Mark::of(Timestamp::from_micros(micros(message.time)), &message.payload)),
+    match upstream.record(sequence).await {
+        Ok(record) => record.map(|(stamp, payload)| Mark::of(stamp, &payload)),
         Err(error) => {
-            let gone = match error.kind() {
-                RawMessageErrorKind::NoMessageFound => true,
-                RawMessageErrorKind::JetStream(error) => error.error_code() == ErrorCode::NO_MESSAGE_FOUND,
-                _ => false,
-            };
-            if !gone {
-                *marks = false;
-                tracing::warn!(%error, "records of the stream cannot be looked at; a lost tail shows by its numbers only");
-            }
+            *marks = false;
+            tracing::warn!(error, "records of the stream cannot be looked at; a lost tail shows by its numbers only");
             None
         }
     }
 }
 
 /// What the consumer of an earlier run has acknowledged.
-pub(super) async fn acknowledged(stream: &Stream, wanted: &Config) -> Result<Option<Position>, SourceError> {
-    let durable = wanted.durable_name.as_deref().unwrap_or_default();
-    let Some(consumer) = find(stream, wanted, durable).await? else {
-        return Ok(None);
-    };
-    let info = stream.cached_info();
-    let sequence = consumer.cached_info().ack_floor.stream_sequence.min(info.state.last_sequence);
-    Ok(Some(Position { stream: info.config.name.clone(), created_us: micros(info.created), sequence, record: None }))
+pub(super) async fn acknowledged(
+    upstream: &mut impl Upstream,
+    stream: &StreamFacts,
+) -> Result<Option<Position>, String> {
+    let Some(consumer) = upstream.consumer().await? else { return Ok(None) };
+    let StreamFacts { name, created_us, last, .. } = stream.clone();
+    Ok(Some(Position { stream: name, created_us, sequence: consumer.acknowledged.min(last), record: None }))
 }
 
-/// A consumer that delivers what follows on a position, and the number of its last delivery.
-pub(super) async fn bind(
-    stream: &Stream,
-    wanted: &Config,
-    position: &Position,
-) -> Result<(PullConsumer, u64), SourceError> {
-    let durable = wanted.durable_name.as_deref().unwrap_or_default();
-    if let Some(consumer) = find(stream, wanted, durable).await? {
-        let info = consumer.cached_info();
-        let same = info.config.ack_policy == wanted.ack_policy && info.config.filter_subject == wanted.filter_subject;
-        let same = same && info.config.filter_subjects == wanted.filter_subjects;
-        if same && info.delivered.stream_sequence == position.sequence && info.num_ack_pending == 0 {
-            let delivered = info.delivered.consumer_sequence;
-            return Ok((consumer, delivered));
+/// A consumer that delivers what follows on a position.
+pub(super) async fn bind(upstream: &mut impl Upstream, position: &Position) -> Result<ConsumerFacts, String> {
+    if let Some(found) = upstream.consumer().await? {
+        if found.fits && found.at == position.sequence && found.unacknowledged == 0 {
+            return Ok(found);
         }
         tracing::warn!(
-            durable,
-            consumer_at = info.delivered.stream_sequence,
+            consumer_at = found.at,
             position = position.sequence,
             "consumer stands elsewhere; making it anew"
         );
-        stream.delete_consumer(durable).await.map_err(|error| consumer_fault(wanted, &error))?;
+        upstream.remove_consumer().await?;
     }
-    let deliver_policy = match position.sequence {
-        0 => DeliverPolicy::All,
-        sequence => DeliverPolicy::ByStartSequence { start_sequence: sequence + 1 },
-    };
-    let config = Config { deliver_policy, ..wanted.clone() };
-    let consumer = stream.create_consumer(config).await.map_err(|error| consumer_fault(wanted, &error))?;
-    Ok((consumer, 0))
-}
-
-async fn find(stream: &Stream, wanted: &Config, durable: &str) -> Result<Option<PullConsumer>, SourceError> {
-    match stream.consumer_info(durable).await {
-        Ok(_) => {}
-        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(consumer_fault(wanted, &error)),
-    }
-    match stream.get_consumer(durable).await {
-        Ok(consumer) => Ok(Some(consumer)),
-        Err(error) => Err(consumer_fault(wanted, &error)),
-    }
-}
-
-pub(super) fn consumer_fault(wanted: &Config, error: &dyn std::fmt::Display) -> SourceError {
-    SourceError::Consumer { durable: wanted.durable_name.clone().unwrap_or_default(), detail: error.to_string() }
-}
-
-pub(super) fn micros(at: async_nats::datetime::DateTime) -> i64 {
-    (at.unix_timestamp_nanos() / 1000) as i64
+    upstream.make_consumer(position.sequence).await
 }

@@ -18,34 +18,24 @@
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::consumer::pull::{Config, Stream as MessageStream};
-use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
-use async_nats::jetstream::{self, Context};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::anchor::{self, Anchor, acknowledged, anchor, bind, consumer_fault, micros};
+use super::anchor::{self, Anchor, acknowledged, anchor, bind};
 use super::reading::{Reading, Start};
+use super::server::Server;
 use super::sorted::Sorted;
+use super::upstream::{Delivery, StreamFacts, Upstream};
 use super::{Batch, Feed, Lag, Message, Silence, TICK, gather, is_canary};
 use crate::alert::coverage::{Gap, GapKind};
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::SourceMetrics;
-use crate::runtime::nats::streams::{self, StreamError};
+use crate::runtime::nats::streams::StreamError;
 use crate::runtime::store::format::{Mark, Position};
 use crate::time::Timestamp;
 
-/// How long a pull request stands. Longer leaves dead requests with the server, shorter costs idle traffic.
-const PULL_EXPIRES: Duration = Duration::from_secs(30);
-/// Beats of a standing pull request. Two missed ones are an error: longer notices a dead server late, shorter takes a
-/// busy one for dead.
-const PULL_HEARTBEAT: Duration = Duration::from_secs(5);
-/// Bytes of one pull. More lets a flood of large payloads fill the memory, less makes batches small.
-const PULL_BYTES: usize = 64 * 1024 * 1024;
 /// Time between two comparisons with the stream. Longer stays blind for longer after the stream was made anew.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 /// Longest pause between attempts to open the source again.
@@ -111,12 +101,11 @@ impl SourceError {
 
 /// A durable pull consumer and where it stands.
 #[derive(Debug)]
-pub struct JetStreamSource {
-    context: Context,
+pub struct JetStreamSource<U = Server> {
+    upstream: U,
     reading: Reading,
-    wanted: Config,
-    stream: Stream,
-    consumer: PullConsumer,
+    /// Whether what is read is acknowledged, a batch at a time.
+    acknowledges: bool,
     position: Position,
     delivered: u64,
     /// Whether the position was moved on without a message: then nothing at it was applied yet.
@@ -146,30 +135,44 @@ impl JetStreamSource {
         metrics: SourceMetrics,
         health: HealthState,
     ) -> Result<Self, SourceError> {
-        let context = jetstream::new(client);
-        let wanted = reading.consumer(*start == Start::Acknowledged);
-        let stream = streams::ensure(&context, &reading.spec).await?;
+        let server = Server::new(client, &reading, *start == Start::Acknowledged);
+        Self::open_on(server, reading, start, metrics, health).await
+    }
+}
+
+impl<U: Upstream> JetStreamSource<U> {
+    /// The same on whatever has the stream.
+    ///
+    /// # Errors
+    /// As [`JetStreamSource::open`].
+    pub async fn open_on(
+        mut upstream: U,
+        reading: Reading,
+        start: &Start,
+        metrics: SourceMetrics,
+        health: HealthState,
+    ) -> Result<Self, SourceError> {
+        let fault = |detail| SourceError::Consumer { durable: reading.durable.clone(), detail };
+        let stream = upstream.open().await?;
         let before = match start {
             Start::Snapshot(position) => position.clone(),
-            Start::Acknowledged => acknowledged(&stream, &wanted).await?,
+            Start::Acknowledged => acknowledged(&mut upstream, &stream).await.map_err(fault)?,
         };
         let mut marks = true;
-        let Anchor { position, gap } = anchor(&stream, before.as_ref(), &mut marks).await;
+        let Anchor { position, gap } = anchor(&upstream, &stream, before.as_ref(), &mut marks).await;
         let heard = anchor::heard(before.as_ref(), &position);
-        let (consumer, delivered) = bind(&stream, &wanted, &position).await?;
+        let consumer = bind(&mut upstream, &position).await.map_err(fault)?;
         let mut lag = Lag::new(&metrics, &health);
-        lag.set(consumer.cached_info().num_pending);
+        lag.set(consumer.pending);
         let (name, durable, after) = (&reading.spec.name, &reading.durable, position.sequence);
         tracing::info!(stream = name, durable, after, "source opened");
         let (silence, checked) = (Silence::new(reading.idle_after), clock::monotonic());
         Ok(Self {
-            context,
+            upstream,
+            acknowledges: *start == Start::Acknowledged,
             reading,
-            wanted,
-            stream,
-            consumer,
             position,
-            delivered,
+            delivered: consumer.delivered,
             moved: false,
             heard,
             silence,
@@ -227,7 +230,7 @@ impl JetStreamSource {
         stop: &CancellationToken,
         pause: &mut Duration,
     ) -> Result<(), SourceError> {
-        let mut messages = self.pull().await?;
+        let mut messages = self.upstream.flow().await.map_err(SourceError::Interrupted)?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -263,39 +266,23 @@ impl JetStreamSource {
         }
     }
 
-    async fn pull(&self) -> Result<MessageStream, SourceError> {
-        let builder = self.consumer.stream().max_messages_per_batch(self.reading.batch).max_bytes_per_batch(PULL_BYTES);
-        let messages = builder.expires(PULL_EXPIRES).heartbeat(PULL_HEARTBEAT).messages().await;
-        messages.map_err(|error| SourceError::Interrupted(error.to_string()))
-    }
-
     /// Takes the messages in that follow on one another; the first that does not, ends the batch.
-    fn accept<E: std::fmt::Display>(&mut self, gathered: Vec<Result<jetstream::Message, E>>) -> Accepted {
+    fn accept(&mut self, gathered: Vec<Result<Delivery, String>>) -> Accepted {
         let mut fault = gathered.is_empty().then(|| SourceError::Interrupted("the flow ended".to_owned()));
         let mut sorted = Sorted::new(gathered.len(), self.health.caught_up(), self.heard);
         let (mut ack, mut pending, mut jump, mut mark) = (None, None, None::<(u64, u64)>, None);
         for item in gathered {
-            let message = match item {
-                Ok(message) => message,
-                Err(error) => {
-                    fault = Some(SourceError::Interrupted(error.to_string()));
-                    break;
-                }
-            };
             let before = self.position.sequence;
-            match self.follow(&message) {
+            match item.map_err(SourceError::Interrupted).and_then(|delivery| self.follow(delivery)) {
                 Ok(None) => {}
-                Ok(Some(place)) => {
-                    let message = message.message;
-                    pending = Some(place.pending);
-                    let left_out = place.sequence.saturating_sub(before + 1);
+                Ok(Some(Delivery { message, reply, pending: behind, .. })) => {
+                    pending = Some(behind);
+                    let left_out = message.sequence.saturating_sub(before + 1);
                     if before > 0 && left_out > jump.map_or(0, |(from, to)| to + 1 - from) {
-                        jump = Some((before + 1, place.sequence - 1));
+                        jump = Some((before + 1, message.sequence - 1));
                     }
-                    ack = message.reply;
-                    mark = Some((place.stamp, message.payload.clone()));
-                    let (payload, subject, headers) = (message.payload, message.subject, message.headers);
-                    let message = Message { payload, subject, headers, sequence: place.sequence, stamp: place.stamp };
+                    ack = reply;
+                    mark = Some((message.stamp, message.payload.clone()));
                     self.sort(message, &mut sorted);
                 }
                 Err(error) => {
@@ -307,7 +294,7 @@ impl JetStreamSource {
         if let Some((stamp, payload)) = mark {
             self.position.record = Some(Mark::of(stamp, &payload));
         }
-        let ack = ack.filter(|_| self.wanted.ack_policy == AckPolicy::All);
+        let ack = ack.filter(|_| self.acknowledges);
         Accepted { items: sorted.end(self.position.clone(), ack), pending, jump, fault }
     }
 
@@ -321,24 +308,23 @@ impl JetStreamSource {
         }
     }
 
-    /// Where a message stands, if it follows on the last; `None` for one that was seen before.
-    fn follow(&mut self, message: &jetstream::Message) -> Result<Option<Place>, SourceError> {
-        let info = message.info().map_err(|error| SourceError::Interrupted(error.to_string()))?;
-        if info.consumer_sequence != self.delivered + 1 {
-            return Err(SourceError::Gap { last: self.delivered, got: info.consumer_sequence });
+    /// A delivery, if it follows on the last; `None` for a message that was seen before.
+    fn follow(&mut self, delivery: Delivery) -> Result<Option<Delivery>, SourceError> {
+        let (number, sequence) = (delivery.number, delivery.message.sequence);
+        if number != self.delivered + 1 {
+            return Err(SourceError::Gap { last: self.delivered, got: number });
         }
-        let at_it = self.moved && info.stream_sequence == self.position.sequence;
-        if info.stream_sequence <= self.position.sequence && !at_it {
-            if info.delivered > 1 {
-                self.delivered = info.consumer_sequence;
+        let at_it = self.moved && sequence == self.position.sequence;
+        if sequence <= self.position.sequence && !at_it {
+            if delivery.times > 1 {
+                self.delivered = number;
                 return Ok(None);
             }
-            return Err(SourceError::Regressed { last: self.position.sequence, got: info.stream_sequence });
+            return Err(SourceError::Regressed { last: self.position.sequence, got: sequence });
         }
-        (self.delivered, self.moved) = (info.consumer_sequence, false);
-        self.position.sequence = info.stream_sequence;
-        let stamp = Timestamp::from_micros((info.published.unix_timestamp_nanos() / 1000) as i64);
-        Ok(Some(Place { sequence: info.stream_sequence, pending: info.pending, stamp }))
+        (self.delivered, self.moved) = (number, false);
+        self.position.sequence = sequence;
+        Ok(Some(delivery))
     }
 
     /// Looks after what no message tells of. With how many messages wait, where that was asked.
@@ -380,47 +366,40 @@ impl JetStreamSource {
     /// Puts silence on record, so that whoever takes over finds it at the same place. What somebody else has recorded
     /// and we have not read counts for us as well.
     async fn record_silence(&self, ticks: String, micros: i64) -> Result<(), String> {
-        let last = match self.stream.get_last_raw_message_by_subject(&ticks).await {
-            Ok(message) => message.sequence,
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => 0,
-            Err(error) => return Err(error.to_string()),
-        };
+        let last = self.upstream.newest(&ticks).await?;
         if last > self.position.sequence {
             return Ok(());
         }
-        let message = PublishMessage::build().payload(micros.to_string().into()).expected_last_subject_sequence(last);
-        let ack = self.context.send_publish(ticks, message).await.map_err(|error| error.to_string())?;
-        ack.await.map(drop).map_err(|error| error.to_string())
+        self.upstream.write(ticks, micros.to_string().into(), last).await
     }
 
     /// Compares the stream with what we remember of it: the messages that wait in it, and where we stand if all of it
     /// has been read.
     async fn compare(&mut self) -> Result<(u64, Option<Feed>), SourceError> {
-        let stream = self.stream.get_info().await.map_err(|error| SourceError::Interrupted(error.to_string()))?;
-        let (last, got) = (self.position.sequence, stream.state.last_sequence);
-        let other = micros(stream.created) != self.position.created_us || got < last;
-        if other || anchor::replaced(&self.stream, &self.position, &mut self.marks).await {
+        let stream = self.upstream.stream().await.map_err(SourceError::Interrupted)?;
+        let (last, got) = (self.position.sequence, stream.last);
+        let other = stream.created_us != self.position.created_us || got < last;
+        if other || anchor::replaced(&self.upstream, &self.position, &mut self.marks).await {
             return Err(SourceError::Regressed { last, got });
         }
-        let info = self.consumer.get_info().await.map_err(|error| self.consumer_fault(&error))?;
-        let moved = if info.num_pending == 0 && info.delivered.stream_sequence <= last && got > last {
-            self.move_on(&stream).await
-        } else {
-            None
-        };
-        Ok((info.num_pending, moved))
+        let consumer = self.upstream.consumer().await.map_err(|detail| self.consumer_fault(detail))?;
+        let gone = || self.consumer_fault("it is gone".to_owned());
+        let consumer = consumer.ok_or_else(gone)?;
+        let moved =
+            if consumer.pending == 0 && consumer.at <= last && got > last { self.move_on(&stream).await } else { None };
+        Ok((consumer.pending, moved))
     }
 
     /// Nothing waits for us up to the stream's end: what lies there is not for us, or is gone. The consumer may only not
     /// know yet, having another leader than the stream; so the stream has to say the same.
-    async fn move_on(&mut self, stream: &Info) -> Option<Feed> {
-        if !self.marks || !anchor::is_last(&self.stream, &self.reading.filters, self.position.sequence).await {
+    async fn move_on(&mut self, stream: &StreamFacts) -> Option<Feed> {
+        if !self.marks || !anchor::is_last(&self.upstream, &self.reading.filters, self.position.sequence).await {
             return None;
         }
         self.moved = true;
         self.gap = self.gap.take().or_else(|| anchor::expired(stream, &self.position));
-        self.position.sequence = stream.state.last_sequence;
-        self.position.record = anchor::record(&self.stream, self.position.sequence, &mut self.marks).await;
+        self.position.sequence = stream.last;
+        self.position.record = anchor::record(&self.upstream, self.position.sequence, &mut self.marks).await;
         let (position, live) = (Some(self.position.clone()), self.health.caught_up());
         Some(Feed::Batch(Batch { position, live, ..Batch::default() }))
     }
@@ -428,8 +407,8 @@ impl JetStreamSource {
     /// Whether messages that were left out are gone, or were none of ours.
     async fn judge(&mut self, jump: Option<(u64, u64)>) {
         let Some((from, to)) = jump else { return };
-        let Ok(stream) = self.stream.get_info().await else { return };
-        if stream.state.first_sequence > from {
+        let Ok(stream) = self.upstream.stream().await else { return };
+        if stream.first > from {
             let after = Position { sequence: from - 1, ..self.position.clone() };
             let gap = Gap { sequences: Some((from, to)), ..anchor::gap(GapKind::Expired, &after) };
             self.gap = self.gap.take().or(Some(gap));
@@ -449,28 +428,23 @@ impl JetStreamSource {
     }
 
     async fn reopen(&mut self) -> Result<(), SourceError> {
-        let stream = streams::ensure(&self.context, &self.reading.spec).await?;
-        let Anchor { position, gap } = anchor(&stream, Some(&self.position), &mut self.marks).await;
-        let (consumer, delivered) = bind(&stream, &self.wanted, &position).await?;
-        self.lag.set(consumer.cached_info().num_pending);
+        let stream = self.upstream.open().await?;
+        let Anchor { position, gap } = anchor(&self.upstream, &stream, Some(&self.position), &mut self.marks).await;
+        let bound = bind(&mut self.upstream, &position).await;
+        let consumer = bound.map_err(|detail| self.consumer_fault(detail))?;
+        self.lag.set(consumer.pending);
         self.silence.reset();
         self.gap = self.gap.take().or(gap);
         tracing::info!(after = position.sequence, "source opened again");
         self.heard = self.heard.later(anchor::heard(Some(&self.position), &position));
         self.moved &= position == self.position;
-        (self.stream, self.consumer, self.position, self.delivered) = (stream, consumer, position, delivered);
+        (self.position, self.delivered) = (position, consumer.delivered);
         Ok(())
     }
 
-    fn consumer_fault(&self, error: &dyn std::fmt::Display) -> SourceError {
-        consumer_fault(&self.wanted, error)
+    fn consumer_fault(&self, detail: String) -> SourceError {
+        SourceError::Consumer { durable: self.reading.durable.clone(), detail }
     }
-}
-
-struct Place {
-    sequence: u64,
-    pending: u64,
-    stamp: Timestamp,
 }
 
 /// What came of messages that arrived together.

@@ -6,7 +6,9 @@ mod anchor;
 pub mod core;
 pub mod jetstream;
 pub mod reading;
+mod server;
 mod sorted;
+pub mod upstream;
 
 use std::task::Poll;
 use std::time::Duration;
