@@ -28,12 +28,11 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     for breach in breaches.into_iter().chain(found) {
         broke |= broken::rule(engine, at, event, breach, output) != Word::Off;
     }
-    match suspicion {
-        Some(what) => acts::suspect(engine, at, event, &what),
-        None => {
-            let change = &own.as_deref().unwrap_or(&engine.profile).change;
-            engine.bots[at as usize].windows.note(event, change);
-        }
+    if let Some(what) = suspicion {
+        acts::suspect(engine, at, event, &what);
+    } else {
+        let change = &own.as_deref().unwrap_or(&engine.profile).change;
+        engine.bots[at as usize].windows.note(event, change);
     }
     if matches!(event.kind, Kind::Grant(_)) {
         tenure::grant(engine, at, event, output);
@@ -71,8 +70,7 @@ fn secret(engine: &mut Engine, at: u32, event: &Event, off: &[&str]) -> Option<B
         event,
         secret: &name,
         owner: owner.as_deref().filter(|_| !off.contains(&"foreign_secret")),
-        sweeps: !off.contains(&"secret_sweep"),
-        bursts: !off.contains(&"secret_burst"),
+        off,
         today: bot.baseline.today,
         days: f64::from(bot.baseline.days),
         window_days: bot.baseline.window(engine.settings.baseline_days) as u32,
@@ -138,7 +136,7 @@ pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: 
     engine.stats.limited += u64::from(limited);
     for news in found {
         match news {
-            LogNews::Breach(found) => broken::log(engine, found, output),
+            LogNews::Breach(found) => broken::log(engine, *found, output),
             LogNews::Over { tenant, producer, detector, how } => {
                 output.alerts.extend(engine.book.over(&tenant, &producer, detector, &how));
             }

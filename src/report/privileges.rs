@@ -49,6 +49,7 @@ pub struct BotPrivileges {
 
 /// One role of a bot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a role may be any of these, one by one")]
 pub struct RoleRow {
     /// The role.
     pub role: String,

@@ -32,6 +32,7 @@ const IMPLICIT_MAX: Span = Span::HOUR;
 
 /// An open session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of the session")]
 pub(in crate::detect) struct Session {
     /// Fingerprint of the id; 0 for the implicit session.
     pub key: u64,

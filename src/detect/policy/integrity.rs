@@ -53,7 +53,7 @@ pub(in crate::detect) struct Logs {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::detect) enum LogNews {
     /// Something is wrong with the log.
-    Breach(LogBreach),
+    Breach(Box<LogBreach>),
     /// What was wrong with it is over.
     Over {
         tenant: Text,
@@ -143,7 +143,7 @@ impl Logs {
             None => {
                 let (breach, cut) = log.count(seq, ts, sound, event, watermark, profile);
                 limited = cut;
-                news.extend(breach.map(|breach| LogNews::Breach(log.about(ts, &event.id, breach))));
+                news.extend(breach.map(|breach| LogNews::Breach(Box::new(log.about(ts, &event.id, breach)))));
             }
         }
         self.arm(at);

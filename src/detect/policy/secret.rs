@@ -68,9 +68,8 @@ pub(in crate::detect) struct Read<'a> {
     pub secret: &'a str,
     /// The one other bot that reads the secret.
     pub owner: Option<&'a str>,
-    /// Whether sweeps and bursts are told of.
-    pub sweeps: bool,
-    pub bursts: bool,
+    /// The rules that are off.
+    pub off: &'a [&'a str],
     /// The bot's local day, and its days at work, weighted by age.
     pub today: i32,
     pub days: f64,
@@ -141,7 +140,7 @@ impl Secrets {
         }
         burst.reads = burst.reads.saturating_add(1);
         let known = read.mature && read.today - self.since >= read.mature_days as i32 && !read.announced;
-        if !read.bursts || !known || burst.reads != limit {
+        if read.off.contains(&"secret_burst") || !known || burst.reads != limit {
             return None;
         }
         if burst.day != read.today {
@@ -223,7 +222,7 @@ impl Secrets {
         };
         // No release needs the secrets of several other bots.
         let sweep = if read.announced && !foreign { None } else { self.sweep(read, halves, profile) };
-        if sweep.is_some() && read.sweeps {
+        if sweep.is_some() && !read.off.contains(&"secret_sweep") {
             return sweep;
         }
         let (severity, score) = match (habit, foreign) {
@@ -351,8 +350,7 @@ mod tests {
             event: &event,
             secret,
             owner: (how == How::Foreign).then_some("other"),
-            sweeps: true,
-            bursts: true,
+            off: &[],
             today: day,
             days: if how == How::Rare { 1.5 } else { f64::from(day.min(16)) },
             // Who seldom works is remembered for longer.

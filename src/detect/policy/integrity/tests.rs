@@ -47,7 +47,7 @@ impl Bench {
         let (told, limited) = self.logs.note(&event, arrival, self.watermark, &profile());
         for news in told {
             match news {
-                LogNews::Breach(breach) => self.told.push(breach),
+                LogNews::Breach(breach) => self.told.push(*breach),
                 LogNews::Over { detector, how, .. } => self.over.push((detector, how)),
             }
         }
@@ -178,7 +178,7 @@ fn paced(bench: &mut Bench, records: Vec<(String, u64, i64, i64)>) -> Vec<(Strin
         let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
         for news in bench.logs.note(&event, Arrival::Sound, bench.watermark, &profile()).0 {
             match news {
-                LogNews::Breach(breach) => bench.told.push(breach),
+                LogNews::Breach(breach) => bench.told.push(*breach),
                 LogNews::Over { detector, how, .. } => bench.over.push((detector, how)),
             }
         }

@@ -138,7 +138,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<(), Failure> {
             let bots = privileges(&facts.estate(), window);
             let mut bots: Vec<_> = bots.into_iter().filter(|bot| common.wants(&bot.tenant)).collect();
             if !common.events.is_empty() {
-                bots.iter_mut().for_each(|bot| uses.complete(bot, facts.now));
+                for bot in &mut bots {
+                    uses.complete(bot, facts.now);
+                }
             }
             common.write(bots.as_slice(), |bots| present::privileges(bots, window), present::privileges_csv)
         }
