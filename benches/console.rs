@@ -20,7 +20,9 @@ use humdrum::registry::Registry;
 use humdrum::runtime::archive::{ALERTS_MAX, Archive};
 use humdrum::runtime::console::{Console, ConsoleParts};
 use humdrum::runtime::evidence::Evidence;
+use humdrum::runtime::feedback::desk::FeedbackDesk;
 use humdrum::runtime::inquiry::inquiry;
+use humdrum::runtime::metrics::FeedbackMetrics;
 use humdrum::time::{Span, Timestamp};
 
 /// Days until the bots are mature.
@@ -102,10 +104,12 @@ fn engine(bots: usize, archive: &Archive) -> Engine {
 async fn measure(engine: Engine, archive: Archive) {
     let (inquiry, inbox) = inquiry(|| {});
     let incident = archive.all().iter().find(|alert| alert.severity.pages()).expect("an incident").incident.clone();
+    let metrics = FeedbackMetrics::new(&prometheus::Registry::new()).expect("registers");
+    let (feedbacks, _desk) = FeedbackDesk::new(&engine, None, metrics);
     let thread = std::thread::Builder::new().spawn(move || inbox.serve(&engine)).expect("a thread");
     let config =
         ConsoleConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), hosts: Vec::new(), users_file: None, tls: None };
-    let parts = ConsoleParts { inquiry, archive, evidence: Evidence::Nowhere, health: None };
+    let parts = ConsoleParts { inquiry, feedbacks, archive, evidence: Evidence::Nowhere, health: None };
     let began = Instant::now();
     let console = Console::start(&config, parts).await.expect("a console");
     let base = format!("http://{}", console.address());

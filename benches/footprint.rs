@@ -1,23 +1,32 @@
 //! Memory and speed of one engine with a large fleet: resident bytes a bot after its baseline is learned.
 //!
-//! `cargo bench --bench footprint --no-default-features -- [BOTS] [DAYS]`. The fleet's events come as lines from a
+//! `cargo bench --bench footprint --no-default-features -- [BOTS] [DAYS]`, with `warm` before them for the speed of a warm
+//! fleet of that many, and `once BOTS` for bots of each of which one event is seen. The fleet's events come as lines from a
 //! second process, which simulates them, so that this one holds what the program itself would hold and no simulator.
 //! Resident memory is the kernel's figure for what the process has allocated (`RssAnon` of `/proc/self/status`), less
-//! what it was before the first event.
+//! what it was before the first event. Fingerprints of all alerts and of the state tell whether a change that should
+//! change nothing has.
 
 #![expect(clippy::disallowed_methods, reason = "reads the process's own figures and the clock")]
 
 use std::io::{BufRead, BufReader, BufWriter, Error, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use humdrum::detect::{Engine, Output, Settings};
 use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
+use humdrum::time::{Span, Timestamp};
 
 /// Bytes of a snapshot between two looks at the clock, as the program has them.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// Bots of the fleet that stands in the engine several times, events that are measured, and lines that are made for it
+/// at a time.
+const FLEET: u32 = 1_000;
+const MEASURED: u64 = 1_000_000;
+const BATCH: usize = 50_000;
 
 /// First argument of the process that simulates.
 const PRODUCE: &str = "produce";
@@ -42,25 +51,124 @@ fn produce(bots: u32, days: u32) -> std::io::Result<()> {
 fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<u32> = args.iter().filter_map(|text| text.parse().ok()).collect();
-    let (bots, days) = (numbers.first().copied().unwrap_or(10_000), numbers.get(1).copied().unwrap_or(16));
-    if args.first().is_some_and(|first| first == PRODUCE) {
-        return produce(bots, days);
+    let bots = numbers.first().copied().unwrap_or(10_000);
+    match args.first().map(String::as_str) {
+        Some(PRODUCE) => produce(bots, numbers.get(1).copied().unwrap_or(16)),
+        Some("warm") => warm(bots, numbers.get(1).copied().unwrap_or(4)),
+        Some("once") => once(bots),
+        _ => learned(bots, numbers.get(1).copied().unwrap_or(16)),
     }
+}
+
+/// The lines of a fleet that another process simulates, and that process.
+fn simulated(bots: u32, days: u32) -> std::io::Result<(impl BufRead, Child)> {
     let mut producer = Command::new(std::env::current_exe()?)
         .args([PRODUCE, &bots.to_string(), &days.to_string()])
         .stdout(Stdio::piped())
         .spawn()?;
     let stdout = producer.stdout.take().ok_or_else(|| Error::other("the simulator has no output"))?;
-    let mut lines = BufReader::with_capacity(1 << 16, stdout);
+    Ok((BufReader::with_capacity(1 << 16, stdout), producer))
+}
+
+/// Nanoseconds that this thread has been on a processor.
+fn on_cpu() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
+}
+
+/// Speed from bytes to verdicts once each bot has been known for some days: all models judge. A fleet of a thousand is
+/// simulated, and stands in the engine as often as makes so many bots, each time with tenants of its own.
+fn warm(bots: u32, days: u32) -> std::io::Result<()> {
+    let copies = (bots / FLEET).max(1);
+    let (mut lines, mut producer) = simulated(bots.min(FLEET), days)?;
+    let mut engine = Engine::new(Settings { mature_days: 2, ..Settings::default() }, Registry::default());
+    let (mut output, mut line, mut began, mut batch) = (Output::default(), Vec::new(), None, Vec::new());
+    let (mut events, mut nanos) = (0_u64, 0_u64);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        let event = decode(&line, &Envelope::default(), &Limits::default()).map_err(Error::other)?;
+        let measured = event.ts >= *began.get_or_insert(event.ts) + Span::from_days(i64::from(days));
+        for copy in 0..copies {
+            let mut event = event.clone();
+            event.tenant = format!("{}-{copy}", event.tenant).into();
+            if measured {
+                batch.push(encode(&event).into_bytes());
+            } else {
+                engine.observe(event, &mut output);
+                output.alerts.clear();
+            }
+        }
+        if batch.len() >= BATCH {
+            let before = on_cpu();
+            for line in &batch {
+                engine.observe(
+                    decode(line, &Envelope::default(), &Limits::default()).map_err(Error::other)?,
+                    &mut output,
+                );
+            }
+            (events, nanos) = (events + batch.len() as u64, nanos + on_cpu() - before);
+            batch.clear();
+            output.alerts.clear();
+        }
+        line.clear();
+        if events >= MEASURED {
+            break;
+        }
+    }
+    producer.kill()?;
+    producer.wait()?;
+    let stats = engine.stats();
+    let bots = stats.bots_learning + stats.bots_mature + stats.bots_stale;
+    writeln!(
+        std::io::stdout(),
+        "{bots} bots: {:.0} events/s of processor time over {events}",
+        events as f64 * 1e9 / nanos as f64
+    )
+}
+
+/// Memory of bots that were seen once.
+fn once(bots: u32) -> std::io::Result<()> {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let (mut output, before) = (Output::default(), resident_kb());
+    for bot in 0..bots {
+        let at = Timestamp::from_micros(1_771_804_800_000_000 + i64::from(bot) * 100);
+        let line = format!(
+            r#"{{"ts":"{at}","tenant":"t{}","bot":"bot-{bot}","type":"call","host":"host-{}","ip":"10.1.{}.7","system":"erp","operation":"GET /orders/{{id}}","role":"reader","records_read":10,"bytes":900}}"#,
+            bot % 50,
+            bot / 4,
+            bot % 250
+        );
+        engine.observe(
+            decode(line.as_bytes(), &Envelope::default(), &Limits::default()).map_err(Error::other)?,
+            &mut output,
+        );
+    }
+    let open = resident_kb() - before;
+    engine.idle(Span::from_days(2), &mut output);
+    let (settled, bots) = (resident_kb() - before, u64::from(bots));
+    writeln!(
+        std::io::stdout(),
+        "{bots} bots seen once: {} MiB while their sessions are open, {} MiB after ({} bytes a bot)",
+        open / 1024,
+        settled / 1024,
+        settled * 1024 / bots
+    )
+}
+
+/// Memory of a fleet whose baselines are learned, and what a snapshot of it takes.
+fn learned(bots: u32, days: u32) -> std::io::Result<()> {
+    let (mut lines, mut producer) = simulated(bots, days)?;
     let mut engine = Engine::new(Settings::default(), Registry::default());
     let mut output = Output::default();
     let before = resident_kb();
     let (began, mut events, mut line) = (Instant::now(), 0_u64, Vec::new());
+    let mut told = blake3::Hasher::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
         let event = decode(&line, &Envelope::default(), &Limits::default()).map_err(Error::other)?;
         engine.observe(event, &mut output);
         // As the program does after each batch.
-        output.alerts.clear();
+        for alert in output.alerts.drain(..) {
+            told.update(serde_json::to_string(&alert).unwrap_or_default().as_bytes());
+        }
         events += 1;
         line.clear();
     }
@@ -85,8 +193,11 @@ fn main() -> std::io::Result<()> {
         taken = engine.go_on_snapshot(PIECE_BYTES);
         (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
     }
-    let (took, bytes) = (began.elapsed(), taken.map_or(0, |bytes| bytes.len()) as u64);
+    let (took, taken) = (began.elapsed(), taken.unwrap_or_default());
+    let bytes = taken.len() as u64;
     writeln!(out, "snapshot {} bytes a bot, {bytes} in all, in {took:.2?}", bytes / u64::from(bots))?;
+    let (told, state) = (told.finalize().to_hex(), blake3::hash(&taken).to_hex());
+    writeln!(out, "fingerprints: alerts {}, state {}", &told[..16], &state[..16])?;
     writeln!(
         out,
         "the stream waits {begin:.2?} for its beginning, and for each of {pieces} pieces {longest:.2?} at most"

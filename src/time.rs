@@ -1,10 +1,11 @@
 //! Instants, lengths of time and local clocks of the core. All of them come from events: there is no `now` here.
 //!
 //! A [`Timestamp`] counts microseconds since the Unix epoch, which holds ±292,000 years in eight bytes and compares as
-//! an integer. Zones are data: the time-zone database is compiled in, so that the same event has the same local hour on
+//! an integer. One that may be missing takes no more. Zones are data: the time-zone database is compiled in, so that the same event has the same local hour on
 //! every machine, whatever is installed there.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
 
@@ -12,8 +13,8 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
 
 /// A length of time in microseconds; negative lengths are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,14 +28,21 @@ pub struct TimestampError(String);
 /// The first instant that is refused: 2200-01-01T00:00:00Z.
 const LIMIT_US: i64 = 7_258_118_400_000_000;
 
+/// What turns microseconds into the number that is kept: it orders in the same way, and its zero is the instant that is
+/// given up for `None`, 292,000 years ago.
+const SIGN: u64 = 1 << 63;
+
 impl Timestamp {
     /// The earliest instant that an event may carry.
-    pub const MIN: Self = Self(0);
+    pub const MIN: Self = Self::from_micros(0);
 
     /// From microseconds since the Unix epoch.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
+        match NonZeroU64::new(micros as u64 ^ SIGN) {
+            Some(kept) => Self(kept),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From microseconds since the Unix epoch that somebody else wrote.
@@ -43,7 +51,7 @@ impl Timestamp {
     /// They lie outside 1970 to 2199.
     pub fn checked(micros: i64) -> Result<Self, TimestampError> {
         if (0..LIMIT_US).contains(&micros) {
-            Ok(Self(micros))
+            Ok(Self::from_micros(micros))
         } else {
             Err(TimestampError::of(&format!("{micros} µs")))
         }
@@ -52,13 +60,13 @@ impl Timestamp {
     /// Microseconds since the Unix epoch.
     #[must_use]
     pub const fn as_micros(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN) as i64
     }
 
     /// Whole days since the Unix epoch, in UTC.
     #[must_use]
     pub const fn day_utc(self) -> i64 {
-        self.0.div_euclid(Span::DAY.0)
+        self.as_micros().div_euclid(Span::DAY.0)
     }
 
     /// The later of two instants.
@@ -68,7 +76,7 @@ impl Timestamp {
     }
 
     fn to_jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        jiff::Timestamp::from_microsecond(self.as_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -155,17 +163,29 @@ impl Span {
     }
 }
 
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::MIN
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.as_micros()).finish()
+    }
+}
+
 impl Add<Span> for Timestamp {
     type Output = Self;
     fn add(self, span: Span) -> Self {
-        Self(self.0.saturating_add(span.0))
+        Self::from_micros(self.as_micros().saturating_add(span.0))
     }
 }
 
 impl Sub<Span> for Timestamp {
     type Output = Self;
     fn sub(self, span: Span) -> Self {
-        Self(self.0.saturating_sub(span.0))
+        Self::from_micros(self.as_micros().saturating_sub(span.0))
     }
 }
 
@@ -186,7 +206,7 @@ impl Add for Span {
 impl Sub for Timestamp {
     type Output = Span;
     fn sub(self, other: Self) -> Span {
-        Span(self.0.saturating_sub(other.0))
+        Span(self.as_micros().saturating_sub(other.as_micros()))
     }
 }
 
@@ -194,10 +214,45 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
+        if let Some(micros) = utc(text.as_bytes()) {
+            return Ok(Self::from_micros(micros));
+        }
         let refuse = || TimestampError::of(text);
         let micros = text.parse::<jiff::Timestamp>().map_err(|_| refuse())?.as_microsecond();
-        if (0..LIMIT_US).contains(&micros) { Ok(Self(micros)) } else { Err(refuse()) }
+        Self::checked(micros).map_err(|_| refuse())
     }
+}
+
+/// Microseconds since 1970 of a time in UTC as it is mostly written, `2026-05-04T06:00:00.123Z`, within the bounds; `None`
+/// for all else, which may be a time as well.
+fn utc(text: &[u8]) -> Option<i64> {
+    let number = |from: usize, to: usize| {
+        text.get(from..to)?
+            .iter()
+            .try_fold(0_i64, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+    };
+    let stands = |at: usize, byte: u8| text.get(at) == Some(&byte);
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let places = text.len().saturating_sub(21);
+    let fraction =
+        if places > 0 { number(20, 20 + places)? * 10_i64.pow(6_u32.checked_sub(places as u32)?) } else { 0 };
+    let marks = stands(4, b'-') && stands(7, b'-') && stands(10, b'T') && stands(13, b':') && stands(16, b':');
+    let ends = stands(text.len() - 1, b'Z') && (text.len() == 20 || (places > 0 && stands(19, b'.')));
+    let within = (1970..2200).contains(&year) && (1..=12).contains(&month) && hour < 24 && minute < 60 && second < 60;
+    if !(marks && ends && within) {
+        return None;
+    }
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = [31, 28 + i64::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let (before, month) = length.split_at(month as usize - 1);
+    if !(1..=month[0]).contains(&day) {
+        return None;
+    }
+    // Leap days of the years before this one, since that of 1968.
+    let leaps = (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 - 477;
+    let days = 365 * (year - 1970) + leaps + before.iter().sum::<i64>() + day - 1;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + fraction)
 }
 
 impl fmt::Display for Timestamp {
@@ -209,7 +264,11 @@ impl fmt::Display for Timestamp {
 impl Serialize for Timestamp {
     /// As RFC 3339 for people's formats, as an integer for compact ones.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.as_micros().serialize(serializer)
+        }
     }
 }
 
@@ -218,7 +277,7 @@ impl<'de> Deserialize<'de> for Timestamp {
         if deserializer.is_human_readable() {
             String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
         } else {
-            i64::deserialize(deserializer).map(Self)
+            i64::deserialize(deserializer).map(Self::from_micros)
         }
     }
 }
@@ -288,7 +347,7 @@ impl Zone {
     #[must_use]
     pub fn local_as_of(&self, at: Timestamp, then: Timestamp) -> Local {
         let offset_us = i64::from(self.0.to_offset(then.to_jiff()).seconds()) * 1_000_000;
-        let local = at.0 + offset_us;
+        let local = at.as_micros() + offset_us;
         let day = local.div_euclid(Span::DAY.0);
         // 1970-01-01 was a Thursday.
         let weekday = (day + 3).rem_euclid(7);
@@ -346,9 +405,39 @@ mod tests {
     }
 
     #[test]
+    fn an_instant_that_may_be_missing_takes_no_more() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
+        let times = [i64::MIN + 1, -1, 0, 1, i64::MAX].map(Timestamp::from_micros);
+        assert_eq!(times.map(Timestamp::as_micros), [i64::MIN + 1, -1, 0, 1, i64::MAX]);
+        assert!(times.is_sorted() && Timestamp::from_micros(i64::MIN) == times[0]);
+    }
+
+    #[test]
     fn offsets_are_applied_and_printed_as_utc() {
         assert_eq!(at("2026-03-29T01:30:00+02:00"), at("2026-03-28T23:30:00Z"));
         assert_eq!(at("2026-05-04T06:00:00.123456Z").to_string(), "2026-05-04T06:00:00.123456Z");
+    }
+
+    #[test]
+    fn times_in_utc_are_read_as_the_general_parser_reads_them() {
+        let general = |text: &str| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+        for year in 1970..2200 {
+            for rest in ["02-28T23:59:59Z", "02-29T00:00:00Z", "03-01T00:00:00.1Z", "12-31T12:34:56.123456Z"] {
+                let text = format!("{year}-{rest}");
+                assert_eq!(utc(text.as_bytes()), general(&text), "{text}");
+            }
+        }
+        let others =
+            ["2026-05-04T06:00:60Z", "2026-05-04T06:00:00.Z", "2026-05-04T06:00:00.1234567Z", "2026-13-04T06:00:00Z"];
+        let more = [
+            "2026-05-04t06:00:00z",
+            "2026-05-04T06:00:00+00:00",
+            "2026-04-31T06:00:00Z",
+            "2026-05-04T24:00:00Z",
+            "",
+            "Z",
+        ];
+        assert!(others.iter().chain(&more).all(|text| utc(text.as_bytes()).is_none()));
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(super) struct BotState {
     /// What its transactions have been like; none for bots without any.
     pub money: Option<Box<MoneyHistory>>,
     /// What it may do and what it did, for a year and more.
-    pub entitlements: Box<Entitlements>,
+    pub entitlements: Entitlements,
     /// Where it was seen last.
     pub sighting: Option<Sighting>,
     /// The last session that nothing was said of.
@@ -147,7 +147,7 @@ impl BotState {
             secrets: None,
             methods: Methods::default(),
             money: None,
-            entitlements: Box::default(),
+            entitlements: Entitlements::default(),
             sighting: None,
             normal: None,
             watch: Watch::default(),

@@ -10,11 +10,15 @@ use hashbrown::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::bot::BotState;
+use crate::event::Text;
+use crate::stats::make_room;
 
 /// All bots, by number.
 #[derive(Debug, Default)]
 pub(super) struct Bots {
     list: Vec<BotState>,
+    /// Those of each tenant in their order, so that looking for a bot's like does not go over all bots of all tenants.
+    of_tenants: HashMap<Text, Vec<u32>>,
     capture: Option<Capture>,
 }
 
@@ -33,7 +37,20 @@ struct Capture {
 
 impl Bots {
     pub(super) fn push(&mut self, bot: BotState) {
+        let number = self.list.len() as u32;
+        let list = match self.of_tenants.get_mut(&bot.tenant) {
+            Some(list) => list,
+            None => self.of_tenants.entry(bot.tenant.clone()).or_default(),
+        };
+        make_room(list);
+        list.push(number);
         self.list.push(bot);
+    }
+
+    /// The bots of a tenant with their numbers, in order.
+    pub(super) fn of_tenant(&self, tenant: &Text) -> impl Iterator<Item = (u32, &BotState)> {
+        let numbers = self.of_tenants.get(tenant).into_iter().flatten();
+        numbers.map(|&number| (number, &self.list[number as usize]))
     }
 
     pub(super) fn capacity(&self) -> usize {

@@ -29,7 +29,7 @@ use super::{judge, peers, rules, score, silence, tenure};
 use crate::alert::{Alert, AlertBook, Dimension};
 use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
-use crate::stats::fingerprint;
+use crate::stats::{fingerprint, place};
 use crate::time::{Span, Timestamp, Zone};
 
 /// Time into a session after which it is judged for the first time. Shorter: the event that says who started it may not
@@ -365,7 +365,7 @@ impl Engine {
     pub(super) fn number(&self, tenant: &str, bot: &str) -> Option<u32> {
         let bots = &self.bots;
         let same = |&at: &u32| bots[at as usize].bot == bot && bots[at as usize].tenant == tenant;
-        self.index.find(fingerprint(&[tenant, bot]), same).copied()
+        self.index.find(place(&[tenant, bot]), same).copied()
     }
 
     /// The bot of an event, made if it is new; `None` when there are too many.
@@ -406,7 +406,7 @@ impl Engine {
         }
         self.bots.push(bot);
         let bots = &self.bots;
-        let print = |&at: &u32| fingerprint(&[&bots[at as usize].tenant, &bots[at as usize].bot]);
+        let print = |&at: &u32| place(&[&bots[at as usize].tenant, &bots[at as usize].bot]);
         self.index.insert_unique(print(&at), at, print);
         at
     }

@@ -7,8 +7,8 @@
 //! first that is nobody's proves a good deal. The chance of a new value, which the bot's own baseline gives, is
 //! multiplied by that share (Good's chance of an unseen value, and the chance that it is unseen by all given that).
 //!
-//! A host new for a bot is one of four: several others share it, one other bot works from it, it is named like hosts in
-//! use, or like none. Which of those new hosts are in a tenant, its past tells as well, and the prior that hosts are
+//! A host new for a bot is one of five: several others share it, one other bot works from it, it is named like hosts in
+//! use, like none of the tenant's, or like none of any tenant's. Which of those new hosts are in a tenant, its past tells as well, and the prior that hosts are
 //! shared or bought and seldom borrowed; one is as much stranger as its sort is rarer than the commonest. Kinds are
 //! the letters that names begin with: the naming of a site. Blind spot: who calls a host as the site does, or calls
 //! what another bot calls, is as new as before, and no more.
@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::sorted::SortedMap;
 use crate::stats::{fingerprint, forget};
 
 /// Values remembered. More cost 12 bytes each; once full, what is not among them counts as known.
@@ -33,7 +34,7 @@ const DAYS: f64 = 90.0;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Familiar {
     /// The last day of each, by fingerprint.
-    known: BTreeMap<u64, i32>,
+    known: SortedMap<i32>,
     /// What was new for bots, by tenant.
     news: BTreeMap<u64, News>,
 }
@@ -59,7 +60,7 @@ impl Familiar {
     /// Whether no bot of the tenant shows a value.
     pub(super) fn is_strange(&self, tenant: &str, value: &str) -> bool {
         let full = self.known.len() >= VALUES_MAX;
-        !full && !self.known.contains_key(&fingerprint(&[tenant, value]))
+        !full && !self.known.contains_key(fingerprint(&[tenant, value]))
     }
 
     /// Counts a value that was new for a bot, with a trust of 0 to 1.
@@ -74,7 +75,7 @@ impl Familiar {
     pub(super) fn learn(&mut self, tenant: &str, value: &str, day: i64) {
         let (full, day) = (self.known.len() >= VALUES_MAX, day as i32);
         let print = fingerprint(&[tenant, value]);
-        if let Some(last) = self.known.get_mut(&print) {
+        if let Some(last) = self.known.get_mut(print) {
             *last = day.max(*last);
         } else if !full {
             self.known.insert(print, day);
@@ -94,7 +95,7 @@ impl Familiar {
 
     /// Bytes that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.known.len() * size_of::<(u64, i32)>() + self.news.len() * size_of::<(u64, News)>()
+        self.known.heap_bytes() + self.news.len() * size_of::<(u64, News)>()
     }
 }
 
@@ -109,15 +110,17 @@ pub(super) enum Standing {
     Kin,
     /// Nobody does, and none is named like it.
     Strange,
+    /// Nor is any of another tenant.
+    Alien,
 }
 
 /// Hosts that were new for bots, by tenant and standing, weighted by age and trust.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct HostNews(BTreeMap<u64, [f32; STANDINGS]>);
 
-const STANDINGS: usize = 4;
+const STANDINGS: usize = 5;
 /// New hosts of each standing as if they had been seen.
-const PRIOR_HOSTS: [f64; STANDINGS] = [1.0, 0.1, 1.0, 0.3];
+const PRIOR_HOSTS: [f64; STANDINGS] = [1.0, 0.1, 1.0, 0.3, 0.1];
 
 impl Standing {
     fn number(self) -> usize {
@@ -126,6 +129,7 @@ impl Standing {
             Self::Owned(_) => 1,
             Self::Kin => 2,
             Self::Strange => 3,
+            Self::Alien => 4,
         }
     }
 }
@@ -137,6 +141,12 @@ impl HostNews {
         let weights: [f64; STANDINGS] = std::array::from_fn(|at| f64::from(seen[at]) + PRIOR_HOSTS[at]);
         let most = weights.iter().copied().fold(0.0, f64::max);
         (most / weights[standing.number()]).ln().clamp(0.0, nats_max)
+    }
+
+    /// Whether several tenants have shown what their new hosts are like: with one alone, what is strange to it is strange
+    /// to all.
+    pub(super) fn of_several(&self) -> bool {
+        self.0.len() > 1
     }
 
     /// Counts a host that was new for a bot, with a trust of 0 to 1.
@@ -151,6 +161,9 @@ impl HostNews {
         self.0.retain(|_, weights| weights.iter().sum::<f32>() > 0.01);
     }
 }
+
+/// Stands for all tenants together where kinds of hosts are remembered; no tenant has this name.
+pub(super) const EVERYBODY: &str = "\0";
 
 /// The kind of a host: the letters that its name begins with, which may be none.
 pub(super) fn kind(host: &str) -> &str {

@@ -9,8 +9,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::Cohorts;
-use super::familiar::{Familiar, HostNews, Standing, kind};
+use super::familiar::{EVERYBODY, Familiar, HostNews, Standing, kind};
+use super::score::BY_SESSION;
 use crate::stats::calibrate::Pool;
+use crate::stats::sorted::SortedMap;
+use crate::stats::temper::Temper;
 use crate::stats::{fingerprint, forget};
 use crate::time::{Span, Timestamp};
 
@@ -20,11 +23,13 @@ const OWNERS_MAX: usize = 4;
 /// Hosts of all bots.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fleet {
-    hosts: BTreeMap<u64, Owners>,
-    secrets: BTreeMap<u64, Reader>,
+    hosts: SortedMap<Owners>,
+    secrets: SortedMap<Reader>,
     /// How odd the silences of all bots are by their own histories, a bot-day each, by how many days they have shown and
     /// by whether they keep to a rhythm.
     silences: [[Pool; EXPERIENCE.len() + 1]; 2],
+    /// How far the p-values of sessions are believed, by scorer and by how many days bots have shown.
+    tempers: [[Temper; EXPERIENCE.len() + 1]; BY_SESSION],
     /// Who behaves alike.
     pub cohorts: Cohorts,
     /// What bots of a tenant have in common: kinds of hosts, networks, operations.
@@ -70,6 +75,18 @@ impl Fleet {
         &self.silences[usize::from(steady)][experience(days)]
     }
 
+    /// The power to which a scorer's p-values are raised, of bots that have been at work on so many days.
+    pub(super) fn power(&self, scorer: usize, days: f32) -> f64 {
+        self.tempers[scorer][experience(days)].power()
+    }
+
+    /// Counts how odd a bot's day was by its own history: scorer, nats and weight.
+    pub(super) fn learn_oddness(&mut self, days: f32, oddness: &[(usize, f64, f64)]) {
+        for &(scorer, odd, weight) in oddness.iter().filter(|(scorer, ..)| *scorer < BY_SESSION) {
+            self.tempers[scorer][experience(days)].learn(odd, weight);
+        }
+    }
+
     /// Counts the silences of a bot's day.
     pub(super) fn learn_silences(&mut self, days: f32, steady: bool, silences: &[(f64, f64)]) {
         for &(odd, weight) in silences {
@@ -90,7 +107,7 @@ impl Fleet {
     /// Notes that a bot works from a host.
     pub(super) fn learn(&mut self, tenant: &str, host: &str, bot: u32, day: i64) {
         let nobody = Owners { bots: [NOBODY; OWNERS_MAX], last_day: day as i32 };
-        let owners = self.hosts.entry(fingerprint(&[tenant, host])).or_insert(nobody);
+        let owners = self.hosts.or_insert_with(fingerprint(&[tenant, host]), || nobody);
         owners.last_day = owners.last_day.max(day as i32);
         if let Some(owner) = owners.bots.iter_mut().find(|owner| **owner == bot || **owner == NOBODY) {
             *owner = bot;
@@ -99,27 +116,30 @@ impl Fleet {
 
     /// What a host that is new for a bot is to the others.
     pub(super) fn standing(&self, tenant: &str, host: &str, bot: u32) -> Standing {
-        let owners = self.hosts.get(&fingerprint(&[tenant, host])).map_or(&[][..], |owners| &owners.bots);
+        let owners = self.hosts.get(fingerprint(&[tenant, host])).map_or(&[][..], |owners| &owners.bots);
         let mut others = owners.iter().copied().filter(|&owner| owner != bot && owner != NOBODY);
         match (others.next(), others.next()) {
             (Some(owner), None) => Standing::Owned(owner),
             (Some(_), Some(_)) => Standing::Shared,
-            (None, _) if self.host_kinds.is_strange(tenant, kind(host)) => Standing::Strange,
-            (None, _) => Standing::Kin,
+            (None, _) if !self.host_kinds.is_strange(tenant, kind(host)) => Standing::Kin,
+            (None, _) if self.host_news.of_several() && self.host_kinds.is_strange(EVERYBODY, kind(host)) => {
+                Standing::Alien
+            }
+            (None, _) => Standing::Strange,
         }
     }
 
     /// Notes that a secret is one of those that a bot reads regularly.
     pub(super) fn learn_secret(&mut self, tenant: &str, secret: &str, bot: u32, day: i64) {
         let reader = Reader { bot, shared: false, last_day: day };
-        let known = self.secrets.entry(fingerprint(&[tenant, secret])).or_insert(reader);
+        let known = self.secrets.or_insert_with(fingerprint(&[tenant, secret]), || reader);
         known.shared |= known.bot != bot;
         known.last_day = known.last_day.max(day);
     }
 
     /// The bot that a secret belongs to, if that is one other bot alone.
     pub(super) fn other_reader(&self, tenant: &str, secret: &str, bot: u32) -> Option<u32> {
-        let reader = self.secrets.get(&fingerprint(&[tenant, secret]))?;
+        let reader = self.secrets.get(fingerprint(&[tenant, secret]))?;
         (!reader.shared && reader.bot != bot).then_some(reader.bot)
     }
 
@@ -129,6 +149,7 @@ impl Fleet {
         for pool in self.silences.as_flattened_mut() {
             pool.forget(factor);
         }
+        self.tempers.as_flattened_mut().iter_mut().for_each(|temper| temper.forget(factor));
         for familiar in [&mut self.host_kinds, &mut self.networks, &mut self.operations] {
             familiar.forget(oldest_day, passed);
         }
@@ -141,8 +162,8 @@ impl Fleet {
     pub(super) fn heap_bytes(&self) -> usize {
         self.cohorts.heap_bytes()
             + [&self.host_kinds, &self.networks, &self.operations].map(Familiar::heap_bytes).iter().sum::<usize>()
-            + self.hosts.len() * (size_of::<u64>() + size_of::<Owners>())
-            + self.secrets.len() * (size_of::<u64>() + size_of::<Reader>())
+            + self.hosts.heap_bytes()
+            + self.secrets.heap_bytes()
     }
 }
 

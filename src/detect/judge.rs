@@ -119,6 +119,7 @@ fn was_real(engine: &Engine, at: u32, session: &Session, start: Local, judgment:
 pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDay, output: &mut Output) {
     let baseline = &engine.bots[at as usize].baseline;
     engine.fleet.learn_silences(baseline.days, baseline.is_steady(), &closed.silences);
+    engine.fleet.learn_oddness(baseline.days, &closed.oddness);
     let bot = &engine.bots[at as usize];
     if !engine.mature(&bot.baseline) || bot.windows.new_level(event.ts) {
         return;

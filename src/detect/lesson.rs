@@ -64,7 +64,9 @@ pub(super) fn learn(
         let (day, tenant) = (session.newest.day_utc(), &bot.tenant);
         for host in &session.hosts {
             engine.fleet.learn(tenant, host, at, day);
-            engine.fleet.host_kinds.learn(tenant, familiar::kind(host), day);
+            for whose in [tenant.as_str(), familiar::EVERYBODY] {
+                engine.fleet.host_kinds.learn(whose, familiar::kind(host), day);
+            }
         }
         session.networks.iter().for_each(|network| engine.fleet.networks.learn(tenant, network, day));
         session.endpoints.iter().for_each(|name| engine.fleet.operations.learn(tenant, name, day));

@@ -51,7 +51,7 @@ pub use calendar::{Calendar, Season, Stretch};
 pub use census::Census;
 pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
-pub use feedback::{DecisionFacts, DecisionState, Refusal, Taken};
+pub use feedback::{DecisionFacts, DecisionState, Refusal, Taken, ToldFacts};
 pub use hidden::SuppressionFacts;
 pub use portrait::{CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts};
 pub use revert::RevertError;

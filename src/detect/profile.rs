@@ -139,8 +139,8 @@ pub struct PrivilegeProfile {
     pub admin_role_nats: f64,
     /// Words that say so.
     pub admin_words: Vec<String>,
-    /// Nats for a new pair of role and operation.
-    pub new_pair_nats: f64,
+    /// Operations with several roles.
+    pub prior_mixed_operations: f64,
 }
 
 impl PrivilegeProfile {

@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 
 /// Holds an event against the rules about bots, and notes what it announces; whether it broke one.
 pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) -> bool {
+    if policy::is_plain(event, engine.record(at)) {
+        return false;
+    }
     let deed = acts::read(engine, at, event);
     let own = engine.tuned(at, event.ts);
     let profile = own.as_deref().unwrap_or(&engine.profile);

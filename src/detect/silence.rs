@@ -229,15 +229,14 @@ fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp, circle: Circ
     let tenant = &engine.bots[at as usize].tenant;
     let mut others = Others::default();
     let cohort = engine.bots[at as usize].cohort;
-    let near = |bot: &&BotState| {
-        let within = match circle {
-            Circle::Cohort => bot.cohort == cohort && cohort != COHORT_NONE && bot.tenant == *tenant,
-            Circle::Tenant => bot.tenant == *tenant,
-            Circle::All => true,
-        };
-        within && (bot.bot != engine.bots[at as usize].bot || bot.tenant != *tenant)
-    };
-    for bot in engine.bots.iter().filter(near).take(ASKED_MAX) {
+    if circle == Circle::Cohort && cohort == COHORT_NONE {
+        return others;
+    }
+    let all = engine.bots.iter().enumerate().map(|(number, bot)| (number as u32, bot));
+    let all = Some(all).filter(|_| circle == Circle::All).into_iter().flatten();
+    let own = Some(engine.bots.of_tenant(tenant)).filter(|_| circle != Circle::All).into_iter().flatten();
+    let near = |(number, bot): &(u32, &BotState)| *number != at && (circle != Circle::Cohort || bot.cohort == cohort);
+    for (_, bot) in all.chain(own).filter(near).take(ASKED_MAX) {
         let zone = &engine.zones[usize::from(bot.zone)].1;
         let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));
         let presence = &bot.baseline.presence;

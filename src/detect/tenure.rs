@@ -78,7 +78,7 @@ pub(super) fn exercise(
     for breach in breaches {
         let rule = breach.reason.detector.clone();
         if broken::rule(engine, at, event, breach, output) != Word::Said {
-            untell(engine, at, event, &rule, before.as_deref());
+            untell(engine, at, event, &rule, before.as_ref());
         }
     }
 }
@@ -207,8 +207,8 @@ fn in_production(
     let (number, oldest) =
         (engine.names.systems.find(system)?, day(bot.newest).saturating_sub(profile.production_days_min));
     let mut bots = 0;
-    for (other, user) in engine.bots.iter().enumerate() {
-        if other == at as usize || user.tenant != bot.tenant || !user.entitlements.knows_system(number) {
+    for (other, user) in engine.bots.of_tenant(&bot.tenant) {
+        if other == at || !user.entitlements.knows_system(number) {
             continue;
         }
         let of = user.record.and_then(|number| engine.registry.record(number));

@@ -8,6 +8,7 @@ pub mod decode;
 pub mod field;
 pub mod moment;
 pub mod normalize;
+mod quick;
 mod reject;
 pub mod row;
 pub mod subject;

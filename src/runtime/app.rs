@@ -134,10 +134,18 @@ impl App {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.health.set_stopping();
         self.stop.cancel();
-        if let Some(console) = self.console.take() {
-            // Whoever reads does not hold the stop up.
-            tokio::spawn(console.stop());
-        }
+        let console = self.console.take();
+        // Whoever reads does not hold the stop up: it ends within its own grace.
+        let shut = async {
+            if let Some(console) = console {
+                console.stop().await;
+            }
+        };
+        let (ended, ()) = tokio::join!(self.end(), shut);
+        ended
+    }
+
+    async fn end(&mut self) -> anyhow::Result<()> {
         if let Ok(ended) = tokio::time::timeout(PUBLISH_TIMEOUT, &mut self.work).await {
             return flatten(ended);
         }
@@ -320,7 +328,10 @@ impl Parts {
         let decoded = mpsc::channel(BATCHES_QUEUED);
         let (inquiry, inbox) = inquiry(served::wake(&decoded.0));
         let archive = config.console.as_ref().map(|_| Archive::default());
-        let console = served::open(&config, &client, inquiry, archive.clone(), health).await?;
+        let (feedbacks, desk) = spoken::desk(&config, &engine, health, metrics.feedback)?;
+        let feedbacks = feedbacks.waking(served::wake(&decoded.0));
+        let asks = served::Asks { inquiry, feedbacks: feedbacks.clone() };
+        let console = served::open(&config, &client, asks, archive.clone(), health).await?;
         let notify_metrics = metrics.notify;
         let notifier =
             NatsNotifier::new(client.clone(), &config.alerts, &config.events, notify_metrics.clone(), health.clone());
@@ -338,7 +349,6 @@ impl Parts {
             unpublished: Vec::new(),
             drain: DRAIN,
         };
-        let (feedbacks, desk) = spoken::desk(&config, &engine, health, metrics.feedback)?;
         spoken::listen(&client, &config, feedbacks, stop);
         let (events, registry, health) = (config.events, config.registry, health.clone());
         let scorer = Scorer::new(engine, position, settings, engine_metrics, inbox, desk);

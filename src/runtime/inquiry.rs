@@ -46,6 +46,22 @@ pub struct Inquiry {
 /// The engine's end.
 pub struct Inbox(mpsc::Receiver<Question>);
 
+/// A question that waits for its answer.
+pub struct Asked(Question);
+
+impl Asked {
+    /// Answers it.
+    pub fn answer(self, engine: &Engine) {
+        (self.0)(engine);
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").finish_non_exhaustive()
+    }
+}
+
 /// Both ends. `wake` makes an engine look that waits for something else.
 pub fn inquiry(wake: impl Fn() + Send + Sync + 'static) -> (Inquiry, Inbox) {
     let (questions, inbox) = mpsc::channel(QUESTIONS_QUEUED);
@@ -87,6 +103,11 @@ impl Inbox {
                 break;
             }
         }
+    }
+
+    /// The next question, for whoever waits for something else besides; none where nobody can ask any more.
+    pub async fn next(&mut self) -> Option<Asked> {
+        self.0.recv().await.map(Asked)
     }
 
     /// Answers until nobody can ask any more. Blocks its thread.

@@ -4,8 +4,10 @@
 //! spread of the older ones (1.48 times their median absolute deviation from the median, never less than a floor):
 //! `t = (recent - old) / (s √(1/k + 1/m))`, by Student's distribution with `m - 1` degrees of freedom. `k` is six, longer
 //! than the turn of a month lasts, or three, at four hundred times the p-value; the last days must not have fallen again. A
-//! level must have risen by a least factor at all, so that constant jobs may grow as businesses do. Slower still is seen against an anchor, the level of the first two weeks, which stays until
-//! a rise beyond [`RISE_SLOW`] is told: a window that forgets would follow the frog.
+//! level must have risen by a least factor at all, so that constant jobs may grow as businesses do. Slower still is seen
+//! against an anchor, the level of the first two weeks, which stays until a rise beyond [`RISE_SLOW`] is told: a window
+//! that forgets would follow the frog. What is held against it is the mean of the newest days or, where the days clearly
+//! rise, the level at which their line ends.
 //!
 //! 64 bytes. Blind spot: what falls; what doubles in half a year or more is told once it has.
 
@@ -26,8 +28,10 @@ const ANCHOR: usize = 14;
 const PRESENT: usize = 12;
 /// Least rise within the window that is creep: 1.45-fold.
 const RISE_FAST: f64 = 0.37;
-/// Rise over the anchor that is told however slowly it came: 1.8-fold.
-const RISE_SLOW: f64 = 0.58;
+/// Rise over the anchor that is told however slowly it came: 1.82-fold.
+const RISE_SLOW: f64 = 0.60;
+/// Standard errors from which a slope is clear.
+const SLOPE_ERRORS: f64 = 3.0;
 /// Least spread: a constant job still varies by a tenth.
 const SPREAD_FLOOR: f64 = 0.1;
 /// Days whose mean a doubtful level may exceed, and by how much: two days of a creep by 12 % a day.
@@ -162,7 +166,8 @@ impl Levels {
             return None;
         }
         let recent = &self.days[DAYS - PRESENT..];
-        let rise = mean(recent) - anchor;
+        // The mean of the newest days is the level of their middle; where it rises day by day, it is higher by now.
+        let rise = mean(recent) - anchor + slope(&self.days) * (PRESENT as f64 - 1.0) / 2.0;
         let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < anchor + 0.5 * RISE_SLOW).count();
         let steady = low * 6 <= PRESENT && rise > 2.0 * spread(&self.days[..ANCHOR]);
         let nats = 12.0 * rise;
@@ -177,6 +182,22 @@ impl Levels {
 
 fn mean(days: &[u16]) -> f64 {
     days.iter().map(|&day| f64::from(day) / STEPS_PER_NAT).sum::<f64>() / days.len().max(1) as f64
+}
+
+/// Nats a day by which a level rises, by least squares; 0 where that is not clear.
+fn slope(days: &[u16]) -> f64 {
+    let (center, level) = ((days.len() as f64 - 1.0) / 2.0, mean(days));
+    let [mut up, mut squares, mut all] = [0.0; 3];
+    for (day, &nats) in days.iter().enumerate() {
+        let (apart, above) = (day as f64 - center, f64::from(nats) / STEPS_PER_NAT - level);
+        up += apart * above;
+        squares += apart * apart;
+        all += above * above;
+    }
+    // What the line leaves, as a variance.
+    let rest = (all - up * up / squares).max(0.0) / (days.len() as f64 - 2.0);
+    let slope = up / squares;
+    if slope > SLOPE_ERRORS * (rest / squares).sqrt() { slope } else { 0.0 }
 }
 
 fn median(values: &mut [f64]) -> f64 {

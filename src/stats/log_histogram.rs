@@ -12,6 +12,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::room;
 use super::weighted::{INDEX_MAX, Weighted};
 
 /// Bins a nat. More make it sharper and larger.
@@ -24,7 +25,7 @@ const RECORD_WEIGHT: f64 = 0.5;
 /// Bins kept at most.
 const BINS_MAX: usize = 64;
 
-/// Bins by which room grows. Larger steps leave room empty, smaller ones move more often.
+/// Empty room that is left as it is. More of it lies idle in each bot; less is given back and taken again.
 const ROOM_STEP: usize = 4;
 /// Bins that need no heap: as many as fit where a list's place and length are kept.
 const BINS_INLINE: usize = 4;
@@ -139,7 +140,7 @@ impl LogHistogram {
     /// Makes room for one more bin, in small steps: a history that has settled keeps what it uses.
     fn make_room(&mut self) {
         if self.bins.len() == self.bins.capacity() {
-            self.bins.reserve_exact(ROOM_STEP);
+            self.bins.reserve_exact(room::<Weighted>(self.bins.len() + 1) - self.bins.len());
         }
     }
 

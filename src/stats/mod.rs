@@ -3,6 +3,10 @@
 //!
 //! They share one idea of forgetting: weights are multiplied by [`forget`] once for each day that passed.
 
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+
 pub mod calibrate;
 pub mod combine;
 pub mod daily_peak;
@@ -13,7 +17,9 @@ pub mod log_histogram;
 pub mod novelty;
 pub mod presence;
 pub mod rhythm;
+pub mod sorted;
 pub mod sparse;
+pub mod temper;
 pub mod week;
 pub mod weighted;
 
@@ -37,8 +43,31 @@ pub fn give_back<T>(list: &mut Vec<T>) {
 /// than is ever used, in each of the many short lists of a bot.
 pub fn make_room<T>(list: &mut Vec<T>) {
     if list.len() == list.capacity() {
-        list.reserve_exact(1 + list.len() / 4);
+        list.reserve_exact(room::<T>(list.len() + 1 + list.len() / 4) - list.len());
     }
+}
+
+/// Bytes in steps of which allocators give memory, and what the usual one of Linux takes of each piece for itself.
+const PIECE: usize = 16;
+const OF_PIECE: usize = 8;
+
+/// Room for at least so many, as much as the piece of memory has that they take anyway.
+#[must_use]
+pub fn room<T>(least: usize) -> usize {
+    let piece = (least * size_of::<T>() + OF_PIECE).next_multiple_of(PIECE).max(2 * PIECE);
+    (piece - OF_PIECE) / size_of::<T>().max(1)
+}
+
+/// A hash of texts for what is found again within one process; no two runs need to agree on it. A fingerprint takes five
+/// times as long.
+#[must_use]
+pub fn place(parts: &[&str]) -> u64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    for part in parts {
+        hasher.write(part.as_bytes());
+        hasher.write_u8(0xff);
+    }
+    hasher.finish()
 }
 
 /// FNV-1a, 64 bits: a fingerprint that is the same on every machine and in every release, since snapshots keep it.
@@ -53,4 +82,19 @@ pub fn fingerprint(parts: &[&str]) -> u64 {
         }
     }
     hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_fills_the_pieces_that_memory_comes_in() {
+        let of_four = [1, 6, 7, 10, 11].map(room::<u32>);
+        assert_eq!(of_four, [6, 6, 10, 10, 14]);
+        assert_eq!([1, 2, 3].map(room::<[u8; 40]>), [1, 2, 3]);
+        let mut list = vec![0_u64; 3];
+        make_room(&mut list);
+        assert_eq!(list.capacity(), 5);
+    }
 }

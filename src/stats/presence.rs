@@ -78,41 +78,18 @@ impl Presence {
     /// compare.
     #[must_use]
     pub fn silence(&self, from: i32, to: i32) -> Option<Silence> {
-        if to <= from || self.first == 0 {
-            return None;
-        }
-        let (mut compared, mut empty, mut missing) = (0.0, 0.0, 0.0);
-        let (start, end) = (from.div_euclid(24), (to - 1).div_euclid(24));
-        for back in 1..DAYS {
-            // The first day may have begun in its midst; the present one is what is asked about.
-            if start - back <= self.first || start - back <= self.last - DAYS || (to - 24 * back) > self.last * 24 + 24
-            {
-                continue;
-            }
-            let weight = match back % 7 {
-                0 => 1.0,
-                _ if (start..=end).all(|day| sort(day) == sort(day - back)) => OTHER_DAY,
-                _ => continue,
-            };
-            let busy = self.busy(from - 24 * back, to - 24 * back);
-            compared += weight;
-            missing += weight * f64::from(busy);
-            empty += if busy == 0 { weight } else { 0.0 };
-        }
-        (compared > 0.0).then(|| Silence {
-            p: (empty + EMPTY_PRIOR) / (compared + EMPTY_PRIOR + BUSY_PRIOR),
-            compared,
-            missing: missing / compared,
-        })
+        Stretch::whole(self, from, to).silence(self)
     }
 
     /// Follows a silence from an hour up to another one, or until it has `enough` nats at `from_hour` or later.
     #[must_use]
     pub fn trace(&self, from: i32, to: i32, from_hour: i32, enough: f64) -> Trace {
-        let (mut start, mut done, mut share) = (from, Trace { to: from, ..Trace::default() }, 1.0);
+        let (mut done, mut share) = (Trace { to: from, ..Trace::default() }, 1.0);
         let mut trace = done;
+        let mut stretch = Stretch::new(from);
         for hour in from + 1..=to {
-            let silence = self.silence(start, hour);
+            stretch.grow(self, hour - 1);
+            let silence = stretch.silence(self);
             let nats = silence.map_or(0.0, |silence| -silence.p.ln());
             let missing = done.missing + silence.map_or(0.0, |silence| silence.missing);
             trace = Trace { nats: done.nats + share * nats, to: hour, missing };
@@ -120,7 +97,8 @@ impl Presence {
                 break;
             }
             if nats >= STRETCH_NATS {
-                (start, done, share) = (hour, trace, share * FURTHER);
+                (done, share) = (trace, share * FURTHER);
+                stretch = Stretch::new(hour);
             }
         }
         trace
@@ -159,6 +137,76 @@ impl Presence {
             busy += (self.bits(day) & mask).count_ones();
         }
         busy
+    }
+}
+
+/// Hours without anything, and what the same hours of the days before held; it grows hour by hour, so that none is counted
+/// twice.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from: i32,
+    to: i32,
+    /// Busy hours so many days earlier.
+    busy: [u16; DAYS as usize],
+    /// How much that day counts: nothing where a day of the stretch is of another sort.
+    weights: [f64; DAYS as usize],
+}
+
+impl Stretch {
+    fn new(from: i32) -> Self {
+        let weight = |back: usize| if back % 7 == 0 { 1.0 } else { OTHER_DAY };
+        Self { from, to: from, busy: [0; DAYS as usize], weights: std::array::from_fn(weight) }
+    }
+
+    /// All of a stretch at once, which takes less than hour by hour.
+    fn whole(presence: &Presence, from: i32, to: i32) -> Self {
+        let mut stretch = Self { to, ..Self::new(from) };
+        let (start, end) = (from.div_euclid(24), (to - 1).div_euclid(24));
+        for back in 1..DAYS {
+            let at = back as usize;
+            if back % 7 == 0 || (start..=end).all(|day| sort(day) == sort(day - back)) {
+                stretch.busy[at] = presence.busy(from - 24 * back, to - 24 * back) as u16;
+            } else {
+                stretch.weights[at] = 0.0;
+            }
+        }
+        stretch
+    }
+
+    /// Goes on by an hour.
+    fn grow(&mut self, presence: &Presence, hour: i32) {
+        let (day, within) = (hour.div_euclid(24), hour.rem_euclid(24));
+        let new = self.to == self.from || within == 0;
+        for back in 1..DAYS {
+            let (at, then) = (back as usize, day - back);
+            if new && back % 7 != 0 && sort(day) != sort(then) {
+                self.weights[at] = 0.0;
+            }
+            let known = then > presence.last - DAYS && then <= presence.last;
+            self.busy[at] += u16::from(known && presence.bits(then) >> within & 1 == 1);
+        }
+        self.to = hour + 1;
+    }
+
+    fn silence(&self, presence: &Presence) -> Option<Silence> {
+        if self.to <= self.from || presence.first == 0 {
+            return None;
+        }
+        let (mut compared, mut empty, mut missing) = (0.0, 0.0, 0.0);
+        let start = self.from.div_euclid(24);
+        // The first day may have begun in its midst; the present one is what is asked about.
+        let first = presence.first.max(presence.last - DAYS);
+        for back in (1..DAYS).filter(|back| start - back > first && self.to - 24 * back <= presence.last * 24 + 24) {
+            let (weight, busy) = (self.weights[back as usize], self.busy[back as usize]);
+            compared += weight;
+            missing += weight * f64::from(busy);
+            empty += if busy == 0 { weight } else { 0.0 };
+        }
+        (compared > 0.0).then(|| Silence {
+            p: (empty + EMPTY_PRIOR) / (compared + EMPTY_PRIOR + BUSY_PRIOR),
+            compared,
+            missing: missing / compared,
+        })
     }
 }
 

@@ -7,13 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::half::Half;
+use super::room;
 
 /// Bins at most.
 pub const BINS_MAX: usize = WORDS * WORD_BITS;
 
 const WORDS: usize = 5;
 const WORD_BITS: usize = u64::BITS as usize;
-/// Weights by which room grows. Larger steps leave room empty, smaller ones move more often.
+/// Empty room that is left as it is. More of it lies idle in each bot; less is given back and taken again.
 const ROOM_STEP: usize = 8;
 
 /// Weights by bin.
@@ -52,7 +53,7 @@ impl Sparse {
         let weight = Half::new(weight);
         if weight != Half::default() {
             if self.weights.len() == self.weights.capacity() {
-                self.weights.reserve_exact(ROOM_STEP);
+                self.weights.reserve_exact(room::<Half>(self.weights.len() + 1) - self.weights.len());
             }
             self.weights.insert(at, weight);
             self.bits[bin / WORD_BITS] |= 1 << (bin % WORD_BITS);
@@ -89,12 +90,14 @@ impl Sparse {
     /// The weights of as many bins as there is room for, from one on.
     pub fn read(&self, from: usize, weights: &mut [f64]) {
         weights.fill(0.0);
-        let mut place = self.place(from);
-        for (bin, weight) in (from..).zip(weights) {
-            if self.holds(bin) {
-                *weight = self.weights.get(place).map_or(0.0, |weight| f64::from(weight.get()));
-                place += 1;
-            }
+        let (place, end) = (self.place(from), from + weights.len());
+        let held = (from / WORD_BITS..WORDS.min(end.div_ceil(WORD_BITS))).flat_map(|word| {
+            let (first, last) = (from.max(word * WORD_BITS), end.min((word + 1) * WORD_BITS));
+            let within = u64::MAX >> (WORD_BITS - (last - first)) << (first % WORD_BITS);
+            ones_of(self.bits[word] & within).map(move |bit| word * WORD_BITS + bit)
+        });
+        for (bin, weight) in held.zip(self.weights.iter().skip(place)) {
+            weights[bin - from] = f64::from(weight.get());
         }
     }
 
@@ -113,10 +116,13 @@ impl Sparse {
 
 /// The places of all ones, in order.
 fn ones(bits: &[u64; WORDS]) -> impl Iterator<Item = usize> {
-    let within = |word: u64| std::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)));
-    bits.iter().enumerate().flat_map(move |(at, &word)| {
-        within(word).take_while(|rest| *rest != 0).map(move |rest| at * WORD_BITS + rest.trailing_zeros() as usize)
-    })
+    bits.iter().enumerate().flat_map(|(at, &word)| ones_of(word).map(move |bit| at * WORD_BITS + bit))
+}
+
+/// The places of the ones of a word, in order.
+fn ones_of(word: u64) -> impl Iterator<Item = usize> {
+    let rest = std::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)));
+    rest.take_while(|rest| *rest != 0).map(|rest| rest.trailing_zeros() as usize)
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use humdrum::registry::Registry;
 use humdrum::runtime::store;
 use serde_json::{Value, json};
 
-use crate::support::files::{golden, read, repository, write};
+use crate::support::files::{golden, repository, write};
 use crate::support::humdrum::Humdrum;
 use crate::support::nats::{NatsServer, alerts};
+use crate::support::payroll::{again, month, publish};
 use crate::support::until;
 
 fn humdrum(folder: &Path, args: &[&str]) -> Output {
@@ -30,38 +31,6 @@ fn says(folder: &Path, url: &str, args: &[&str]) -> String {
     let output = humdrum(folder, &all);
     assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     text(&output.stdout)
-}
-
-/// The month of peace, and a night on a host never seen before.
-fn month() -> String {
-    let (month, case) = ("fixtures/events/payroll-month.ndjson", "fixtures/scenarios/new-host/events.ndjson");
-    read(&repository(month)) + &read(&repository(case))
-}
-
-/// The same night again, so many days later.
-fn again(days: u32) -> String {
-    let day = format!("2026-04-{:02}", 1 + days);
-    let mut lines = String::new();
-    for line in read(&repository("fixtures/scenarios/new-host/events.ndjson")).lines() {
-        let mut event: Value = serde_json::from_str(line).expect("JSON");
-        let fields = event.as_object_mut().expect("an object");
-        for (name, prefix) in [("id", "again"), ("session", "again")] {
-            let value = fields[name].as_str().expect("text").to_owned();
-            fields[name] = json!(format!("{prefix}-{days}-{value}"));
-        }
-        fields["ts"] = json!(fields["ts"].as_str().expect("text").replace("2026-04-01", &day));
-        fields.remove("seq");
-        lines += &format!("{event}\n");
-    }
-    lines
-}
-
-async fn publish(server: &NatsServer, lines: &str) {
-    let context = server.jetstream().await;
-    for line in lines.lines() {
-        let sent = context.publish("humdrum.events.acme.payroll", line.to_owned().into()).await;
-        sent.expect("sends").await.expect("is stored");
-    }
 }
 
 async fn told(server: &NatsServer) -> Vec<Alert> {

@@ -64,6 +64,8 @@ struct Edge {
     sessions: f32,
 }
 
+/// Days from which an endpoint says whether the bot uses several roles on one.
+const PAIRED_DAYS_MIN: f32 = 1.5;
 /// Trust in sessions below which an endpoint still counts as never touched.
 const KNOWN_MIN: f32 = 0.5;
 
@@ -141,6 +143,24 @@ impl CallGraph {
     pub(in crate::detect) fn knows_role(&self, number: u16, role: &str) -> bool {
         let print = fingerprint(&[role]) as u32;
         self.endpoint(number).is_some_and(|e| e.roles.iter().any(|used| used.role == print && used.weight >= KNOWN_MIN))
+    }
+
+    /// Chance that a call of an endpoint is made by a role that was never used on it and makes up a `share` of the bot's
+    /// work: a Dirichlet back-off from the endpoint's own roles to all of the bot's, `α share / (n + α)` after `n` days.
+    /// `α` is what the bot does elsewhere: endpoints with several roles over those with one, with a prior of `mixed` of
+    /// the former and one of the latter.
+    pub(in crate::detect) fn pair_chance(&self, number: u16, share: f64, mixed: f64) -> f64 {
+        let Some(endpoint) = self.endpoint(number) else { return 1.0 };
+        let (mut several, mut one) = (mixed, 1.0);
+        for known in self.endpoints.iter().filter(|known| known.days >= PAIRED_DAYS_MIN) {
+            match known.roles.iter().filter(|used| used.weight >= KNOWN_MIN).count() {
+                0 => {}
+                1 => one += 1.0,
+                _ => several += 1.0,
+            }
+        }
+        let alpha = several / one;
+        alpha * share / (f64::from(endpoint.days) + alpha)
     }
 
     /// Learns a judged session. Says how many bounds cut something.

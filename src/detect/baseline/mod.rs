@@ -112,8 +112,8 @@ const STEADY_SHARE: f64 = 0.85;
 const STRETCH_MAX: f64 = 3.0;
 
 /// Scale of a tail of scores of which nothing is known yet, in nats, by dimension. Larger: young bots surprise less.
-/// Novelty is nearly a probability already; the order of steps has many ways to be rare.
-const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.6, 1.2, 0.8, 0.8, 0.8, 0.8];
+/// Novelty is nearly a probability already; the order of steps has many ways to be rare, and work that comes in, to pile up.
+const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.85, 1.2, 0.8, 0.8, 0.8, 0.8];
 
 /// Days at work without which a turn of the month has nothing to be held against, and the share of the allowance above
 /// which its levels say nothing of a creep.
@@ -133,6 +133,8 @@ pub(super) struct ClosedDay {
     pub counts: bool,
     /// How odd its silences were by the bot's own history, in nats, with a weight.
     pub silences: Vec<(f64, f64)>,
+    /// How odd the rest was by the bot's own history: scorer, nats and weight.
+    pub oddness: Vec<(usize, f64, f64)>,
     /// The level that crept most, by measure.
     pub creep: Option<(usize, Rise)>,
     /// A level that rose far above what it was long ago.
@@ -420,6 +422,7 @@ impl Baseline {
         if closed.counts {
             closed.silences = peaks.of(ABSENCE).map(|(nats, weight)| (self.oddness(ABSENCE, nats), weight)).collect();
             for at in 0..SCORED {
+                closed.oddness.extend(peaks.of(at).map(|(nats, weight)| (at, self.oddness(at, nats), weight)));
                 for (nats, weight) in peaks.of(at) {
                     self.calibrators.learn(at, nats, weight);
                 }

@@ -6,6 +6,7 @@
 //! singular, and what is asked for is only which group is near.
 
 mod cohort;
+mod kmeans;
 mod modes;
 
 pub(super) use cohort::{COHORT_NONE, Cohorts, Member, TRAITS};
@@ -18,9 +19,12 @@ use ndarray::{Array1, Array2};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// Runs of k-means with different starts, and steps of each.
+/// Runs of k-means with different starts, steps of each, and the way of the centers that is none any more.
 const RUNS: usize = 3;
 const STEPS_MAX: u64 = 40;
+const MOVED_MIN: f64 = 1e-3;
+/// Points up to which the present thread is faster than all together.
+const FEW: usize = 64;
 
 /// Groups of points.
 #[derive(Clone, Debug)]
@@ -36,9 +40,13 @@ fn group(points: &Array2<f64>, k: usize, seed: u64) -> Option<Groups> {
         return None;
     }
     let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    if points.nrows() <= FEW {
+        let ends = kmeans::Ends { runs: RUNS, steps_max: STEPS_MAX, moved_min: MOVED_MIN };
+        return kmeans::fit(points, k, ends, rng).map(|(centers, of)| Groups { centers, of });
+    }
     let params = KMeans::params_with_rng(k, rng);
     let dataset = DatasetBase::from(points.view());
-    let model = params.n_runs(RUNS).max_n_iterations(STEPS_MAX).tolerance(1e-3).fit(&dataset).ok()?;
+    let model = params.n_runs(RUNS).max_n_iterations(STEPS_MAX).tolerance(MOVED_MIN).fit(&dataset).ok()?;
     let of = model.predict(points);
     Some(Groups { centers: model.centroids().clone(), of })
 }

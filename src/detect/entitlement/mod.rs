@@ -330,8 +330,7 @@ impl Entitlements {
 
     /// Bytes that it takes, about.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.roles.capacity() * size_of::<Held>()
+        self.roles.capacity() * size_of::<Held>()
             + self.work.capacity() * size_of::<Work>()
             + self.sessions.capacity() * size_of::<SightMark>()
             + self

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Text;
-use crate::stats::fingerprint;
+use crate::stats::place;
 
 /// Systems that are told apart. More would not fit the number that bots keep.
 const SYSTEMS_MAX: usize = 65_000;
@@ -88,7 +88,7 @@ impl Names {
 
     /// The number of a name, if it has one.
     pub(in crate::detect) fn find(&self, name: &str) -> Option<u32> {
-        self.index.find(fingerprint(&[name]), |&at| self.texts[at as usize] == name).copied()
+        self.index.find(place(&[name]), |&at| self.texts[at as usize] == name).copied()
     }
 
     /// A name by number.
@@ -117,7 +117,7 @@ impl Names {
 
     fn enter(&mut self, at: u32) {
         let texts = &self.texts;
-        let print = |&at: &u32| fingerprint(&[&texts[at as usize]]);
+        let print = |&at: &u32| place(&[&texts[at as usize]]);
         self.index.insert_unique(print(&at), at, print);
     }
 }

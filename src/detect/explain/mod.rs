@@ -195,7 +195,7 @@ impl Subject<'_> {
         let (detector, phrase) = match (self.owner, standing) {
             (Some(owner), _) => ("foreign_host", format!("ran from `{name}`, a host of the bot `{owner}`")),
             (None, Standing::Shared) => ("new_host", format!("ran from host `{name}`, where only other bots did")),
-            (None, Standing::Strange) => {
+            (None, Standing::Strange | Standing::Alien) => {
                 ("new_host", format!("ran from host `{name}`, never seen before and named like none in use"))
             }
             (None, _) => ("new_host", format!("ran from host `{name}`, never seen before")),

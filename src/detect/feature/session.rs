@@ -13,12 +13,13 @@ use smallvec::SmallVec;
 use super::place::{self, Travel};
 use crate::detect::profile::BoundsProfile;
 use crate::event::{Event, Geo, Kind, Phase, Text, normalize};
-use crate::stats::make_room;
 use crate::stats::rhythm::Pace;
 use crate::time::{Span, Timestamp};
 
 /// Evidence ids that an alert carries.
 const EVIDENCE_MAX: usize = 20;
+/// Room for the first of them. More lies idle in short sessions, less is moved in long ones.
+const EVIDENCE_FIRST: usize = 5;
 /// Time for stragglers after the end of a session. Longer delays what only a whole session shows, shorter misses steps.
 const GRACE: Span = Span::from_mins(10);
 /// Acts whose times are held. Fewer: the pace is less sure; more: a person who takes over later is seen later.
@@ -169,7 +170,10 @@ impl Session {
         self.newest = self.newest.later(event.ts);
         self.events += 1;
         if self.evidence.len() < EVIDENCE_MAX {
-            make_room(&mut self.evidence);
+            if self.evidence.len() == self.evidence.capacity() {
+                let more = self.evidence.len().max(EVIDENCE_FIRST).min(EVIDENCE_MAX - self.evidence.len());
+                self.evidence.reserve_exact(more);
+            }
             self.evidence.push(event.id.clone());
         }
         if self.producer.is_none() && event.seq.is_some() {

@@ -102,6 +102,8 @@ pub(super) struct Case {
     pub record: Feedback,
     /// Number of the bot.
     pub at: u32,
+    /// Ids of the alerts that it is about.
+    pub alerts: Vec<String>,
     /// Marks that it covers or condemns, sorted.
     pub marks: Vec<u64>,
     /// Values with the event time of their alert.
@@ -119,7 +121,8 @@ pub(super) fn check(engine: &Engine, record: &Feedback) -> Result<Case, Refusal>
     if let Some(known) = engine.decisions.list.iter().find(known) {
         let at = known.record.bot.as_deref().and_then(|bot| engine.number(&record.tenant, bot)).unwrap_or_default();
         let record = known.record.clone();
-        return Ok(Case { record, at, marks: known.marks.clone(), names: Vec::new(), undoes: None, again: true });
+        let marks = known.marks.clone();
+        return Ok(Case { record, at, alerts: Vec::new(), marks, names: Vec::new(), undoes: None, again: true });
     }
     if record.verdict == Ruling::Undo {
         return undo(engine, record);
@@ -135,7 +138,8 @@ pub(super) fn check(engine: &Engine, record: &Feedback) -> Result<Case, Refusal>
     }
     bounded(engine, &record)?;
     let (marks, names) = covers(&record, &alerts);
-    Ok(Case { record, at, marks, names, undoes: None, again: false })
+    let alerts = alerts.iter().map(|shown| shown.id.clone()).collect();
+    Ok(Case { record, at, alerts, marks, names, undoes: None, again: false })
 }
 
 fn well_formed(record: &Feedback) -> Result<(), Refusal> {
@@ -252,7 +256,8 @@ fn undo(engine: &Engine, record: &Feedback) -> Result<Case, Refusal> {
     let bot = decided.record.bot.clone();
     let at = bot.as_deref().and_then(|bot| engine.number(&record.tenant, bot)).ok_or(Refusal::Subject)?;
     let record = Feedback { bot, ..record.clone() };
-    Ok(Case { record, at, marks: Vec::new(), names: Vec::new(), undoes: Some(number), again: false })
+    let (marks, names) = (Vec::new(), Vec::new());
+    Ok(Case { record, at, alerts: Vec::new(), marks, names, undoes: Some(number), again: false })
 }
 
 type Named = Vec<((Facet, String), Timestamp)>;

@@ -84,11 +84,24 @@ pub enum DecisionState {
     Undone,
 }
 
+/// What one alert showed, as far as a person can decide about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldFacts {
+    /// The alert.
+    pub id: String,
+    /// Detectors that it names.
+    pub detectors: Vec<String>,
+    /// Values that the bot was not known by.
+    pub names: Vec<(Facet, String)>,
+}
+
 /// What became of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// The record with whom and which alert it is about in full.
     pub record: Feedback,
+    /// Ids of the alerts that it is about.
+    pub alerts: Vec<String>,
     /// Whether it was there already.
     pub again: bool,
     /// What it would have changed in the last days.
@@ -103,6 +116,27 @@ impl Decided {
             true if now < self.until => DecisionState::Active,
             true => DecisionState::Ended,
         }
+    }
+}
+
+impl Decided {
+    fn facts(&self, now: Timestamp) -> DecisionFacts {
+        DecisionFacts {
+            record: self.record.clone(),
+            since: self.since,
+            until: self.record.verdict.lasts().then_some(self.until),
+            state: self.state(now),
+            findings: self.findings,
+            alerts: self.alerts,
+            last: self.last,
+        }
+    }
+}
+
+impl Taken {
+    fn of(engine: &Engine, case: &check::Case) -> Self {
+        let preview = cover::preview(engine, case);
+        Self { record: case.record.clone(), alerts: case.alerts.clone(), again: case.again, preview }
     }
 }
 
@@ -146,7 +180,7 @@ impl Engine {
     /// Why it is not taken.
     pub fn examine(&self, record: &Feedback) -> Result<Taken, Refusal> {
         let case = check::check(self, record)?;
-        Ok(Taken { preview: cover::preview(self, &case), record: case.record, again: case.again })
+        Ok(Taken::of(self, &case))
     }
 
     /// Applies a record, at this place of the input.
@@ -155,7 +189,7 @@ impl Engine {
     /// Why it is not taken; nothing has changed then.
     pub fn feedback(&mut self, record: &Feedback, output: &mut Output) -> Result<Taken, Refusal> {
         let case = check::check(self, record)?;
-        let taken = Taken { preview: cover::preview(self, &case), record: case.record.clone(), again: case.again };
+        let taken = Taken::of(self, &case);
         if case.again {
             return Ok(taken);
         }
@@ -238,16 +272,27 @@ impl Engine {
     #[must_use]
     pub fn decisions(&self) -> Vec<DecisionFacts> {
         let now = self.watermark().unwrap_or(Timestamp::MIN);
-        let of = |decided: &Decided| DecisionFacts {
-            record: decided.record.clone(),
-            since: decided.since,
-            until: decided.record.verdict.lasts().then_some(decided.until),
-            state: decided.state(now),
-            findings: decided.findings,
-            alerts: decided.alerts,
-            last: decided.last,
+        self.decisions.list.iter().map(|decided| decided.facts(now)).collect()
+    }
+
+    /// The decisions about one bot, in the order in which they were made.
+    #[must_use]
+    pub fn decisions_about(&self, tenant: &str, bot: &str) -> Vec<DecisionFacts> {
+        let now = self.watermark().unwrap_or(Timestamp::MIN);
+        let about = |decided: &&Decided| decided.record.tenant == tenant && decided.record.bot.as_deref() == Some(bot);
+        self.decisions.list.iter().filter(about).map(|decided| decided.facts(now)).collect()
+    }
+
+    /// What the alerts of an incident showed, as far as they are remembered.
+    #[must_use]
+    pub fn told(&self, tenant: &str, incident: &str) -> Vec<ToldFacts> {
+        let of = |shown: &&Shown| shown.incident == incident && self.bots[shown.bot as usize].tenant == tenant;
+        let told = |shown: &Shown| ToldFacts {
+            id: shown.id.clone(),
+            detectors: shown.reasons.iter().map(|(_, detector)| detector.clone()).collect(),
+            names: shown.names.clone(),
         };
-        self.decisions.list.iter().map(of).collect()
+        self.decisions.shown.iter().filter(of).map(told).collect()
     }
 
     /// How many decisions hold, in the order of [`Ruling::LASTING`].

@@ -27,7 +27,7 @@ use self::count::{Gap, Log};
 use super::Breach;
 use crate::detect::profile::IntegrityProfile;
 use crate::event::{Event, Text};
-use crate::stats::fingerprint;
+use crate::stats::place;
 use crate::time::{Span, Timestamp};
 
 /// Time after which a silence that nothing proves is looked at again.
@@ -160,7 +160,7 @@ impl Logs {
 
     fn find(&self, tenant: &str, producer: &str) -> Option<u32> {
         let logs = &self.all;
-        self.index.find(fingerprint(&[tenant, producer]), |&at| logs[at as usize].is(tenant, producer)).copied()
+        self.index.find(place(&[tenant, producer]), |&at| logs[at as usize].is(tenant, producer)).copied()
     }
 
     /// Sets a log's timer to when it is to be looked at next, if that is sooner than it stands.
@@ -310,7 +310,7 @@ impl Logs {
 
     fn enter(&mut self, at: u32) {
         let logs = &self.all;
-        let print = |&at: &u32| fingerprint(&[&logs[at as usize].tenant, &logs[at as usize].producer]);
+        let print = |&at: &u32| place(&[&logs[at as usize].tenant, &logs[at as usize].producer]);
         self.index.insert_unique(print(&at), at, print);
         if let Some(due) = logs[at as usize].due {
             self.timers.insert((due, at));

@@ -45,6 +45,12 @@ pub(super) fn check(
     rules.into_iter().flatten().filter(is_on).collect()
 }
 
+/// Whether no rule has anything to say of an event, nor learns from it: work of a bot that may be at work.
+pub(super) fn is_plain(event: &Event, record: Option<&BotRecord>) -> bool {
+    let may_work = |record: &BotRecord| record.status == BotStatus::Active && record.expires_at.is_none();
+    matches!(event.kind, Kind::Call | Kind::Run(_)) && record.is_none_or(may_work)
+}
+
 /// A bot at work that the registry says is not.
 fn lifecycle(event: &Event, record: Option<&BotRecord>, profile: &LifecycleProfile, off: &[&str]) -> Option<Breach> {
     let (record, on) = (record?, |rule| !off.contains(&rule));

@@ -166,7 +166,9 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
     let mut p = [1.0; BY_SESSION];
     for (at, score) in scores.iter().enumerate() {
         if !excused[at] {
-            p[at] = (-baseline.oddness(at, score.nats)).exp();
+            // Most scores are 0, and a power of a p-value of 1 is no other.
+            let odd = baseline.oddness(at, score.nats);
+            p[at] = if odd > 0.0 { (-odd * context.fleet.power(at, baseline.days)).exp() } else { 1.0 };
         }
     }
     let fused = weighted_harmonic(&p, &context.profile.fuse.weights());

@@ -20,9 +20,10 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
             continue;
         }
         let number = endpoint.and_then(|at| baseline.graph.number(&session.endpoints[usize::from(at)]));
-        let new_pair = number.is_some_and(|number| !baseline.graph.knows_role(number, role));
-        let extra = if new_pair { profile.new_pair_nats } else { 0.0 };
-        worst = worst.max(Score::new(nats + extra, Why::NewPair { role: at }));
+        let new_pair = number.filter(|&number| !baseline.graph.knows_role(number, role));
+        let pair = |number| baseline.graph.pair_chance(number, (-nats).exp(), profile.prior_mixed_operations);
+        let nats = new_pair.map_or(nats, |number| -pair(number).max(f64::MIN_POSITIVE).ln());
+        worst = worst.max(Score::new(nats, Why::NewPair { role: at }));
     }
     worst
 }

@@ -1,7 +1,7 @@
 //! What people say, through the whole engine.
 
 use super::*;
-use crate::alert::{Feedback, Ruling};
+use crate::alert::{Facet, Feedback, Ruling};
 use proptest::prelude::*;
 
 fn kali(day: i64) -> Night {
@@ -212,4 +212,23 @@ proptest! {
         prop_assert_eq!(whole.alerts, parts.alerts);
         prop_assert_eq!(engine.state_hash(), restored.state_hash());
     }
+}
+
+#[test]
+fn an_incident_tells_what_it_showed_and_a_word_about_it_is_about_its_alerts() {
+    let (mut engine, page) = told();
+    let told = engine.told("acme", &page.incident);
+    let host = (Facet::Host, "kali".to_owned());
+    let shown = told.iter().find(|told| told.id == page.id).expect("the page");
+    assert!(shown.names.contains(&host) && shown.detectors.contains(&page.reasons[0].detector), "{shown:?}");
+    assert!(engine.told("other", &page.incident).is_empty() && engine.told("acme", "inc-none").is_empty());
+    let rest = format!(r#","incident":"{}""#, page.incident);
+    let (taken, _) = say(&mut engine, &record("f1", "acknowledge", &rest));
+    let mut ids: Vec<&str> = told.iter().map(|told| told.id.as_str()).collect();
+    ids.sort_unstable();
+    let mut taken: Vec<&str> = taken.alerts.iter().map(String::as_str).collect();
+    taken.sort_unstable();
+    assert_eq!(taken, ids);
+    let about = |bot: &str| engine.decisions_about("acme", bot).len();
+    assert_eq!((about("payroll"), about("other")), (1, 0));
 }

@@ -7,9 +7,16 @@ use crate::config::{Config, SourceMode};
 use crate::runtime::archive::Archive;
 use crate::runtime::console::{Console, ConsoleParts};
 use crate::runtime::evidence::{Evidence, StreamEvents};
+use crate::runtime::feedback::desk::Feedbacks;
 use crate::runtime::health::HealthState;
 use crate::runtime::inquiry::Inquiry;
 use crate::runtime::pipeline::decode::Decoded;
+
+/// The ways to the engine.
+pub(super) struct Asks {
+    pub(super) inquiry: Inquiry,
+    pub(super) feedbacks: Feedbacks,
+}
 
 /// Makes an engine look for questions that waits for events. Holds the way to it open for nobody.
 pub(super) fn wake(decoded: &mpsc::Sender<Decoded>) -> impl Fn() + Send + Sync + 'static {
@@ -26,7 +33,7 @@ pub(super) fn wake(decoded: &mpsc::Sender<Decoded>) -> impl Fn() + Send + Sync +
 pub(super) async fn open(
     config: &Config,
     client: &Client,
-    inquiry: Inquiry,
+    asks: Asks,
     archive: Option<Archive>,
     health: &HealthState,
 ) -> anyhow::Result<Option<Console>> {
@@ -48,7 +55,8 @@ pub(super) async fn open(
             Err(error) => tracing::warn!(%error, "the console cannot read the alert log; it begins with what comes"),
         });
     }
-    let parts = ConsoleParts { inquiry, archive, evidence, health: Some(health.clone()) };
+    let Asks { inquiry, feedbacks } = asks;
+    let parts = ConsoleParts { inquiry, feedbacks, archive, evidence, health: Some(health.clone()) };
     let console = Console::start(console, parts).await?;
     tracing::info!(address = %console.address(), "the console is served");
     Ok(Some(console))

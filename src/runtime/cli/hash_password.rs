@@ -16,9 +16,11 @@ const BYTES_MAX: u64 = 1024;
 
 /// Hash a password for the console's file of users.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  echo \"ann:$(humdrum hash-password < password.txt)\" >> console.users\n\n\
+#[command(
+    after_help = "Examples:\n  echo \"ann:$(humdrum hash-password < password.txt):operator\" >> console.users\n\n\
     The password is the first line of standard input, with at least 15 characters. It is not shown, kept or logged; a\n\
-    terminal shows what is typed, so that a file or a password manager's pipe is better.")]
+    terminal shows what is typed, so that a file or a password manager's pipe is better."
+)]
 pub(super) struct HashPasswordArgs {}
 
 /// Prints the hash.

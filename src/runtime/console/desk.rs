@@ -8,25 +8,31 @@ use axum::response::{IntoResponse, Response};
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::access::Access;
+use super::access::{Access, Guest, Role, guest};
+use super::fault::{PageFault, is_api};
 use super::glance::Glances;
+use super::lookup::Lookups;
 use super::roster::Roster;
 use super::{ConsoleParts, say};
 use crate::runtime::archive::Archive;
-use crate::runtime::evidence::{Evidence, EvidenceError};
+use crate::runtime::evidence::Evidence;
+use crate::runtime::feedback::desk::Feedbacks;
 use crate::runtime::health::HealthState;
-use crate::runtime::inquiry::{Inquiry, NoAnswer};
+use crate::runtime::inquiry::Inquiry;
 use crate::time::Timestamp;
 
 /// The templates.
-const TEMPLATES: [(&str, &str); 13] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("base.html", include_str!("assets/base.html")),
     ("parts.html", include_str!("assets/parts.html")),
     ("overview.html", include_str!("assets/overview.html")),
     ("incidents.html", include_str!("assets/incidents.html")),
     ("incident.html", include_str!("assets/incident.html")),
+    ("said.html", include_str!("assets/said.html")),
+    ("feedback.html", include_str!("assets/feedback.html")),
     ("bots.html", include_str!("assets/bots.html")),
     ("bot.html", include_str!("assets/bot.html")),
     ("inventory.html", include_str!("assets/inventory.html")),
@@ -44,61 +50,28 @@ pub(super) const SCRIPT: &str = include_str!("assets/console.js");
 /// The icon.
 pub(super) const ICON: &str = include_str!("assets/icon.svg");
 
+/// Forms that wait for the engine at a time.
+const TALKS_MAX: usize = 8;
+
 /// Characters of a version of the files: enough to tell two of them apart.
 const VERSION_CHARS: usize = 12;
 
 /// Whom the pages ask.
 pub(super) struct Desk {
     pub inquiry: Inquiry,
+    pub feedbacks: Feedbacks,
     pub archive: Archive,
     pub evidence: Evidence,
     pub health: Option<HealthState>,
     pub roster: Roster,
     pub glances: Glances,
+    pub lookups: Lookups,
     pub access: Arc<Access>,
     pub readers: Arc<AtomicUsize>,
     pub stopping: CancellationToken,
+    pub talks: Semaphore,
     pages: Environment<'static>,
     version: String,
-}
-
-/// A page that cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PageFault {
-    #[error("{0}")]
-    Missing(String),
-    #[error("{0}")]
-    Asked(String),
-    #[error(transparent)]
-    Engine(#[from] NoAnswer),
-    #[error(transparent)]
-    Events(#[from] EvidenceError),
-    #[error("the page cannot be written: {0}")]
-    Template(#[from] minijinja::Error),
-}
-
-impl PageFault {
-    /// The status, and what to do about it.
-    pub(super) fn advice(&self) -> (StatusCode, &'static str) {
-        match self {
-            Self::Missing(_) => (StatusCode::NOT_FOUND, "Look for it by name with the search above."),
-            Self::Asked(_) => {
-                (StatusCode::BAD_REQUEST, "The document at /api/v1/openapi.json lists what can be asked for.")
-            }
-            Self::Engine(NoAnswer::Busy) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "It catches up with its stream; try again in a few seconds.")
-            }
-            Self::Engine(NoAnswer::Ended) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "The process stops, or its work has ended; its log says why.")
-            }
-            Self::Events(_) => {
-                (StatusCode::BAD_GATEWAY, "Look at the connection to NATS; the rest of the console works.")
-            }
-            Self::Template(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "This is a fault of the console; the log has more.")
-            }
-        }
-    }
 }
 
 /// The state of affairs, at the head of each page.
@@ -116,7 +89,7 @@ pub(super) struct Pulse {
 
 impl Desk {
     pub(super) fn new(parts: ConsoleParts, access: Arc<Access>, stopping: CancellationToken) -> Self {
-        let ConsoleParts { inquiry, archive, evidence, health } = parts;
+        let ConsoleParts { inquiry, feedbacks, archive, evidence, health } = parts;
         let mut pages = Environment::new();
         say::filters(&mut pages);
         for (name, source) in TEMPLATES {
@@ -126,14 +99,17 @@ impl Desk {
         let hash = blake3::hash([STYLE, SCRIPT, ICON].concat().as_bytes());
         Self {
             inquiry,
+            feedbacks,
             archive,
             evidence,
             health,
             roster: Roster::default(),
             glances: Glances::default(),
+            lookups: Lookups::default(),
             access,
             readers: Arc::default(),
             stopping,
+            talks: Semaphore::new(TALKS_MAX),
             pages,
             version: hash.to_hex()[..VERSION_CHARS].to_owned(),
         }
@@ -144,6 +120,11 @@ impl Desk {
         let readiness = self.health.as_ref().map_or(Ok(()), HealthState::readiness);
         let reasons = readiness.err().unwrap_or_default();
         Pulse { now, ready: reasons.is_empty(), reasons, lag: self.health.as_ref().map(HealthState::lag) }
+    }
+
+    /// A page that says what is wrong with what was sent, as itself.
+    pub(super) fn again(&self, template: &str, at: &str, page: &impl Serialize) -> Result<Response, PageFault> {
+        self.write(StatusCode::UNPROCESSABLE_ENTITY, template, at, None, page)
     }
 
     /// A page of a template: `at` is its place in the navigation.
@@ -157,6 +138,11 @@ impl Desk {
         // The sign-in tells strangers nothing of how things stand.
         let pulse = (template != "sign-in.html").then(|| self.pulse(now));
         self.write(StatusCode::OK, template, at, pulse.as_ref(), page)
+    }
+
+    /// What is said where what is at a path cannot be had.
+    pub(super) fn told(&self, path: &str, fault: &PageFault) -> Response {
+        if is_api(path) { fault.problem() } else { self.fault(fault) }
     }
 
     /// What is said where a page cannot be made.
@@ -185,9 +171,27 @@ impl Desk {
             pulse => Value::from(Serde(&pulse)),
             version => self.version.as_str(),
             leave => self.access.leave_token(),
+            guest => Value::from(Serde(&guest().map(Person::from))),
         };
         let html = self.pages.get_template(template)?.render(scene)?;
         Ok((status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())
+    }
+}
+
+/// Who reads, at the foot of each page.
+#[derive(Serialize)]
+struct Person {
+    name: String,
+    role: &'static str,
+}
+
+impl From<Guest> for Person {
+    fn from(guest: Guest) -> Self {
+        let role = match guest.role {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+        };
+        Self { name: guest.name, role }
     }
 }
 

@@ -51,6 +51,11 @@ impl Glance {
 }
 
 impl Desk {
+    /// What was decided shows at once.
+    pub(super) async fn forget(&self) {
+        *self.glances.0.lock().await = None;
+    }
+
     /// How things stand. Those who ask at the same time wait for the same answer.
     pub(super) async fn glance(&self) -> Result<Arc<Glance>, NoAnswer> {
         let mut last = self.glances.0.lock().await;

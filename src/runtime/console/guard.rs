@@ -28,13 +28,30 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// For how long a browser that came over TLS must come over TLS again.
+const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// What requests and answers go through.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    hosts: Hosts,
+    tls: bool,
+}
+
+impl Guard {
+    /// Of a console that is known by these names besides those of loopback, and speaks TLS or does not.
+    pub(super) fn new(hosts: Vec<String>, tls: bool) -> Self {
+        Self { hosts: Hosts::new(hosts), tls }
+    }
+}
+
 /// The names that the console answers to.
 #[derive(Clone, Debug)]
-pub(super) struct Hosts(Arc<[String]>);
+struct Hosts(Arc<[String]>);
 
 impl Hosts {
     /// Those of loopback, and these.
-    pub(super) fn new(named: Vec<String>) -> Self {
+    fn new(named: Vec<String>) -> Self {
         Self(named.into_iter().map(|name| name.to_ascii_lowercase()).collect())
     }
 
@@ -58,9 +75,9 @@ impl Hosts {
 }
 
 /// Refuses foreign names; sets the headers, and the time that the answer took.
-pub(super) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let began = clock::monotonic();
-    let mut response = if hosts.admits(request.headers()) {
+    let mut response = if guard.hosts.admits(request.headers()) {
         next.run(request).await
     } else {
         let text = "the console is not known by this name; `console.hosts` lists its names\n";
@@ -69,6 +86,9 @@ pub(super) async fn guard(State(hosts): State<Hosts>, request: Request, next: Ne
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if guard.tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let took = format!("page;dur={:.1}", (clock::monotonic() - began).as_secs_f64() * 1e3);

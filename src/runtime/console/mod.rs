@@ -2,7 +2,8 @@
 //!
 //! Pages are made on the server and complete without a script; a small one keeps them fresh ([`live`]). They are made of
 //! three things: what the engine knows (asked over [`Inquiry`]), the alerts of the last while ([`Archive`]), and events
-//! read back ([`Evidence`]). Nothing here changes anything: every route only reads, signing in and out excepted.
+//! read back ([`Evidence`]). All routes only read but for those that take what a person says: these ask for the role, and hand
+//! it to the desk that the command line and the subject hand it to ([`Feedbacks`]).
 //!
 //! Whatever a bot wrote is text: templates escape it, drawings hold it in text nodes only, and the policy of each answer
 //! lets no script and no style run but the two files that are served here ([`guard`]). A listener beyond loopback needs TLS
@@ -10,15 +11,20 @@
 
 mod access;
 mod api;
+mod asked;
 mod desk;
 mod draw;
+mod fault;
 mod glance;
 mod guard;
 mod live;
+mod lookup;
 mod pages;
 mod roster;
 mod routes;
+mod rows;
 mod say;
+mod spoken;
 mod story;
 mod tls;
 
@@ -26,11 +32,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::archive::Archive;
 use super::evidence::Evidence;
+use super::feedback::desk::Feedbacks;
 use super::health::HealthState;
 use super::http::{BindError, HttpParams, HttpServer};
 use super::inquiry::Inquiry;
@@ -40,12 +46,12 @@ pub use tls::TlsError;
 
 use access::Access;
 use desk::Desk;
-use guard::Hosts;
+use guard::Guard;
 
 /// Time that a connection is kept: pages on it stay live for as long, then the browser makes another one.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(120);
-/// Time that readers have at the stop. A page is written in less; one who does not read would hold it up.
-const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time that readers have at the stop. Most pages are written in less; one who does not read would hold it up.
+const STOP_GRACE: Duration = Duration::from_millis(200);
 /// Connections at a time. A browser opens up to six.
 const CONNECTIONS_MAX: usize = 256;
 
@@ -54,6 +60,8 @@ const CONNECTIONS_MAX: usize = 256;
 pub struct ConsoleParts {
     /// The engine.
     pub inquiry: Inquiry,
+    /// What is said to it.
+    pub feedbacks: Feedbacks,
     /// The alerts.
     pub archive: Archive,
     /// The events.
@@ -94,7 +102,7 @@ impl Console {
         let stopping = CancellationToken::new();
         let desk = Arc::new(Desk::new(parts, access, stopping.clone()));
         tokio::spawn(roster::keep(Arc::clone(&desk), stopping.clone()));
-        let router = routes::router(desk, Hosts::new(config.hosts.clone()));
+        let router = routes::router(desk, Guard::new(config.hosts.clone(), tls.is_some()));
         let http = HttpParams {
             deadline: CONNECTION_AGE_MAX,
             keep_alive: true,
@@ -114,8 +122,14 @@ impl Console {
     /// Ends what is live, and waits a little for what is being answered.
     pub async fn stop(self) {
         self.stopping.cancel();
-        if timeout(STOP_TIMEOUT, self.server.stop()).await.is_err() {
-            tracing::debug!("a reader of the console does not read; it is left behind");
-        }
+        self.server.stop_within(STOP_GRACE).await;
+    }
+}
+
+impl Drop for Console {
+    /// A console that is dropped without a stop leaves no listener and no stream.
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.server.cut_off();
     }
 }

@@ -7,14 +7,14 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
+use super::rows::BotRow;
 use crate::detect::{BotFacts, Engine};
-use crate::report::privileges::{UNUSED_DAYS, Verdict, Window};
+use crate::report::privileges::{UNUSED_DAYS, Window};
 use crate::report::{Estate, inventory, privileges};
 use crate::runtime::clock;
 use crate::runtime::inquiry::NoAnswer;
@@ -29,52 +29,13 @@ const PAUSE_SWEEPS: u32 = 20;
 /// Time after which a roster that nobody looks at is not made anew.
 const IDLE: Duration = Duration::from_secs(600);
 
-/// One bot in short.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct RosterRow {
-    pub tenant: String,
-    pub bot: String,
-    pub registered: bool,
-    pub owner: Option<String>,
-    pub team: Option<String>,
-    pub environment: Option<String>,
-    pub status: Option<String>,
-    pub first_seen: Option<String>,
-    pub last_seen: Option<Timestamp>,
-    pub silent_days: Option<i64>,
-    pub baseline: String,
-    pub baseline_days: f64,
-    pub systems: u32,
-    pub roles: u32,
-    pub roles_minimal: u32,
-    pub outside: u32,
-    pub notes: Vec<String>,
-    pub risk: f64,
-    pub risk_level: String,
-    pub risk_why: String,
-    /// Roles held and not used for long, or not needed.
-    pub idle: Vec<IdleRole>,
-}
-
-/// A role that could go.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct IdleRole {
-    pub role: String,
-    pub admin: bool,
-    pub unused_days: i64,
-    pub last_used: Option<String>,
-    pub ticket: Option<String>,
-    pub drop: bool,
-    pub broken_days: usize,
-}
-
 /// All bots as of an event time.
 #[derive(Debug, Default)]
 pub(super) struct Rolls {
     /// Event time; none while the first sweep goes on.
     pub at: Option<Timestamp>,
     /// In order of tenant and name.
-    pub rows: Vec<RosterRow>,
+    pub rows: Vec<BotRow>,
     /// Their places, those at most risk first.
     pub by_risk: Vec<u32>,
     /// Roles unused for 30, 60 and 90 days, and those that are not needed.
@@ -183,7 +144,7 @@ async fn fill(desk: &Desk) -> Result<(), NoAnswer> {
 }
 
 /// Some of the bots that were seen.
-fn seen(engine: &Engine, numbers: std::ops::Range<usize>) -> Vec<RosterRow> {
+fn seen(engine: &Engine, numbers: std::ops::Range<usize>) -> Vec<BotRow> {
     let facts = engine.facts_between(numbers);
     let now = engine.watermark().unwrap_or(Timestamp::MIN);
     let rows = inventory::seen(&Estate { bots: &facts, registry: engine.registry(), now });
@@ -191,7 +152,7 @@ fn seen(engine: &Engine, numbers: std::ops::Range<usize>) -> Vec<RosterRow> {
 }
 
 /// The bots that only the registry names, of some of its records, and the last of these; none behind the end.
-fn unseen(engine: &Engine, last: Option<&(String, String)>) -> (Vec<RosterRow>, Option<(String, String)>) {
+fn unseen(engine: &Engine, last: Option<&(String, String)>) -> (Vec<BotRow>, Option<(String, String)>) {
     let now = engine.watermark().unwrap_or(Timestamp::MIN);
     let records: Vec<_> = engine.registry().records_after(last).take(BOTS_A_QUESTION).collect();
     let unknown = records.iter().filter(|record| !engine.knows(&record.tenant, &record.bot));
@@ -200,50 +161,13 @@ fn unseen(engine: &Engine, last: Option<&(String, String)>) -> (Vec<RosterRow>, 
     (rows.map(|row| short(row, None, engine, now)).collect(), end)
 }
 
-fn short(row: inventory::InventoryRow, facts: Option<&BotFacts>, engine: &Engine, now: Timestamp) -> RosterRow {
+fn short(row: inventory::InventoryRow, facts: Option<&BotFacts>, engine: &Engine, now: Timestamp) -> BotRow {
     let record = engine.record_of(&row.tenant, &row.bot);
     let held = facts.map(|facts| privileges::of(facts, record, now, Window::default()));
-    let idle = held
-        .iter()
-        .flat_map(|held| &held.roles)
-        .filter(|role| role.verdict == Verdict::Drop || role.unused_days >= UNUSED_DAYS[0]);
-    let idle = idle.map(|role| IdleRole {
-        role: role.role.clone(),
-        admin: role.admin,
-        unused_days: role.unused_days,
-        last_used: role.last_used.clone(),
-        ticket: role.ticket.clone(),
-        drop: role.verdict == Verdict::Drop,
-        broken_days: role.broken_days,
-    });
-    let mut parts: Vec<_> = row.risk.parts.iter().filter(|part| part.points > 0.0).collect();
-    parts.sort_by(|a, b| b.points.total_cmp(&a.points));
-    RosterRow {
-        registered: row.registered,
-        owner: row.owner,
-        team: row.team,
-        environment: row.environment,
-        status: row.status,
-        first_seen: row.first_seen,
-        last_seen: row.last_seen,
-        silent_days: row.silent_days,
-        baseline: row.baseline,
-        baseline_days: row.baseline_days,
-        systems: row.systems.len() as u32,
-        roles: held.as_ref().map_or(0, |held| held.roles.len()) as u32,
-        roles_minimal: held.as_ref().map_or(0, |held| held.minimal.len()) as u32,
-        outside: row.outside.len() as u32,
-        notes: row.notes,
-        risk: row.risk.score,
-        risk_why: parts.first().map(|part| format!("{}: {}", part.part, part.why)).unwrap_or_default(),
-        risk_level: row.risk.level,
-        idle: idle.collect(),
-        tenant: row.tenant,
-        bot: row.bot,
-    }
+    BotRow::new(row, held.as_ref())
 }
 
-fn rolls(at: Option<Timestamp>, mut rows: Vec<RosterRow>) -> Rolls {
+fn rolls(at: Option<Timestamp>, mut rows: Vec<BotRow>) -> Rolls {
     rows.sort_by(|a, b| (&a.tenant, &a.bot).cmp(&(&b.tenant, &b.bot)));
     let mut by_risk: Vec<u32> = (0..rows.len() as u32).collect();
     by_risk.sort_by(|&a, &b| rows[b as usize].risk.total_cmp(&rows[a as usize].risk).then(a.cmp(&b)));

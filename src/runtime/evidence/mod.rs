@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 pub const EVENTS_MAX: usize = 300;
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stretch {
     /// Whose bot.
     pub tenant: String,

@@ -3,7 +3,8 @@
 //! A record is checked, written to the journal, applied, and then answered, so that whatever somebody was told is taken
 //! is applied again after a crash, at the same place of the input.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -60,21 +61,32 @@ impl Reply {
     }
 }
 
+#[derive(Debug)]
 struct Ask {
     question: Question,
     reply: oneshot::Sender<Reply>,
 }
 
 /// Asks; cloning it makes another one who asks.
-#[derive(Clone, Debug)]
-pub struct Feedbacks(mpsc::Sender<Ask>);
+#[derive(Clone)]
+pub struct Feedbacks {
+    asks: mpsc::Sender<Ask>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
 
 impl Feedbacks {
+    /// The same, with a way to make an engine look that waits for something else.
+    #[must_use]
+    pub fn waking(self, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { wake: Arc::new(wake), ..self }
+    }
+
     /// Asks, and waits for the answer.
     pub async fn ask(&self, question: Question) -> Reply {
         let (reply, replied) = oneshot::channel();
         let asked = async {
-            self.0.send(Ask { question, reply }).await.ok()?;
+            self.asks.send(Ask { question, reply }).await.ok()?;
+            (self.wake)();
             replied.await.ok()
         };
         match tokio::time::timeout(PATIENCE, asked).await {
@@ -83,6 +95,12 @@ impl Feedbacks {
             // It may still be taken: the id makes it safe to say it again.
             Err(_) => Reply::refused("busy", &"the engine is busy; say it again with the same id"),
         }
+    }
+}
+
+impl fmt::Debug for Feedbacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feedbacks").finish_non_exhaustive()
     }
 }
 
@@ -101,6 +119,8 @@ pub struct Acknowledged {
 #[derive(Debug)]
 pub struct FeedbackDesk {
     asks: mpsc::Receiver<Ask>,
+    /// What was asked while somebody waited for it.
+    heard: Option<Ask>,
     journal: Option<Journal>,
     agenda: Agenda,
     acknowledged: Vec<Acknowledged>,
@@ -117,13 +137,14 @@ impl FeedbackDesk {
         let records = entries.map(|entries| ahead(engine, entries.records)).unwrap_or_default();
         let desk = Self {
             asks: queue,
+            heard: None,
             journal,
             agenda: Agenda::new(records),
             acknowledged: Vec::new(),
             hurries: false,
             metrics,
         };
-        (Feedbacks(asks), desk)
+        (Feedbacks { asks, wake: Arc::new(|| {}) }, desk)
     }
 
     /// Whether nothing waits for its place.
@@ -150,9 +171,19 @@ impl FeedbackDesk {
         self.hurries = true;
     }
 
+    /// Waits until something is asked; for ever where nobody can ask any more.
+    pub async fn heard(&mut self) {
+        if self.heard.is_none() {
+            self.heard = self.asks.recv().await;
+        }
+        if self.heard.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Answers all that was asked.
     pub fn answer(&mut self, engine: &mut Engine, output: &mut Output) {
-        while let Ok(Ask { question, reply }) = self.asks.try_recv() {
+        while let Some(Ask { question, reply }) = self.heard.take().or_else(|| self.asks.try_recv().ok()) {
             let answer = match question {
                 Question::Say(record) => self.say(engine, &record, output),
                 Question::Preview(record) => match engine.examine(&record) {
@@ -196,7 +227,7 @@ impl FeedbackDesk {
         match engine.feedback(&taken.record, output) {
             Ok(done) => {
                 self.metrics.said(record.verdict, if done.again { "again" } else { "taken" });
-                self.acknowledge(&done.record);
+                self.acknowledge(&done.record, done.alerts);
                 let Feedback { id, by, verdict, bot, .. } = &done.record;
                 tracing::info!(id, by, verdict = verdict.as_str(), bot, again = done.again, "feedback is taken");
                 let (record, preview) = (Some(done.record), Some(taken.preview));
@@ -210,10 +241,11 @@ impl FeedbackDesk {
     }
 
     /// Whoever decided about an alert is at it.
-    fn acknowledge(&mut self, record: &Feedback) {
-        let at_it = matches!(record.verdict, Ruling::Acknowledge | Ruling::True);
-        if let Some(id) = record.alert.clone().filter(|_| at_it) {
-            self.acknowledged.push(Acknowledged { tenant: record.tenant.clone(), id, by: record.by.clone() });
+    fn acknowledge(&mut self, record: &Feedback, alerts: Vec<String>) {
+        if matches!(record.verdict, Ruling::Acknowledge | Ruling::True) {
+            let (tenant, by) = (&record.tenant, &record.by);
+            let of = |id| Acknowledged { tenant: tenant.clone(), id, by: by.clone() };
+            self.acknowledged.extend(alerts.into_iter().map(of));
         }
     }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -87,10 +88,16 @@ pub struct BindError {
     pub source: io::Error,
 }
 
+/// Who is at the other end of a connection: a person's machine, or the proxy before us. It stands in the extensions of each
+/// request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
 /// A running listener. Dropping it lets the tasks run on until the runtime ends; [`HttpServer::stop`] ends them.
 pub struct HttpServer {
     address: SocketAddr,
     stopping: CancellationToken,
+    aborting: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -129,7 +136,7 @@ impl HttpServer {
         let fault = |source| BindError { listener: name, address, source };
         let listener = TcpListener::bind(address).await.map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
-        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (stopping, aborting, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let acceptor = Acceptor {
             name,
             router,
@@ -137,10 +144,11 @@ impl HttpServer {
             tls: tls.map(TlsAcceptor::from),
             slots: Arc::new(Semaphore::new(params.connections_max)),
             stopping: stopping.clone(),
+            aborting: aborting.clone(),
             tasks: tasks.clone(),
         };
         tasks.spawn(acceptor.run(listener));
-        Ok(Self { address, stopping, tasks })
+        Ok(Self { address, stopping, aborting, tasks })
     }
 
     /// The address that it listens on, with the port that the system chose where 0 was asked for.
@@ -151,9 +159,28 @@ impl HttpServer {
 
     /// Takes no more connections and waits for those that are open, which their deadline bounds.
     pub async fn stop(self) {
+        self.close();
+        self.tasks.wait().await;
+    }
+
+    /// The same for no longer than a grace: what is open by then is cut off.
+    pub async fn stop_within(&self, grace: Duration) {
+        self.close();
+        if timeout(grace, self.tasks.wait()).await.is_err() {
+            self.cut_off();
+            self.tasks.wait().await;
+        }
+    }
+
+    /// Cuts all connections off, and takes no more.
+    pub fn cut_off(&self) {
+        self.close();
+        self.aborting.cancel();
+    }
+
+    fn close(&self) {
         self.stopping.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
     }
 }
 
@@ -165,6 +192,7 @@ struct Acceptor {
     tls: Option<TlsAcceptor>,
     slots: Arc<Semaphore>,
     stopping: CancellationToken,
+    aborting: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -175,7 +203,7 @@ impl Acceptor {
             // The semaphore is never closed.
             while let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await {
                 match listener.accept().await {
-                    Ok((stream, _)) => self.serve(stream, slot),
+                    Ok((stream, peer)) => self.serve(stream, Peer(peer), slot),
                     Err(error) => {
                         tracing::warn!(%error, listener = self.name, "a connection cannot be accepted");
                         tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
@@ -189,34 +217,42 @@ impl Acceptor {
         }
     }
 
-    fn serve(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    fn serve(&self, stream: TcpStream, peer: Peer, slot: OwnedSemaphorePermit) {
         let (own, deadline) = (self.clone(), self.params.deadline);
         self.tasks.spawn(async move {
             let served = async {
                 match &own.tls {
-                    None => own.connection(stream).await,
+                    None => own.connection(stream, peer).await,
                     Some(tls) => match timeout(own.params.head_deadline, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => own.connection(stream).await,
+                        Ok(Ok(stream)) => own.connection(stream, peer).await,
                         Ok(Err(error)) => tracing::debug!(%error, listener = own.name, "no TLS on a connection"),
                         Err(_) => tracing::debug!(listener = own.name, "TLS took too long on a connection"),
                     },
                 }
             };
-            if timeout(deadline, served).await.is_err() {
-                tracing::debug!(listener = own.name, "connection was over its deadline");
+            tokio::select! {
+                () = own.aborting.cancelled() => tracing::debug!(listener = own.name, "connection is cut off"),
+                served = timeout(deadline, served) => if served.is_err() {
+                    tracing::debug!(listener = own.name, "connection was over its deadline");
+                },
             }
             drop(slot);
         });
     }
 
-    async fn connection(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    async fn connection(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer) {
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.params.head_deadline)
             .max_headers(HEADERS_MAX)
             .max_buf_size(self.params.head_bytes_max)
             .keep_alive(self.params.keep_alive)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
+            .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

@@ -1,10 +1,15 @@
 //! Who is let in: sign-in, its throttle, its cookie, and TLS.
 
-use humdrum::config::ConsoleConfig;
-use humdrum::runtime::console::{Console, hash};
-use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 
-use crate::support::console::{Stand, settings};
+use humdrum::config::ConsoleConfig;
+use humdrum::detect::Settings;
+use humdrum::registry::Registry;
+use humdrum::runtime::console::{Console, hash};
+use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE, WWW_AUTHENTICATE};
+
+use crate::support::console::{Stand, desk, settings};
 use crate::support::files::write;
 
 const PASSWORD: &str = "correct horse battery";
@@ -44,14 +49,53 @@ async fn enter(stand: &Stand, password: &str, form: &Fresh, origin: Option<&str>
     request.send().await.expect("an answer")
 }
 
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The lines about comings and goings: what, how it ended, and whose name.
+    fn audit(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text");
+        let lines = text.lines().filter(|line| line.contains(" audit=\""));
+        let told = |line: &str| {
+            assert!(line.contains("address=\"127.0.0.1:"), "{line}");
+            let words = line.split(['=', ' ']).filter(|word| word.starts_with('"')).take(3);
+            words.map(|word| word.trim_matches('"')).collect::<Vec<_>>().join(" ")
+        };
+        lines.map(told).collect()
+    }
+}
+
 #[tokio::test]
 async fn who_signs_in_is_let_in_until_they_sign_out() {
+    let log = Log::default();
+    let writer = log.clone();
+    let logger = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _here = tracing::subscriber::set_default(logger);
     let dir = tempfile::tempdir().expect("a directory");
     let stand = guarded(dir.path()).await;
     let shut = stand.http.get(stand.url("/bots?q=a")).send().await.expect("an answer");
     assert_eq!(shut.headers()[LOCATION], "/sign-in?to=%2Fbots%3Fq%3Da");
-    for path in ["/api/v1/bots", "/live"] {
-        assert_eq!(stand.get(path).await.0, 401, "{path}");
+    for (path, scheme) in [("/api/v1/bots", true), ("/live", false)] {
+        let answer = stand.http.get(stand.url(path)).send().await.expect("an answer");
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers().contains_key(WWW_AUTHENTICATE)),
+            (401, scheme),
+            "{path}"
+        );
+        assert!(!answer.headers().contains_key("strict-transport-security"), "no TLS is spoken here");
     }
     assert_eq!(stand.get("/static/console.css").await.0, 200);
     let basic = |password: &str| stand.http.get(stand.url("/api/v1/bots")).basic_auth("ann", Some(password)).send();
@@ -82,6 +126,9 @@ async fn who_signs_in_is_let_in_until_they_sign_out() {
     let left = left.header("content-type", "application/x-www-form-urlencoded").body(format!("token={leave}"));
     assert_eq!(left.send().await.expect("an answer").status().as_u16(), 303);
     assert_eq!(read("/api/v1/bots").await.expect("an answer").status().as_u16(), 401);
+    assert_eq!(enter(&stand, "wrong", &form(&stand).await, None).await.status().as_u16(), 401);
+    let told = ["program failure ann", "program success ann", "sign-in success ann", "sign-out success ann"];
+    assert_eq!(log.audit(), [&told[..], &["sign-in failure ann"]].concat());
     stand.stop().await;
 }
 
@@ -116,7 +163,9 @@ async fn it_speaks_tls_where_a_certificate_is_given() {
     let trusted = reqwest::Certificate::from_pem(issued.cert.pem().as_bytes()).expect("a certificate");
     let http = reqwest::Client::builder().add_root_certificate(trusted).build().expect("a client");
     let url = format!("https://localhost:{}/", stand.console.address().port());
-    let page = http.get(url).send().await.expect("an answer").text().await.expect("a page");
+    let answer = http.get(url).send().await.expect("an answer");
+    assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
+    let page = answer.text().await.expect("a page");
     assert!(page.contains("Humdrum"), "{page}");
     stand.stop().await;
 }
@@ -132,8 +181,10 @@ async fn a_file_that_cannot_be_used_is_told_at_the_start() {
         (ConsoleConfig { users_file: Some(dir.path().join("none")), ..settings() }, "users cannot be read from "),
     ] {
         let (inquiry, _inbox) = humdrum::runtime::inquiry::inquiry(|| {});
+        let engine = humdrum::detect::Engine::new(Settings::default(), Registry::default());
         let parts = humdrum::runtime::console::ConsoleParts {
             inquiry,
+            feedbacks: desk(&engine).0,
             archive: humdrum::runtime::archive::Archive::default(),
             evidence: humdrum::runtime::evidence::Evidence::Nowhere,
             health: None,

@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use humdrum::alert::{Alert, Status};
+use humdrum::alert::{Alert, Severity, Status};
 use humdrum::config::ConsoleConfig;
 use humdrum::detect::{Engine, Output, Settings};
 use humdrum::registry::Registry;
-use humdrum::runtime::archive::Archive;
+use humdrum::runtime::archive::{ALERTS_MAX, Archive};
 use humdrum::runtime::console::{Console, ConsoleParts};
 use humdrum::runtime::evidence::{Evidence, Recent};
+use humdrum::runtime::feedback::desk::{FeedbackDesk, Feedbacks};
 use humdrum::runtime::inquiry::{Inbox, inquiry};
+use humdrum::runtime::metrics::FeedbackMetrics;
 use humdrum::simulate::{EventStream, FleetSpec};
+use tokio_util::sync::CancellationToken;
 
 /// Pages after which the fleet stands still, so that some incidents are open.
 const PAGES: usize = 8;
@@ -22,6 +25,7 @@ pub(crate) struct Stand {
     pub(crate) console: Console,
     pub(crate) archive: Archive,
     pub(crate) http: reqwest::Client,
+    ending: CancellationToken,
     engine: Option<JoinHandle<()>>,
 }
 
@@ -33,8 +37,8 @@ pub(crate) fn settings() -> ConsoleConfig {
 impl Stand {
     /// On an engine that has seen nothing.
     pub(crate) async fn blank(config: &ConsoleConfig) -> Self {
-        let engine = || Engine::new(Settings::default(), Registry::default());
-        Self::start(config, Archive::default(), Recent::new(1), move |inbox| inbox.serve(&engine())).await
+        let engine = Engine::new(Settings::default(), Registry::default());
+        Self::start(config, Archive::default(), Recent::new(1), engine).await
     }
 
     /// On a fleet in the middle of its attacks.
@@ -42,23 +46,38 @@ impl Stand {
         let (archive, recent) = (Archive::default(), Recent::new(10_000));
         let (alerts, events) = (archive.clone(), recent.clone());
         let life = tokio::task::spawn_blocking(move || live(&alerts, &events)).await.expect("lives");
-        Self::start(config, archive, recent, move |inbox| inbox.serve(&life)).await
+        Self::start(config, archive, recent, life).await
     }
 
-    async fn start(
-        config: &ConsoleConfig,
-        archive: Archive,
-        recent: Recent,
-        engine: impl FnOnce(Inbox) + Send + 'static,
-    ) -> Self {
+    /// The same with as many alerts as are remembered, and with many bots that only the registry names.
+    pub(crate) async fn crowded(config: &ConsoleConfig) -> Self {
+        let (archive, recent) = (Archive::default(), Recent::new(10_000));
+        let (alerts, events) = (archive.clone(), recent.clone());
+        let life = tokio::task::spawn_blocking(move || crowd(live(&alerts, &events), &alerts)).await.expect("lives");
+        Self::start(config, archive, recent, life).await
+    }
+
+    async fn start(config: &ConsoleConfig, archive: Archive, recent: Recent, engine: Engine) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let (inquiry, inbox) = inquiry(|| {});
-        let parts =
-            ConsoleParts { inquiry, archive: archive.clone(), evidence: Evidence::Recent(recent), health: None };
+        let (feedbacks, desk) = desk(&engine);
+        let evidence = Evidence::Recent(recent);
+        let parts = ConsoleParts { inquiry, feedbacks, archive: archive.clone(), evidence, health: None };
         let console = Console::start(config, parts).await.expect("a console");
-        let engine = std::thread::Builder::new().spawn(move || engine(inbox)).expect("a thread");
+        let (kept, handle) = (archive.clone(), tokio::runtime::Handle::current());
+        let ending = CancellationToken::new();
+        let end = ending.clone();
+        let serve = move || {
+            handle.block_on(async {
+                tokio::select! {
+                    () = end.cancelled() => {}
+                    () = serve(engine, inbox, desk, kept) => {}
+                }
+            });
+        };
+        let engine = std::thread::Builder::new().spawn(serve).expect("a thread");
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        Self { console, archive, http: http.build().expect("a client"), engine: Some(engine) }
+        Self { console, archive, http: http.build().expect("a client"), ending, engine: Some(engine) }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -76,6 +95,14 @@ impl Stand {
         paging.filter(|alert| takes(alert)).max_by_key(|alert| alert.reasons.len()).expect("an incident")
     }
 
+    /// Ends the engine; the console goes on without it.
+    pub(crate) async fn end_engine(&mut self) {
+        self.ending.cancel();
+        if let Some(engine) = self.engine.take() {
+            tokio::task::spawn_blocking(move || engine.join()).await.expect("waits").expect("ends");
+        }
+    }
+
     /// Ends the console, and the engine with it.
     pub(crate) async fn stop(mut self) {
         self.console.stop().await;
@@ -83,6 +110,45 @@ impl Stand {
             tokio::task::spawn_blocking(move || engine.join()).await.expect("waits").expect("ends");
         }
     }
+}
+
+/// What is said to an engine, and its end.
+pub(crate) fn desk(engine: &Engine) -> (Feedbacks, FeedbackDesk) {
+    let metrics = FeedbackMetrics::new(&prometheus::Registry::new()).expect("registers");
+    FeedbackDesk::new(engine, None, metrics)
+}
+
+/// Answers until nobody can ask any more.
+async fn serve(mut engine: Engine, mut inbox: Inbox, mut desk: FeedbackDesk, archive: Archive) {
+    let mut output = Output::default();
+    loop {
+        tokio::select! {
+            asked = inbox.next() => match asked {
+                Some(asked) => asked.answer(&engine),
+                None => return,
+            },
+            () = desk.heard() => {
+                desk.answer(&mut engine, &mut output);
+                let ended: Vec<Arc<Alert>> = output.alerts.drain(..).map(Arc::new).collect();
+                archive.record(&ended);
+            }
+        }
+    }
+}
+
+/// Adds a crowd of alerts and of bots.
+fn crowd(mut engine: Engine, archive: &Archive) -> Engine {
+    let like = archive.all().into_iter().find(|alert| alert.bot.is_some()).expect("an alert");
+    let more = (0..ALERTS_MAX).map(|number| {
+        let (id, incident) = (format!("{number:032}"), format!("inc-{number:016}"));
+        let bot = Some(format!("bot-{number:06}"));
+        Arc::new(Alert { id, incident, severity: Severity::Low, bot, ..Alert::clone(&like) })
+    });
+    archive.fill(&more.collect::<Vec<_>>());
+    let record = |number: usize| format!(r#"{{"tenant":"crowd","bot":"bot-{number:06}","owner":"o-{}"}}"#, number % 97);
+    let lines: Vec<String> = (0..ALERTS_MAX).map(record).collect();
+    engine.set_registry(Registry::from_ndjson(&lines.join("\n")).expect("a registry"));
+    engine
 }
 
 /// Lets a fleet live until enough has been found.

@@ -8,6 +8,7 @@ pub(crate) mod humdrum;
 pub(crate) mod identity;
 pub(crate) mod mmdb;
 pub(crate) mod nats;
+pub(crate) mod payroll;
 pub(crate) mod post;
 pub(crate) mod prometheus;
 pub(crate) mod running;

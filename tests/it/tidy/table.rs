@@ -87,7 +87,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
-    layer(&["detect::bots"], &["detect::bot"]),
+    layer(&["detect::bots"], &["detect::bot", "event::Text", "stats::make_room"]),
     layer(
         &["detect::score"],
         &[
@@ -220,6 +220,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["runtime::archive"], &["alert", "runtime::audit", "time"]),
     layer(&["runtime::inquiry"], &["detect::Engine", "runtime::clock"]),
     layer(&["runtime::evidence"], &["event", "time"]),
+    layer(&["runtime::feedback"], &["alert", "detect", "event::subject::decode_token", "runtime::metrics"]),
     layer(
         &["runtime::console"],
         &[
@@ -232,13 +233,13 @@ pub(super) const LAYERS: &[Layer] = &[
             "runtime::archive",
             "runtime::clock",
             "runtime::evidence",
+            "runtime::feedback",
             "runtime::health",
             "runtime::http",
             "runtime::inquiry",
             "time",
         ],
     ),
-    layer(&["runtime::feedback"], &["alert", "detect", "event::subject::decode_token", "runtime::metrics"]),
     layer(
         &["runtime::history"],
         &[

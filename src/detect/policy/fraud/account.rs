@@ -14,8 +14,6 @@
 //! history, so that a flood of either pushes out no counterparty's own account. Blind spots: the first payment to a new vendor;
 //! an account that a fraudster announced and nobody paid for `change_days`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -26,6 +24,7 @@ use super::{Breach, Case, MoneyHistory, mark};
 use crate::alert::Severity;
 use crate::detect::profile::FraudProfile;
 use crate::event::Text;
+use crate::stats::sorted::SortedMap;
 use crate::time::{Span, Timestamp};
 
 /// Accounts kept for a counterparty. More would only be of those that have a new one each time.
@@ -46,7 +45,7 @@ const EVICTED: usize = 4;
 /// The counterparties of one bot.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Parties {
-    known: BTreeMap<u64, Party>,
+    known: SortedMap<Party>,
     /// Payments to counterparties with a history, and those among them that surprised.
     payments: f64,
     surprises: f64,
@@ -97,7 +96,7 @@ impl Party {
 impl Parties {
     /// Since when a counterparty has been paid at an account.
     pub(super) fn known_since(&self, party: u64, account: u64) -> Option<Timestamp> {
-        let party = self.known.get(&party)?;
+        let party = self.known.get(party)?;
         party.known().find(|known| known.mark == account).map(|known| known.first)
     }
 
@@ -105,7 +104,7 @@ impl Parties {
     pub(super) fn learn(&mut self, case: &Case<'_>, paid: &Paid, flagged: bool) -> u64 {
         let Some([party, account]) = paid.pair() else { return 0 };
         let day = case.day;
-        let entry = self.known.entry(party).or_default();
+        let entry = self.known.or_insert_with(party, Party::default);
         if entry.payments() >= case.profile.account_payments_min {
             self.payments += 1.0;
         }
@@ -143,7 +142,7 @@ impl Parties {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.known.len() * (size_of::<u64>() + size_of::<Party>())
+        self.known.heap_bytes()
     }
 
     fn evict(&mut self, max: usize, payments_min: u32) -> u64 {
@@ -151,10 +150,10 @@ impl Parties {
             return 0;
         }
         let mut ages: Vec<_> =
-            self.known.iter().map(|(mark, party)| (party.payments() >= payments_min, party.last_day, *mark)).collect();
+            self.known.iter().map(|(mark, party)| (party.payments() >= payments_min, party.last_day, mark)).collect();
         ages.sort_unstable();
         for (_, _, mark) in &ages[..(ages.len() / EVICTED).max(1)] {
-            self.known.remove(mark);
+            self.known.remove(*mark);
         }
         1
     }
@@ -170,7 +169,7 @@ pub(super) fn unknown(case: &Case<'_>, paid: &Paid, history: &mut MoneyHistory, 
     let [party, account] = paid.pair().filter(|_| case.mature && paid.known_since.is_none())?;
     let parties = &mut history.parties;
     let noisy = parties.noisy();
-    let party = parties.known.get(&party)?;
+    let party = parties.known.get(party)?;
     let payments = party.payments();
     if payments < case.profile.account_payments_min || party.p_new() > P_NEW_MAX || ledger.announced(account) {
         return None;

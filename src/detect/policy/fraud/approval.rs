@@ -14,8 +14,6 @@
 //!
 //! Bounds: [`PEOPLE_MAX`] approvers, four histograms. Blind spot: an approver who lends the account to another.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -27,6 +25,7 @@ use crate::alert::Severity;
 use crate::detect::profile::FraudProfile;
 use crate::event::Text;
 use crate::stats::log_histogram::LogHistogram;
+use crate::stats::sorted::SortedMap;
 use crate::time::Span;
 
 /// Approvers kept for a bot.
@@ -45,7 +44,7 @@ const OWN_SHARE: f64 = 0.02;
 /// Who approved a bot's payments, and how many did by amount.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Approvals {
-    people: BTreeMap<u64, Approver>,
+    people: SortedMap<Approver>,
     /// Amounts by number of approvers; the last holds three and more.
     amounts: [LogHistogram; 4],
     /// Payments that somebody approved, and those that their requester did.
@@ -68,7 +67,7 @@ impl Approvals {
 
     /// Approvers that this bot's payments never had; none while few payments are known.
     pub(super) fn fresh(&self, approvers: &[Text], profile: &FraudProfile) -> SmallVec<[Text; 2]> {
-        let known = |name: &Text| self.people.get(&mark(&[name])).is_some_and(|known| known.known());
+        let known = |name: &Text| self.people.get(mark(&[name])).is_some_and(|known| known.known());
         let enough = self.seasoned(profile);
         approvers.iter().filter(|name| enough && !known(name)).cloned().collect()
     }
@@ -100,7 +99,7 @@ impl Approvals {
         let (transaction, day) = (case.transaction, case.day);
         for name in &transaction.approvers {
             let fresh = Approver { last_day: day, doubted_days: u8::from(flagged) };
-            let known = self.people.entry(mark(&[name])).or_insert(fresh);
+            let known = self.people.or_insert_with(mark(&[name]), || fresh);
             if !known.known() && day > known.last_day {
                 known.doubted_days = if flagged { known.doubted_days + 1 } else { ADOPT_DAYS };
             }
@@ -108,9 +107,9 @@ impl Approvals {
         }
         while self.people.len() > PEOPLE_MAX
             && let Some(oldest) =
-                self.people.iter().min_by_key(|(_, known)| (known.known(), known.last_day)).map(|(mark, _)| *mark)
+                self.people.iter().min_by_key(|(_, known)| (known.known(), known.last_day)).map(|(mark, _)| mark)
         {
-            self.people.remove(&oldest);
+            self.people.remove(oldest);
         }
         if flagged {
             return;
@@ -326,6 +325,6 @@ mod tests {
             books.feed(30 * DAY + 1 + nth / 16, &pay(9_500.0, &format!(r#""approvers":["eve","temp-{nth}"]"#)));
         }
         let people = &books.history().approvals.people;
-        assert!(people.len() <= PEOPLE_MAX && ["ann", "bob"].iter().all(|name| people.contains_key(&mark(&[name]))));
+        assert!(people.len() <= PEOPLE_MAX && ["ann", "bob"].iter().all(|name| people.contains_key(mark(&[name]))));
     }
 }

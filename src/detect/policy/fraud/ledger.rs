@@ -18,6 +18,7 @@ use super::Case;
 use super::paid::{Paid, known_pair};
 use crate::detect::profile::FraudProfile;
 use crate::event::Text;
+use crate::stats::sorted::SortedMap;
 use crate::time::{Span, Timestamp};
 
 /// How late a change may arrive and still be held against payments that came before it.
@@ -48,7 +49,7 @@ pub(in crate::detect) struct Ledger {
     pub(super) chains: Vec<ChainChange>,
     pub(super) waiting: Vec<Paid>,
     /// By mark of counterparty and account.
-    accounts: BTreeMap<u64, AccountUse>,
+    accounts: SortedMap<AccountUse>,
 }
 
 /// A change of a counterparty's account.
@@ -134,12 +135,12 @@ impl Ledger {
 
     /// Whether an account was announced as a counterparty's.
     pub(super) fn announced(&self, account: u64) -> bool {
-        self.accounts.get(&account).is_some_and(|known| known.announced)
+        self.accounts.get(account).is_some_and(|known| known.announced)
     }
 
     /// Since when the tenant has paid a counterparty at an account, if that is long and often enough to be usual.
     pub(super) fn established(&self, account: u64, at: Timestamp, profile: &FraudProfile) -> Option<Timestamp> {
-        let known = self.accounts.get(&account)?;
+        let known = self.accounts.get(account)?;
         let oldest = at - Span::from_days(i64::from(profile.established_days));
         known.first_paid.filter(|first| *first <= oldest && known.payments >= 2)
     }
@@ -173,7 +174,7 @@ impl Ledger {
     fn touch(&mut self, account: u64, case: &Case<'_>, change: impl FnOnce(&mut AccountUse)) -> u64 {
         let at = case.event.ts;
         let fresh = AccountUse { announced: false, first_paid: None, payments: 0, last: at };
-        let known = self.accounts.entry(account).or_insert(fresh);
+        let known = self.accounts.or_insert_with(account, || fresh);
         known.last = known.last.later(at);
         change(known);
         if self.accounts.len() <= case.profile.accounts_max {
@@ -187,7 +188,7 @@ impl Ledger {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.accounts.len() * (size_of::<u64>() + size_of::<AccountUse>())
+        self.accounts.heap_bytes()
             + self.changes.capacity() * size_of::<BankChange>()
             + self.waiting.capacity() * size_of::<Paid>()
     }

@@ -13,8 +13,6 @@
 //! Bound: `customers_max` customers, longest unseen first. Blind spots: a new customer for each refund; sums in several
 //! currencies share one history.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -24,6 +22,7 @@ use crate::event::Text;
 use crate::stats::daily_peak::DailyPeak;
 use crate::stats::forget;
 use crate::stats::log_histogram::{LogHistogram, Side};
+use crate::stats::sorted::SortedMap;
 
 /// Days for which a customer's refunds count.
 const WEEK_DAYS: i32 = 7;
@@ -45,7 +44,7 @@ const EVICTED: usize = 4;
 /// Refunds of one bot.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Refunds {
-    customers: BTreeMap<u64, Customer>,
+    customers: SortedMap<Customer>,
     peaks: [DailyPeak; LEVELS.len()],
     /// Largest sum that one customer got, by day.
     sums: LogHistogram,
@@ -121,12 +120,12 @@ impl Refunds {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.customers.len() * (size_of::<u64>() + size_of::<Customer>()) + self.sums.heap_bytes()
+        self.customers.heap_bytes() + self.sums.heap_bytes()
     }
 
     /// Adds a refund to its customer's: how many today, how many within a week, and the sum of today.
     fn count(&mut self, customer: u64, name: &Text, case: &Case<'_>) -> (u32, u32, f64) {
-        let known = self.customers.entry(customer).or_default();
+        let known = self.customers.or_insert_with(customer, Customer::default);
         if known.name.is_empty() {
             known.name.clone_from(name);
         }
@@ -145,10 +144,10 @@ impl Refunds {
         }
         let last = |known: &Customer| known.days.iter().map(|(day, ..)| *day).max();
         let mut ages: Vec<_> =
-            self.customers.iter().map(|(mark, known)| (known.in_week() > 1, last(known), *mark)).collect();
+            self.customers.iter().map(|(mark, known)| (known.in_week() > 1, last(known), mark)).collect();
         ages.sort_unstable();
         for (_, _, mark) in &ages[..(ages.len() / EVICTED).max(1)] {
-            self.customers.remove(mark);
+            self.customers.remove(*mark);
         }
         1
     }
@@ -188,7 +187,7 @@ impl Refunds {
             about: case.day as u64,
         };
         let mut breach = words.breach();
-        let theirs = |mark: &u64| self.customers.get(mark).is_some_and(|known| known.on(case.day).0 > 1);
+        let theirs = |mark: &u64| self.customers.get(*mark).is_some_and(|known| known.on(case.day).0 > 1);
         let others = self.today.recent.iter().rev().filter(|(mark, id)| theirs(mark) && *id != case.event.id);
         breach.evidence = others.map(|(_, id)| id.clone()).take(EVIDENCE_MAX).collect();
         Some(breach)
@@ -268,6 +267,9 @@ mod tests {
         books.profile.customers_max = 20;
         (0..200).for_each(|nth| books.feed(nth, &refund(if nth % 3 == 0 { 7 } else { nth + 100 }, 40.0)));
         let refunds = &books.history().refunds;
-        assert!(refunds.customers.len() <= 20 && refunds.customers[&mark(&["C7"])].in_week() >= 60);
+        assert!(
+            refunds.customers.len() <= 20
+                && refunds.customers.get(mark(&["C7"])).is_some_and(|known| known.in_week() >= 60)
+        );
     }
 }

@@ -10,8 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::Instant;
 
-use super::Access;
+use super::{Access, audit};
 use crate::runtime::clock;
+use crate::runtime::http::Peer;
 
 /// Time for which a password that fitted is not checked again, and how many there are.
 const KEPT: Duration = Duration::from_secs(300);
@@ -40,7 +41,7 @@ impl Fitted {
 
 impl Access {
     /// Whether a request brings the name and the password of a user.
-    pub(super) async fn admits(self: &Arc<Self>, headers: &HeaderMap) -> bool {
+    pub(super) async fn admits(self: &Arc<Self>, headers: &HeaderMap, peer: Option<Peer>) -> bool {
         let Some((name, password)) = credentials(headers) else { return false };
         let key = blake3::keyed_hash(&self.key, format!("{name}\0{password}").as_bytes());
         if self.fitted.has(key) {
@@ -49,9 +50,8 @@ impl Access {
         let Ok(fits) = self.is_user(&name, password).await else { return false };
         if fits {
             self.fitted.keep(key);
-        } else {
-            tracing::warn!(name, "a program could not sign in to the console");
         }
+        audit("program", if fits { "success" } else { "failure" }, &name, peer);
         fits
     }
 }

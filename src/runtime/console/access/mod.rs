@@ -6,18 +6,20 @@
 
 mod basic;
 mod form;
+mod pass;
 mod sessions;
 mod throttle;
 mod users;
 
-pub(super) use form::{enter, leave, sign_in};
+pub(super) use form::{enter, leave, own, sign_in};
+pub(super) use sessions::random;
+pub(super) use users::Role;
 pub use users::{UsersError, hash};
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -25,9 +27,11 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use minijinja::HtmlEscape;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::fault::{PageFault, is_api};
 use super::say;
+use crate::runtime::http::Peer;
 use basic::Fitted;
-use sessions::{Sessions, random};
+use sessions::Sessions;
 use throttle::Throttle;
 use users::Users;
 
@@ -39,9 +43,23 @@ const OPEN: [&str; 2] = ["/sign-in", "/static/"];
 /// The header by which the console's script says that a page refreshes itself.
 const REFRESH: &str = "x-humdrum-refresh";
 
+/// Who signed in.
+#[derive(Clone, Debug)]
+pub(super) struct Guest {
+    pub name: String,
+    pub role: Role,
+    /// The token of the session.
+    token: String,
+}
+
 tokio::task_local! {
-    /// The token of the session that a request is answered in.
-    static SESSION: String;
+    /// Whom a request is answered.
+    static GUEST: Guest;
+}
+
+/// Whom this request is answered; none where nobody signed in.
+pub(super) fn guest() -> Option<Guest> {
+    GUEST.try_with(Clone::clone).ok()
 }
 
 /// The door.
@@ -70,15 +88,22 @@ impl Access {
     }
 
     /// Whether anybody is asked who is there.
-    fn asks(&self) -> bool {
+    pub(super) fn asks(&self) -> bool {
         self.users.is_some()
     }
 
-    /// The token of the session in which a request comes.
-    fn session(&self, request: &Request) -> Option<String> {
+    /// Whether whoever asks may give feedback: operators may, and everybody where nobody is asked.
+    pub(super) fn decides(&self) -> bool {
+        !self.asks() || guest().is_some_and(|guest| guest.role == Role::Operator)
+    }
+
+    /// In whose session a request comes.
+    fn comes(&self, request: &Request) -> Option<Guest> {
         let token = token(request.headers())?;
         let is_person = request.uri().path() != "/live" && !request.headers().contains_key(REFRESH);
-        self.sessions.whom(token, is_person).map(|_| token.to_owned())
+        let name = self.sessions.whom(token, is_person)?;
+        let role = self.users.as_ref()?.role(&name);
+        Some(Guest { name, role, token: token.to_owned() })
     }
 
     /// Checks a password on a thread that may compute, or tells how long the name has to wait. The check keeps its turn to
@@ -130,18 +155,18 @@ fn comes_by_link(headers: &HeaderMap) -> bool {
 /// Lets in who has signed in.
 pub(super) async fn door(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if let Some(session) = access.session(&request) {
-        return SESSION.scope(session, next.run(request)).await;
+    if let Some(guest) = access.comes(&request) {
+        return GUEST.scope(guest, next.run(request)).await;
     }
     if !access.asks() || OPEN.iter().any(|open| path.starts_with(open)) {
         return next.run(request).await;
     }
-    if path.starts_with("/api/") && access.admits(request.headers()).await {
-        return next.run(request).await;
+    if is_api(path) {
+        let admitted = access.admits(request.headers(), peer(&request)).await;
+        return if admitted { next.run(request).await } else { PageFault::Stranger.problem() };
     }
-    if path.starts_with("/api/") || path == "/live" {
-        let told = serde_json::json!({"error": "not signed in", "advice": "Send name and password by HTTP's Basic."});
-        return (StatusCode::UNAUTHORIZED, Json(told)).into_response();
+    if path == "/live" {
+        return StatusCode::UNAUTHORIZED.into_response();
     }
     let wanted = form::own(request.uri().path_and_query().map_or("/", |wanted| wanted.as_str()));
     if comes_by_link(request.headers()) {
@@ -154,6 +179,21 @@ pub(super) async fn door(State(access): State<Arc<Access>>, request: Request, ne
         return Html(page).into_response();
     }
     Redirect::to(&format!("/sign-in?to={}", say::query(wanted))).into_response()
+}
+
+/// Who is at the other end.
+fn peer(request: &Request) -> Option<Peer> {
+    request.extensions().get().copied()
+}
+
+/// A coming or a going, in the log. Names are what somebody typed.
+fn audit(what: &'static str, outcome: &'static str, name: &str, peer: Option<Peer>) {
+    let address = peer.map(|Peer(address)| address.to_string());
+    if outcome == "failure" {
+        tracing::warn!(audit = what, outcome, name, address, "a sign-in to the console failed");
+    } else {
+        tracing::info!(audit = what, outcome, name, address, "the console's door");
+    }
 }
 
 #[cfg(test)]

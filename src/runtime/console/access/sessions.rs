@@ -35,7 +35,7 @@ impl Session {
 }
 
 /// A token that nobody guesses; none where the system gives no randomness.
-pub(super) fn random() -> Option<String> {
+pub(in crate::runtime::console) fn random() -> Option<String> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(URL_SAFE_NO_PAD.encode(bytes))

@@ -1,4 +1,5 @@
-//! The users: a file with one a line, a name, a colon, and the hash of a password.
+//! The users: a file with one a line, a name, a colon, the hash of a password, and another colon and a role where it is
+//! more than a viewer.
 //!
 //! Hashes are Argon2id in PHC's form. Whoever does not exist takes as long as whoever does: a hash is computed for each
 //! attempt, against one that nothing fits.
@@ -48,10 +49,26 @@ pub enum UsersError {
     Randomness,
 }
 
-/// Names and hashes.
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::runtime::console) enum Role {
+    /// Read.
+    Viewer,
+    /// Read, and give feedback.
+    Operator,
+}
+
+/// A line of the file.
+#[derive(Debug, PartialEq, Eq)]
+struct User {
+    hash: String,
+    role: Role,
+}
+
+/// Names, hashes and roles.
 #[derive(Debug)]
 pub(super) struct Users {
-    hashes: BTreeMap<String, String>,
+    users: BTreeMap<String, User>,
     nobody: String,
 }
 
@@ -69,21 +86,26 @@ impl Users {
     pub(super) fn read(path: &Path) -> Result<Self, UsersError> {
         let fault = |source| UsersError::File { path: path.to_owned(), source };
         let text = fs::read_to_string(path).map_err(fault)?;
-        let hashes = parse(&text).map_err(|(line, detail)| UsersError::Line { path: path.to_owned(), line, detail })?;
-        Ok(Self { hashes, nobody: hash("nobody")? })
+        let users = parse(&text).map_err(|(line, detail)| UsersError::Line { path: path.to_owned(), line, detail })?;
+        Ok(Self { users, nobody: hash("nobody")? })
     }
 
     /// Whether a password is a user's. Takes tens of milliseconds.
     pub(super) fn is(&self, name: &str, password: &str) -> bool {
-        let known = self.hashes.get(name);
-        let hash = known.unwrap_or(&self.nobody);
+        let known = self.users.get(name);
+        let hash = known.map_or(&self.nobody, |user| &user.hash);
         let fits = Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
         fits && known.is_some()
+    }
+
+    /// What a user may do.
+    pub(super) fn role(&self, name: &str) -> Role {
+        self.users.get(name).map_or(Role::Viewer, |user| user.role)
     }
 }
 
 /// The lines, or the first that is none.
-fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, &'static str)> {
+fn parse(text: &str) -> Result<BTreeMap<String, User>, (usize, &'static str)> {
     let mut users = BTreeMap::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -91,7 +113,13 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, &'static str)> 
             continue;
         }
         let told = |detail| (at + 1, detail);
-        let (name, hash) = line.split_once(':').ok_or(told("no colon between name and hash"))?;
+        let (name, rest) = line.split_once(':').ok_or(told("no colon between name and hash"))?;
+        let (hash, role) = rest.split_once(':').unwrap_or((rest, "viewer"));
+        let role = match role.trim() {
+            "viewer" => Role::Viewer,
+            "operator" => Role::Operator,
+            _ => return Err(told("the role is `viewer` or `operator`")),
+        };
         let parsed = PasswordHash::new(hash).map_err(|_| told("no hash in PHC's form"))?;
         if parsed.algorithm != Algorithm::Argon2id.ident() {
             return Err(told("the hash is not of Argon2id"));
@@ -100,7 +128,8 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, &'static str)> 
         if memory < MEMORY_MIN_KIB {
             return Err(told("the hash is too cheap: it needs at least m=7168"));
         }
-        if name.is_empty() || users.insert(name.to_owned(), hash.to_owned()).is_some() {
+        let user = User { hash: hash.to_owned(), role };
+        if name.is_empty() || users.insert(name.to_owned(), user).is_some() {
             return Err(told("a name is empty, or there twice"));
         }
         if users.len() > USERS_MAX {
@@ -118,9 +147,12 @@ mod tests {
     fn a_password_fits_its_own_user_only() {
         let hash = hash("correct horse").expect("hashes");
         assert!(hash.starts_with("$argon2id$"), "{hash}");
-        let users = Users { hashes: parse(&format!("# ours\n\nann:{hash}\n")).expect("users"), nobody: hash.clone() };
-        assert!(users.is("ann", "correct horse"));
-        assert!(!users.is("ann", "wrong") && !users.is("bob", "correct horse"));
+        let text = format!("# ours\n\nann:{hash}:operator\nbob:{hash}\n");
+        let users = Users { users: parse(&text).expect("users"), nobody: hash.clone() };
+        assert!(users.is("ann", "correct horse") && users.is("bob", "correct horse"));
+        assert!(!users.is("ann", "wrong") && !users.is("eve", "correct horse"));
+        let roles = ["ann", "bob", "eve"].map(|name| users.role(name));
+        assert_eq!(roles, [Role::Operator, Role::Viewer, Role::Viewer], "more than reading is given by name");
     }
 
     #[test]
@@ -130,6 +162,7 @@ mod tests {
             ("", 1, "nobody could sign in"),
             ("# a\nann", 2, "no colon"),
             ("ann:secret", 1, "no hash"),
+            ("ann:secret:admin", 1, "the role"),
             (cheap, 1, "too cheap"),
             (&cheap.replace("argon2id", "argon2i"), 1, "not of Argon2id"),
         ] {

@@ -3,26 +3,24 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
-use super::rows::{
-    BotAnswer, BotDetail, IncidentAnswer, IncidentDetail, LogAnswer, OverviewAnswer, PrivilegeAnswer, hosts, operations,
-};
-use super::{ApiFault, Slice, answer, asked, fault};
+use super::rows::{BotDetail, IncidentAnswer, IncidentDetail, OverviewAnswer, hosts, operations};
+use super::{Slice, answer};
 use crate::alert::{Alert, Severity};
-use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::asked::{Asked, Named};
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::{PageFault, Problem};
 use crate::runtime::console::pages::bot::Which;
-use crate::runtime::console::pages::estate::{Held, LogRow, Unused};
+use crate::runtime::console::pages::estate::Unused;
 use crate::runtime::console::pages::incident::about;
 use crate::runtime::console::pages::{bots as bot_list, incidents as incident_list};
+use crate::runtime::console::rows::{BotRow, LogRow, PrivilegeRow};
 use crate::runtime::console::story::{StoryRow, story};
 
-type Asked<T> = Result<Query<T>, QueryRejection>;
-
 /// How things stand
-#[utoipa::path(get, path = "/api/v1/overview", responses((status = 200, body = OverviewAnswer), (status = 503, body = ApiFault)))]
+#[utoipa::path(get, path = "/api/v1/overview", responses((status = 200, body = OverviewAnswer), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn overview(State(desk): State<Arc<Desk>>) -> Response {
     answer(overview_of(&desk).await)
 }
@@ -59,16 +57,12 @@ async fn overview_of(desk: &Desk) -> Result<Response, PageFault> {
 
 /// Incidents, those that go on first, then the worst, then the newest
 #[utoipa::path(get, path = "/api/v1/incidents", params(incident_list::Wanted, Slice),
-    responses((status = 200, body = [IncidentAnswer]), (status = 400, body = ApiFault)))]
+    responses((status = 200, body = [IncidentAnswer]), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn incidents(
     State(desk): State<Arc<Desk>>,
-    wanted: Asked<incident_list::Wanted>,
-    slice: Asked<Slice>,
+    Asked(wanted): Asked<incident_list::Wanted>,
+    Asked(slice): Asked<Slice>,
 ) -> Response {
-    let (wanted, slice) = match (asked(wanted), asked(slice)) {
-        (Ok(wanted), Ok(slice)) => (wanted, slice),
-        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
-    };
     let mut rows = desk.stories().await;
     rows.retain(|row| wanted.takes(row));
     slice.of(rows, |row| IncidentAnswer::from(&row))
@@ -76,8 +70,8 @@ pub(super) async fn incidents(
 
 /// One incident with its alerts
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", params(("id" = String, Path, description = "The incident's id")),
-    responses((status = 200, body = IncidentDetail), (status = 404, body = ApiFault)))]
-pub(super) async fn incident(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    responses((status = 200, body = IncidentDetail), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn incident(State(desk): State<Arc<Desk>>, Named(id): Named) -> Response {
     let kept = desk.archive.incident(&id);
     let alerts: Vec<&Alert> = kept.iter().map(|kept| &*kept.alert).collect();
     let settled = desk.settled(kept.iter().map(|kept| Arc::clone(&kept.alert)).collect()).await;
@@ -90,46 +84,39 @@ pub(super) async fn incident(State(desk): State<Arc<Desk>>, Path(id): Path<Strin
 
 /// Bots, those at most risk first
 #[utoipa::path(get, path = "/api/v1/bots", params(bot_list::Wanted, Slice),
-    responses((status = 200, body = [BotAnswer]), (status = 400, body = ApiFault)))]
+    responses((status = 200, body = [BotRow]), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn bots(
     State(desk): State<Arc<Desk>>,
-    wanted: Asked<bot_list::Wanted>,
-    slice: Asked<Slice>,
+    Asked(wanted): Asked<bot_list::Wanted>,
+    Asked(slice): Asked<Slice>,
 ) -> Response {
     listed(&desk, wanted, slice, "risk")
 }
 
 /// Bots in order of tenant and name
 #[utoipa::path(get, path = "/api/v1/inventory", params(bot_list::Wanted, Slice),
-    responses((status = 200, body = [BotAnswer]), (status = 400, body = ApiFault)))]
+    responses((status = 200, body = [BotRow]), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn inventory(
     State(desk): State<Arc<Desk>>,
-    wanted: Asked<bot_list::Wanted>,
-    slice: Asked<Slice>,
+    Asked(wanted): Asked<bot_list::Wanted>,
+    Asked(slice): Asked<Slice>,
 ) -> Response {
     listed(&desk, wanted, slice, "name")
 }
 
-fn listed(desk: &Desk, wanted: Asked<bot_list::Wanted>, slice: Asked<Slice>, sort: &str) -> Response {
-    let (mut wanted, slice) = match (asked(wanted), asked(slice)) {
-        (Ok(wanted), Ok(slice)) => (wanted, slice),
-        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
-    };
+fn listed(desk: &Desk, mut wanted: bot_list::Wanted, slice: Slice, sort: &str) -> Response {
     if wanted.sort.is_empty() {
         sort.clone_into(&mut wanted.sort);
     }
     let rolls = desk.roster.rolls();
-    slice.of(wanted.of(&rolls), BotAnswer::from)
+    slice.of(wanted.of(&rolls), |row| row)
 }
 
 /// One bot with its normal
 #[utoipa::path(get, path = "/api/v1/bot", params(Which),
-    responses((status = 200, body = BotDetail), (status = 400, body = ApiFault), (status = 404, body = ApiFault)))]
-pub(super) async fn bot(State(desk): State<Arc<Desk>>, which: Asked<Which>) -> Response {
-    match asked(which) {
-        Ok(which) => answer(bot_of(&desk, &which).await),
-        Err(wrong) => fault(&wrong),
-    }
+    responses((status = 200, body = BotDetail), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn bot(State(desk): State<Arc<Desk>>, Asked(which): Asked<Which>) -> Response {
+    answer(bot_of(&desk, &which).await)
 }
 
 async fn bot_of(desk: &Desk, which: &Which) -> Result<Response, PageFault> {
@@ -156,25 +143,21 @@ async fn bot_of(desk: &Desk, which: &Which) -> Result<Response, PageFault> {
 
 /// Roles that are held and not used, those that administer first, then the longest unused
 #[utoipa::path(get, path = "/api/v1/privileges", params(Unused, Slice),
-    responses((status = 200, body = [PrivilegeAnswer]), (status = 400, body = ApiFault)))]
-pub(super) async fn privileges(State(desk): State<Arc<Desk>>, wanted: Asked<Unused>, slice: Asked<Slice>) -> Response {
-    let (wanted, slice) = match (asked(wanted), asked(slice)) {
-        (Ok(wanted), Ok(slice)) => (wanted, slice),
-        (Err(wrong), _) | (_, Err(wrong)) => return fault(&wrong),
-    };
+    responses((status = 200, body = [PrivilegeRow]), (status = 400, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn privileges(
+    State(desk): State<Arc<Desk>>,
+    Asked(wanted): Asked<Unused>,
+    Asked(slice): Asked<Slice>,
+) -> Response {
     let rolls = desk.roster.rolls();
-    slice.of(wanted.of(&rolls), |(row, role)| PrivilegeAnswer::from(Held::new(row, role)))
+    slice.of(wanted.of(&rolls), |(row, role)| PrivilegeRow::new(row, role))
 }
 
 /// Logs that number their records, in order of tenant and producer
 #[utoipa::path(get, path = "/api/v1/logs", params(Slice),
-    responses((status = 200, body = [LogAnswer]), (status = 503, body = ApiFault)))]
-pub(super) async fn logs(State(desk): State<Arc<Desk>>, slice: Asked<Slice>) -> Response {
-    let slice = match asked(slice) {
-        Ok(slice) => slice,
-        Err(wrong) => return fault(&wrong),
-    };
+    responses((status = 200, body = [LogRow]), (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn logs(State(desk): State<Arc<Desk>>, Asked(slice): Asked<Slice>) -> Response {
     let known = desk.glance().await;
-    let rows = known.map(|known| slice.of(known.logs.clone(), |log| LogAnswer::from(LogRow::from(log))));
+    let rows = known.map(|known| slice.of(known.logs.clone(), LogRow::from));
     answer(rows.map_err(PageFault::from))
 }

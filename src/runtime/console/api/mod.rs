@@ -10,16 +10,16 @@ mod rows;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::Router;
-use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, extract::rejection::QueryRejection};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use super::desk::{Desk, PageFault};
+use super::desk::Desk;
+use super::fault::PageFault;
 
 /// Rows of one answer, where nothing is asked for, and at most.
 const ROWS: usize = 100;
@@ -37,15 +37,6 @@ pub(super) struct Slice {
     /// Rows of a page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     per_page: Option<usize>,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ApiFault {
-    /// What is wrong.
-    error: String,
-    /// What to do about it.
-    advice: String,
 }
 
 impl Slice {
@@ -74,21 +65,11 @@ pub(super) fn router() -> Router<Arc<Desk>> {
         .route("/api/{*rest}", get(missing))
 }
 
-async fn missing(State(_): State<Arc<Desk>>, Path(_): Path<String>) -> Response {
-    fault(&PageFault::Missing("there is no such address".to_owned()))
+async fn missing() -> Response {
+    PageFault::Missing("there is no such address".to_owned()).problem()
 }
 
 /// An answer, or why there is none.
 fn answer(result: Result<Response, PageFault>) -> Response {
-    result.unwrap_or_else(|error| fault(&error))
-}
-
-fn fault(error: &PageFault) -> Response {
-    let (status, advice) = error.advice();
-    (status, Json(ApiFault { error: error.to_string(), advice: advice.to_owned() })).into_response()
-}
-
-/// What is asked for, or what is wrong with it.
-fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, PageFault> {
-    query.map(|Query(wanted)| wanted).map_err(|wrong| PageFault::Asked(wrong.body_text()))
+    result.unwrap_or_else(|fault| fault.problem())
 }

@@ -6,8 +6,6 @@ use utoipa::ToSchema;
 use crate::detect::{Portrait, SeenKind};
 use crate::report::inventory::InventoryRow;
 use crate::report::privileges::RoleRow;
-use crate::runtime::console::pages::estate::{Held, LogRow};
-use crate::runtime::console::roster::RosterRow;
 use crate::runtime::console::story::StoryRow;
 use crate::time::Timestamp;
 
@@ -87,77 +85,6 @@ pub(super) struct IncidentDetail {
     pub alerts: Vec<crate::alert::Alert>,
 }
 
-/// A bot.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct BotAnswer {
-    pub tenant: String,
-    pub bot: String,
-    /// Whether the registry names it.
-    pub registered: bool,
-    pub owner: Option<String>,
-    pub team: Option<String>,
-    pub environment: Option<String>,
-    /// As the registry says: `active`, `disabled` or `retired`.
-    pub status: Option<String>,
-    /// First day at work.
-    pub first_seen: Option<String>,
-    /// Its newest event.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub last_seen: Option<Timestamp>,
-    /// Days since.
-    pub silent_days: Option<i64>,
-    /// How well it is known: `unseen`, `learning`, `mature` or `stale`.
-    pub baseline: String,
-    pub baseline_days: f64,
-    /// 0 to 100.
-    pub risk: f64,
-    /// `low`, `medium` or `high`.
-    pub risk_level: String,
-    /// What most of it is.
-    pub risk_why: String,
-    pub systems: u32,
-    pub roles: u32,
-    /// Roles that its work needs.
-    pub roles_minimal: u32,
-    /// Roles that it does not.
-    pub roles_droppable: usize,
-    /// What is to be cleared up, with commas between.
-    pub notes: String,
-}
-
-/// A role that is held and not used.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PrivilegeAnswer {
-    pub tenant: String,
-    pub bot: String,
-    pub owner: Option<String>,
-    pub role: String,
-    /// Whether its name says that it administers.
-    pub admin: bool,
-    pub unused_days: i64,
-    pub last_used: Option<String>,
-    pub ticket: Option<String>,
-    /// Whether the observed work does without it.
-    pub droppable: bool,
-    /// Days of the last 90 that would have missed it.
-    pub broken_days: usize,
-}
-
-/// One producer's log.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LogAnswer {
-    pub tenant: String,
-    pub producer: String,
-    /// Records that came.
-    pub records: u64,
-    /// Records that never came.
-    pub lost: u64,
-    /// Records that may still come.
-    pub waited_for: u64,
-    /// Share of the records that came, 0 to 1.
-    pub complete: f64,
-}
-
 /// A bot with its normal.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BotDetail {
@@ -216,58 +143,6 @@ impl From<&StoryRow> for IncidentAnswer {
             alerts: row.alerts,
             dimensions: row.dimensions.join(","),
         }
-    }
-}
-
-impl From<&RosterRow> for BotAnswer {
-    fn from(row: &RosterRow) -> Self {
-        let row = row.clone();
-        Self {
-            roles_droppable: row.idle.iter().filter(|role| role.drop).count(),
-            notes: row.notes.join(","),
-            tenant: row.tenant,
-            bot: row.bot,
-            registered: row.registered,
-            owner: row.owner,
-            team: row.team,
-            environment: row.environment,
-            status: row.status,
-            first_seen: row.first_seen,
-            last_seen: row.last_seen,
-            silent_days: row.silent_days,
-            baseline: row.baseline,
-            baseline_days: row.baseline_days,
-            risk: row.risk,
-            risk_level: row.risk_level,
-            risk_why: row.risk_why,
-            systems: row.systems,
-            roles: row.roles,
-            roles_minimal: row.roles_minimal,
-        }
-    }
-}
-
-impl From<Held> for PrivilegeAnswer {
-    fn from(held: Held) -> Self {
-        Self {
-            tenant: held.tenant,
-            bot: held.bot,
-            owner: held.owner,
-            role: held.role.role,
-            admin: held.role.admin,
-            unused_days: held.role.unused_days,
-            last_used: held.role.last_used,
-            ticket: held.role.ticket,
-            droppable: held.role.drop,
-            broken_days: held.role.broken_days,
-        }
-    }
-}
-
-impl From<LogRow> for LogAnswer {
-    fn from(row: LogRow) -> Self {
-        let LogRow { tenant, producer, records, lost, waited_for, complete } = row;
-        Self { tenant, producer, records, lost, waited_for, complete }
     }
 }
 

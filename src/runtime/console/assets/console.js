@@ -1,4 +1,4 @@
-// What the pages can do without: the viewer's own time beside each moment, and pages that stay fresh.
+// What the pages can do without: the viewer's own time beside each moment, a name that is typed once, and pages that stay fresh.
 "use strict";
 (() => {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -20,19 +20,29 @@
     }
   }
 
+  // A name that was typed once stands there the next time. Where nothing may be kept, it is typed again.
+  function remember(field) {
+    const key = "humdrum-" + field.dataset.keep;
+    try {
+      field.value ||= localStorage.getItem(key) || "";
+      field.form.addEventListener("submit", () => { try { localStorage.setItem(key, field.value); } catch { /* not kept */ } });
+    } catch { /* not kept */ }
+  }
+
   const was = new WeakMap();
 
   // What is open stays open, and what has the focus keeps it.
   function replace(old, fresh) {
     if (was.get(old) === fresh.innerHTML) return false;
+    const stops = "a, summary, button, [tabindex]";
     const open = [...old.querySelectorAll("details")].map((details) => details.open);
     const scrolled = [...old.querySelectorAll(".scroll")].map((region) => region.scrollLeft);
-    const focused = [...old.querySelectorAll("a, summary, [tabindex]")].indexOf(document.activeElement);
+    const focused = [...old.querySelectorAll(stops)].indexOf(document.activeElement);
     was.set(old, fresh.innerHTML);
     old.replaceChildren(...fresh.childNodes);
     old.querySelectorAll("details").forEach((details, at) => { details.open = open[at] || false; });
     old.querySelectorAll(".scroll").forEach((region, at) => { region.scrollLeft = scrolled[at] || 0; });
-    if (focused >= 0) old.querySelectorAll("a, summary, [tabindex]")[focused]?.focus({ preventScroll: true });
+    if (focused >= 0) old.querySelectorAll(stops)[focused]?.focus({ preventScroll: true });
     localize(old);
     return true;
   }
@@ -56,7 +66,7 @@
   }
 
   let asking = false;
-  async function refresh() {
+  async function refresh(told) {
     if (asking || document.hidden) return;
     asking = true;
     try {
@@ -70,7 +80,8 @@
         if (old) changed = replace(old, fresh) || changed;
       }
       document.documentElement.dataset.fresh = String(Number(document.documentElement.dataset.fresh || 0) + 1);
-      if (lost && source?.readyState !== EventSource.OPEN) return;
+      // The page answers, and whether changes are told of is another matter.
+      if (lost && !told) return;
       if (changed || lost) live("Live, updated " + new Date().toLocaleTimeString());
       else live("Live");
     } catch {
@@ -80,48 +91,91 @@
     }
   }
 
-  // A stream ends with its connection, which is no trouble; one that does not come again is. Hidden tabs have none, since
-  // a browser opens only six connections to one console.
+  // One stream for all tabs, since a browser opens only six connections to one console: of the tabs that are shown, one
+  // holds the lock and the stream, and tells the others what it hears. Whoever is hidden lets go.
+  const NAME = "humdrum-live";
   const RETRY_MS = 2000;
   const RETRY_MAX_MS = 60000;
+  const others = window.BroadcastChannel ? new BroadcastChannel(NAME) : null;
   let source = null;
   let timer = 0;
   let fails = 0;
-  let first = true;
+  let turn = null;
 
-  function close() {
-    clearTimeout(timer);
-    source?.close();
-    source = null;
+  function heard(what) {
+    if (what.change === undefined) return stale(what.lost);
+    const first = what.change === "first";
+    if (first && !lost) live("Live"); else refresh(true);
+  }
+
+  function tell(what) {
+    heard(what);
+    others?.postMessage(what);
   }
 
   function connect() {
-    close();
-    if (document.hidden) return;
+    let first = true;
     source = new EventSource("/live");
+    document.documentElement.dataset.stream = "own";
     source.addEventListener("change", () => {
       fails = 0;
-      if (first && !lost) live("Live"); else refresh();
+      tell({ change: first ? "first" : "more" });
       first = false;
     });
     source.addEventListener("error", () => {
+      // A stream ends with its connection, which is no trouble; one that does not come again is.
       const refused = source?.readyState === EventSource.CLOSED;
-      close();
-      if (refused || fails > 0) stale(refused ? "the console refuses to tell of changes" : "the console does not answer");
+      source?.close();
+      if (refused || fails > 0) tell({ lost: refused ? "the console refuses to tell of changes" : "the console does not answer" });
       timer = setTimeout(connect, Math.min(RETRY_MS * 2 ** fails, RETRY_MAX_MS));
       fails += 1;
     });
   }
 
+  function leave() {
+    clearTimeout(timer);
+    turn?.abort();
+    turn = null;
+    source?.close();
+    source = null;
+    delete document.documentElement.dataset.stream;
+  }
+
+  function join() {
+    leave();
+    if (document.hidden) return;
+    fails = 0;
+    if (!navigator.locks || !others) return connect();
+    const mine = new AbortController();
+    turn = mine;
+    document.documentElement.dataset.stream = "shared";
+    const hold = () => new Promise((release) => {
+      mine.signal.addEventListener("abort", release);
+      if (mine.signal.aborted) release(); else connect();
+    });
+    navigator.locks.request(NAME, { signal: mine.signal }, hold).catch(() => { /* hidden before its turn came */ });
+    others.postMessage({ who: true });
+  }
+
   for (const part of document.querySelectorAll("[data-live]")) was.set(part, part.innerHTML);
   localize(document);
+  document.querySelectorAll("[data-keep]").forEach(remember);
   if (zone !== "UTC") document.getElementById("zone").textContent = `; yours (${zone}) is in the tooltips`;
   if (document.querySelector("main [data-live]") && window.EventSource) {
-    connect();
+    others?.addEventListener("message", ({ data }) => {
+      if (!data.who) heard(data);
+      else if (source?.readyState === EventSource.OPEN) others.postMessage({ change: "first" });
+    });
+    join();
     document.addEventListener("visibilitychange", () => {
-      if (document.hidden) return close();
-      fails = 0;
-      connect();
+      join();
+      refresh();
+    });
+    // A page that the browser keeps for the way back must hold nothing.
+    window.addEventListener("pagehide", leave);
+    window.addEventListener("pageshow", ({ persisted }) => {
+      if (!persisted) return;
+      join();
       refresh();
     });
   }

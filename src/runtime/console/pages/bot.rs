@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -15,9 +15,12 @@ use crate::detect::{OpenFacts, Portrait};
 use crate::registry::BotRecord;
 use crate::report::inventory::InventoryRow;
 use crate::report::privileges::BotPrivileges;
-use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::asked::Asked;
+use crate::runtime::console::desk::Desk;
 use crate::runtime::console::draw::{Spark, spark};
+use crate::runtime::console::fault::PageFault;
 use crate::runtime::console::say;
+use crate::runtime::console::spoken::{About, Draft, FormView, SaidRow, said};
 use crate::runtime::console::story::StoryRow;
 use crate::time::{Timestamp, Zone};
 
@@ -53,6 +56,9 @@ struct Bot {
     changes: Vec<Change>,
     incidents: Vec<StoryRow>,
     incidents_total: usize,
+    /// What takes back what was said; none for who may not.
+    form: Option<FormView>,
+    said: Vec<SaidRow>,
 }
 
 #[derive(Serialize)]
@@ -75,7 +81,7 @@ struct Change {
 }
 
 /// The page.
-pub(in crate::runtime::console) async fn bot(State(desk): State<Arc<Desk>>, Query(which): Query<Which>) -> Response {
+pub(in crate::runtime::console) async fn bot(State(desk): State<Arc<Desk>>, Asked(which): Asked<Which>) -> Response {
     let page = page(&desk, which).await;
     answer(&desk, page)
 }
@@ -86,7 +92,11 @@ async fn page(desk: &Arc<Desk>, which: Which) -> Result<Response, PageFault> {
     let mut incidents = desk.stories().await;
     incidents.retain(|row| row.tenant == which.tenant && row.bot.as_deref() == Some(which.bot.as_str()));
     let missing = || PageFault::Missing(format!("no bot `{}` of `{}` is known", which.bot, which.tenant));
-    let bot = view(known, incidents).ok_or_else(missing)?;
+    let decides = desk.access.decides();
+    let said = said(&known.decisions, decides, |_| true);
+    let form = (decides && said.iter().any(SaidRow::may_undo))
+        .then(|| FormView::new(desk, "/feedback/undo".to_owned(), &About::default(), &Draft::default(), None));
+    let bot = view(known, incidents).map(|bot| Bot { form, said, ..bot }).ok_or_else(missing)?;
     desk.page("bot.html", "bots", now, &bot)
 }
 
@@ -119,6 +129,8 @@ fn view(known: Known, incidents: Vec<StoryRow>) -> Option<Bot> {
         held: known.held,
         zone: zone_name(&known.zone),
         changes,
+        form: None,
+        said: Vec::new(),
         incidents_total: incidents.len(),
         incidents: incidents.into_iter().take(INCIDENTS_MAX).collect(),
         row,

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::{Paging, answer};
 use crate::detect::Engine;
-use crate::runtime::console::desk::{Desk, PageFault};
-use crate::runtime::console::roster::{Rolls, RosterRow};
+use crate::runtime::console::asked::Asked;
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::PageFault;
+use crate::runtime::console::roster::Rolls;
+use crate::runtime::console::rows::BotRow;
 use crate::runtime::console::say;
 use crate::time::Timestamp;
 
@@ -40,7 +43,7 @@ pub(in crate::runtime::console) struct Wanted {
 struct Bots {
     wanted: Wanted,
     query: String,
-    rows: Vec<RosterRow>,
+    rows: Vec<BotRow>,
     paging: Paging,
     as_of: Option<Timestamp>,
     progress: (usize, usize),
@@ -51,21 +54,21 @@ struct Bots {
 pub(super) const NOTES: [&str; 5] = ["not registered", "no owner", "never seen", "dormant", "at work after its end"];
 
 impl Wanted {
-    pub(in crate::runtime::console) fn takes(&self, row: &RosterRow) -> bool {
+    pub(in crate::runtime::console) fn takes(&self, row: &BotRow) -> bool {
         let words = self.q.to_lowercase();
         let named = |text: &str| text.to_lowercase().contains(&words);
         let some = |text: &Option<String>| text.as_deref().is_some_and(named);
         (words.is_empty() || named(&row.bot) || some(&row.owner) || some(&row.team) || named(&row.tenant))
             && (self.baseline.is_empty() || row.baseline == self.baseline)
             && (self.risk.is_empty() || row.risk_level == self.risk)
-            && (self.note.is_empty() || row.notes.contains(&self.note))
+            && (self.note.is_empty() || row.is_noted(&self.note))
             && (self.tenant.is_empty() || row.tenant == self.tenant)
     }
 
     /// The bots that it takes, in its order.
-    pub(in crate::runtime::console) fn of<'a>(&self, rolls: &'a Rolls) -> Vec<&'a RosterRow> {
+    pub(in crate::runtime::console) fn of<'a>(&self, rolls: &'a Rolls) -> Vec<&'a BotRow> {
         let by_risk = rolls.by_risk.iter().map(|&at| &rolls.rows[at as usize]);
-        let mut rows: Vec<&RosterRow> = match self.sort.as_str() {
+        let mut rows: Vec<&BotRow> = match self.sort.as_str() {
             "name" | "silent" => rolls.rows.iter().filter(|row| self.takes(row)).collect(),
             _ => by_risk.filter(|row| self.takes(row)).collect(),
         };
@@ -90,7 +93,7 @@ impl Wanted {
 }
 
 /// The page.
-pub(in crate::runtime::console) async fn bots(State(desk): State<Arc<Desk>>, Query(wanted): Query<Wanted>) -> Response {
+pub(in crate::runtime::console) async fn bots(State(desk): State<Arc<Desk>>, Asked(wanted): Asked<Wanted>) -> Response {
     let page = page(&desk, wanted).await;
     answer(&desk, page)
 }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::bots::NOTES;
 use super::{Paging, answer};
-use crate::detect::{Engine, LogFacts};
+use crate::detect::Engine;
 use crate::report::privileges::UNUSED_DAYS;
-use crate::runtime::console::desk::{Desk, PageFault};
-use crate::runtime::console::roster::{IdleRole, Rolls, RosterRow};
+use crate::runtime::console::asked::Asked;
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::PageFault;
+use crate::runtime::console::roster::Rolls;
+use crate::runtime::console::rows::{BotRow, IdleRole, LogRow, PrivilegeRow};
 use crate::time::Timestamp;
 
 /// Owners and teams that are listed.
@@ -27,7 +30,7 @@ struct Inventory {
     states: Vec<(&'static str, usize)>,
     risks: Vec<(&'static str, usize)>,
     teams: Vec<Team>,
-    attention: Vec<RosterRow>,
+    attention: Vec<BotRow>,
     attention_total: usize,
 }
 
@@ -50,13 +53,13 @@ pub(in crate::runtime::console) async fn inventory(State(desk): State<Arc<Desk>>
 }
 
 fn stock(rolls: &Rolls, progress: (usize, usize)) -> Inventory {
-    let count = |takes: &dyn Fn(&RosterRow) -> bool| rolls.rows.iter().filter(|row| takes(row)).count();
+    let count = |takes: &dyn Fn(&BotRow) -> bool| rolls.rows.iter().filter(|row| takes(row)).count();
     let noted = rolls.by_risk.iter().map(|&at| &rolls.rows[at as usize]).filter(|row| !row.notes.is_empty());
     Inventory {
         bots: rolls.rows.len(),
         as_of: rolls.at,
         progress,
-        notes: NOTES.map(|note| (note, count(&|row| row.notes.iter().any(|text| text == note)))).to_vec(),
+        notes: NOTES.map(|note| (note, count(&|row| row.is_noted(note)))).to_vec(),
         states: ["mature", "learning", "stale", "unseen"]
             .map(|state| (state, count(&|row| row.baseline == state)))
             .to_vec(),
@@ -99,44 +102,17 @@ struct Privileges {
     wanted: Unused,
     unused: Vec<(i64, usize)>,
     droppable: usize,
-    rows: Vec<Held>,
+    rows: Vec<PrivilegeRow>,
     paging: Paging,
     as_of: Option<Timestamp>,
     progress: (usize, usize),
 }
 
-/// A role of a bot that could go.
-#[derive(Clone, Debug, Serialize)]
-pub(in crate::runtime::console) struct Held {
-    pub tenant: String,
-    pub bot: String,
-    pub owner: Option<String>,
-    /// How many roles it holds, and how many its work needs.
-    pub roles: u32,
-    pub roles_minimal: u32,
-    #[serde(flatten)]
-    pub role: IdleRole,
-}
-
-impl Held {
-    /// One for a list.
-    pub(in crate::runtime::console) fn new(row: &RosterRow, role: &IdleRole) -> Self {
-        Self {
-            tenant: row.tenant.clone(),
-            bot: row.bot.clone(),
-            owner: row.owner.clone(),
-            roles: row.roles,
-            roles_minimal: row.roles_minimal,
-            role: role.clone(),
-        }
-    }
-}
-
 impl Unused {
     /// The roles that it takes, those that administer first, then the longest unused.
-    pub(in crate::runtime::console) fn of<'a>(&self, rolls: &'a Rolls) -> Vec<(&'a RosterRow, &'a IdleRole)> {
+    pub(in crate::runtime::console) fn of<'a>(&self, rolls: &'a Rolls) -> Vec<(&'a BotRow, &'a IdleRole)> {
         let takes = |role: &&IdleRole| if self.days > 0 { role.unused_days >= self.days } else { role.drop };
-        let mut found: Vec<(&RosterRow, &IdleRole)> =
+        let mut found: Vec<(&BotRow, &IdleRole)> =
             rolls.rows.iter().flat_map(|row| row.idle.iter().filter(takes).map(move |role| (row, role))).collect();
         found.sort_by_key(|(_, role)| std::cmp::Reverse((role.admin, role.unused_days)));
         found
@@ -146,7 +122,7 @@ impl Unused {
 /// What is held and not used.
 pub(in crate::runtime::console) async fn privileges(
     State(desk): State<Arc<Desk>>,
-    Query(wanted): Query<Unused>,
+    Asked(wanted): Asked<Unused>,
 ) -> Response {
     let page = page(&desk, wanted).await;
     answer(&desk, page)
@@ -161,7 +137,7 @@ async fn page(desk: &Arc<Desk>, wanted: Unused) -> Result<Response, PageFault> {
         wanted,
         unused: UNUSED_DAYS.into_iter().zip(rolls.unused).collect(),
         droppable: rolls.droppable,
-        rows: paging.of(&rows).iter().map(|(row, role)| Held::new(row, role)).collect(),
+        rows: paging.of(&rows).iter().map(|(row, role)| PrivilegeRow::new(row, role)).collect(),
         paging,
         as_of: rolls.at,
         progress: desk.roster.progress(),
@@ -178,26 +154,6 @@ struct Logs {
     waited_for: u64,
 }
 
-/// One producer's log.
-#[derive(Clone, Debug, Serialize)]
-pub(in crate::runtime::console) struct LogRow {
-    pub tenant: String,
-    pub producer: String,
-    pub records: u64,
-    pub lost: u64,
-    pub waited_for: u64,
-    /// Share of the records that came, 0 to 1.
-    pub complete: f64,
-}
-
-impl From<LogFacts> for LogRow {
-    fn from(log: LogFacts) -> Self {
-        let LogFacts { tenant, producer, records, lost, waited_for, .. } = log;
-        let complete = records as f64 / (records + lost + waited_for).max(1) as f64;
-        Self { tenant, producer, records, lost, waited_for, complete }
-    }
-}
-
 /// Which page of the logs.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -206,7 +162,7 @@ pub(in crate::runtime::console) struct Page {
 }
 
 /// Whether the logs are whole.
-pub(in crate::runtime::console) async fn logs(State(desk): State<Arc<Desk>>, Query(wanted): Query<Page>) -> Response {
+pub(in crate::runtime::console) async fn logs(State(desk): State<Arc<Desk>>, Asked(wanted): Asked<Page>) -> Response {
     let page = async {
         let known = desk.glance().await?;
         let mut rows: Vec<LogRow> = known.logs.iter().cloned().map(LogRow::from).collect();

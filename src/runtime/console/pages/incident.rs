@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 
-use super::answer;
 use super::overview::is_firing;
 use super::reason::{ReasonView, view};
 use super::trace::{Trace, trace};
+use super::{answer, feedback};
 use crate::alert::{Alert, AlertContext, Suppressed};
-use crate::detect::{BotFacts, Portrait};
+use crate::detect::{BotFacts, DecisionFacts, Portrait};
 use crate::registry::BotRecord;
 use crate::report::privileges::{BotPrivileges, Window};
 use crate::report::{inventory, privileges};
 use crate::runtime::archive::{Kept, Step};
-use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::asked::Named;
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::PageFault;
+use crate::runtime::console::say;
+use crate::runtime::console::spoken::{Draft, FormView, SaidRow, said};
 use crate::runtime::console::story::{StoryRow, lead, story};
 use crate::time::{Timestamp, Zone};
 
@@ -32,6 +36,8 @@ pub(in crate::runtime::console) struct Known {
     pub record: Option<BotRecord>,
     pub row: Option<inventory::InventoryRow>,
     pub held: Option<BotPrivileges>,
+    /// What people said of it.
+    pub decisions: Vec<DecisionFacts>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +58,10 @@ struct Incident {
     trace: Trace,
     earlier: Vec<StoryRow>,
     alike: Vec<StoryRow>,
+    /// The form; none for who may not decide, and where there is nothing to decide about.
+    form: Option<FormView>,
+    decides: bool,
+    said: Vec<SaidRow>,
 }
 
 /// One alert of the incident with its life.
@@ -62,7 +72,15 @@ struct AlertView {
     severity: &'static str,
     firing: bool,
     score: f64,
-    steps: Vec<Step>,
+    steps: Vec<StepView>,
+}
+
+/// One step of it, by the bot's own clock, too.
+#[derive(Serialize)]
+struct StepView {
+    #[serde(flatten)]
+    step: Step,
+    local: String,
 }
 
 /// What the bot could have reached.
@@ -76,7 +94,7 @@ struct Reach {
 }
 
 /// The page.
-pub(in crate::runtime::console) async fn incident(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+pub(in crate::runtime::console) async fn incident(State(desk): State<Arc<Desk>>, Named(id): Named) -> Response {
     let page = page(&desk, &id).await;
     answer(&desk, page)
 }
@@ -100,11 +118,20 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
     let began = steps.and_then(|steps| steps.first()).map_or(lead.ts, |step| step.ts);
     let trace = trace(desk, lead, began, &known.zone.1).await;
     let all = desk.stories().await;
+    let decides = desk.access.decides();
+    let about = if decides { feedback::about(desk, &alerts).await? } else { None };
+    let action = format!("/incidents/{}/feedback", say::query(&story.incident));
     let incident = Incident {
+        form: about.map(|about| FormView::new(desk, action, &about, &Draft::default(), None)),
+        decides,
+        said: said(&known.decisions, decides, |record| {
+            record.incident.as_ref() == Some(&story.incident)
+                || alerts.iter().any(|alert| record.alert.as_ref() == Some(&alert.id))
+        }),
         id: lead.id.clone(),
         local: known.zone.1.local(lead.ts).to_string(),
         zone: known.zone.0.clone(),
-        alerts: kept.iter().map(alert_view).collect(),
+        alerts: kept.iter().map(|kept| alert_view(kept, &known.zone.1)).collect(),
         session: lead.session.clone(),
         reasons: reasons(&alerts, lead, known.portrait.as_ref(), &trace.path),
         tags: lead.tags.mitre_attack.iter().chain(&lead.tags.owasp_nhi).cloned().collect(),
@@ -138,6 +165,7 @@ pub(in crate::runtime::console) async fn about(
             zone: engine.zone_of(&tenant, &bot),
             portrait: engine.portrait(&tenant, &bot),
             row: inventory::one(engine.registry(), at, facts.as_ref(), record.as_ref()),
+            decisions: engine.decisions_about(&tenant, &bot),
             held: facts.as_ref().map(|facts| privileges::of(facts, record.as_ref(), at, Window::default())),
             facts,
             record,
@@ -146,14 +174,14 @@ pub(in crate::runtime::console) async fn about(
     Ok(known.await?)
 }
 
-fn alert_view(kept: &Kept) -> AlertView {
+fn alert_view(kept: &Kept, zone: &Zone) -> AlertView {
     AlertView {
         id: kept.alert.id.clone(),
         title: kept.alert.title.clone(),
         severity: kept.alert.severity.as_str(),
         firing: is_firing(&kept.alert),
         score: kept.alert.score,
-        steps: kept.steps.clone(),
+        steps: kept.steps.iter().map(|step| StepView { step: *step, local: zone.local(step.ts).to_string() }).collect(),
     }
 }
 

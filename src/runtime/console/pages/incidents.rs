@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -11,7 +11,9 @@ use super::{Paging, answer};
 use crate::alert::{Dimension, Severity};
 use crate::detect::Engine;
 use crate::runtime::archive::ALERTS_MAX;
-use crate::runtime::console::desk::{Desk, PageFault};
+use crate::runtime::console::asked::Asked;
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::PageFault;
 use crate::runtime::console::story::StoryRow;
 
 /// What is looked for.
@@ -87,7 +89,7 @@ impl Wanted {
 /// The page.
 pub(in crate::runtime::console) async fn incidents(
     State(desk): State<Arc<Desk>>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Response {
     let page = page(&desk, wanted).await;
     answer(&desk, page)

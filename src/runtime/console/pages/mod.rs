@@ -3,6 +3,7 @@
 pub(super) mod bot;
 pub(super) mod bots;
 pub(super) mod estate;
+pub(super) mod feedback;
 pub(super) mod incident;
 pub(super) mod incidents;
 pub(super) mod overview;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::desk::{Desk, PageFault};
+use super::desk::Desk;
+use super::fault::PageFault;
 
 /// A picture with the same as a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{answer, bots, incidents};
 use crate::detect::Engine;
-use crate::runtime::console::desk::{Desk, PageFault};
-use crate::runtime::console::roster::RosterRow;
+use crate::runtime::console::asked::Asked;
+use crate::runtime::console::desk::Desk;
+use crate::runtime::console::fault::PageFault;
+use crate::runtime::console::rows::BotRow;
 use crate::runtime::console::story::StoryRow;
 
 /// Rows of each kind.
@@ -27,7 +29,7 @@ pub(in crate::runtime::console) struct Wanted {
 #[derive(Serialize)]
 struct Found {
     q: String,
-    bots: Vec<RosterRow>,
+    bots: Vec<BotRow>,
     bots_total: usize,
     incidents: Vec<StoryRow>,
     incidents_total: usize,
@@ -36,7 +38,7 @@ struct Found {
 /// The page.
 pub(in crate::runtime::console) async fn search(
     State(desk): State<Arc<Desk>>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Response {
     let page = page(&desk, wanted.q.trim()).await;
     answer(&desk, page)

@@ -1,5 +1,7 @@
 //! The events behind an alert, with what the bot did before and after.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::alert::Alert;
@@ -51,11 +53,11 @@ pub(super) async fn trace(desk: &Desk, alert: &Alert, began: Timestamp, zone: &Z
     let Some(bot) = &alert.bot else {
         return nothing("It is about a log and not about a bot's events.");
     };
-    let mut found = Found::default();
+    let mut found = Arc::<Found>::default();
     for (around, until) in AROUND.into_iter().zip([alert.ts, began]) {
         let stretch =
             Stretch { tenant: alert.tenant.clone(), bot: bot.clone(), from: began - around, to: until + around };
-        match desk.evidence.find(&stretch).await {
+        match desk.lookups.find(&desk.evidence, &stretch).await {
             Ok(Some(events)) => found = events,
             Ok(None) => return nothing("No events are kept: Humdrum reads a plain subscription, which keeps none."),
             Err(error) => {
