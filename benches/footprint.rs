@@ -185,7 +185,7 @@ fn learned(bots: u32, days: u32) -> std::io::Result<()> {
         stats.baseline_bytes / u64::from(bots)
     )?;
     let (began, mut longest, mut taken) = (Instant::now(), Duration::ZERO, None);
-    engine.begin_snapshot();
+    engine.begin_snapshot(None);
     let begin = began.elapsed();
     let mut pieces = 0_u64;
     while taken.is_none() {
@@ -193,10 +193,9 @@ fn learned(bots: u32, days: u32) -> std::io::Result<()> {
         taken = engine.go_on_snapshot(PIECE_BYTES);
         (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
     }
-    let (took, taken) = (began.elapsed(), taken.unwrap_or_default());
-    let bytes = taken.len() as u64;
+    let (took, bytes) = (began.elapsed(), taken.map_or(0, |part| part.bytes()) as u64);
     writeln!(out, "snapshot {} bytes a bot, {bytes} in all, in {took:.2?}", bytes / u64::from(bots))?;
-    let (told, state) = (told.finalize().to_hex(), blake3::hash(&taken).to_hex());
+    let (told, state) = (told.finalize().to_hex(), engine.state_hash());
     writeln!(out, "fingerprints: alerts {}, state {}", &told[..16], &state[..16])?;
     writeln!(
         out,

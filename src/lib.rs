@@ -31,6 +31,7 @@
 //! | [`time`] | instants, spans, zones; there is no `now` |
 //! | [`event`] | what happened: decoding with limits and reasons, names as the models compare them, subjects |
 //! | [`stats`] | streaming statistics that know nothing of bots, one a file |
+//! | [`shape`] | how values lie in a snapshot, so that a later version reads an earlier one's |
 //! | [`registry`] | what the organization says of its bots |
 //! | [`alert`] | the alert on the wire, its life: one page a story, and who is told of it: routes, silences, escalation, bodies |
 //! | [`detect`] | the engine: frontier, sessions, baselines, scorers, rules, verdicts, words, state |
@@ -78,6 +79,7 @@ pub mod registry;
 pub mod report;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+pub mod shape;
 pub mod simulate;
 pub mod stats;
 pub mod time;

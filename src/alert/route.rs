@@ -44,6 +44,8 @@ pub struct Routing {
     pub default: Option<Vec<String>>,
     /// What happens then if nobody acknowledges.
     pub default_escalation: Option<Escalation>,
+    /// Who is told as well what a receiver does not take.
+    pub fallback: Option<Escalation>,
 }
 
 /// Why somebody is told.
@@ -136,7 +138,7 @@ mod tests {
         copy.continues = true;
         let payroll = Matcher { teams: vec![Pattern::parse("payroll").expect("a pattern")], ..Matcher::default() };
         let routes = vec![copy, day, route("pager", severe()), route("chat", payroll)];
-        let routing = Routing { routes, default: Some(vec!["mail".to_owned()]), default_escalation: None };
+        let routing = Routing { routes, default: Some(vec!["mail".to_owned()]), ..Routing::default() };
         let (noon, night) = ("2026-05-04T12:00:00Z", "2026-05-04T23:00:00Z");
         for (severity, team, at, receivers, by) in [
             (Severity::High, None, noon, &["archive", "desk"][..], vec![RoutedBy::Route(0), RoutedBy::Route(1)]),
@@ -154,7 +156,7 @@ mod tests {
         let mut copy = route("archive", Matcher::default());
         copy.continues = true;
         let default = Some(vec!["pager".to_owned()]);
-        let routing = Routing { routes: vec![copy, route("desk", severe())], default, default_escalation: None };
+        let routing = Routing { routes: vec![copy, route("desk", severe())], default, ..Routing::default() };
         let at_night = "2026-05-04T03:00:00Z";
         let names = |list: [&str; 2]| list.map(ToOwned::to_owned).to_vec();
         let by = vec![RoutedBy::Route(0), RoutedBy::Default];

@@ -150,6 +150,8 @@ pub(super) struct RawRouting {
     pub(super) default: Option<RawNames>,
     pub(super) escalate_after: Option<RawSpan>,
     pub(super) escalate_to: Option<RawNames>,
+    pub(super) fallback_after: Option<RawSpan>,
+    pub(super) fallback_to: Option<RawNames>,
 }
 
 /// One of `[[routes]]`.

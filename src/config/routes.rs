@@ -27,7 +27,9 @@ pub(super) fn routing(
         .collect();
     let default = raw.default.map(|list| names.take(check, "routing.default", list));
     let after = (raw.escalate_after.as_ref(), raw.escalate_to);
-    let default_escalation = escalation(check, "routing", after, &mut names);
+    let default_escalation = escalation(check, ("routing", "escalate"), after, &mut names);
+    let after = (raw.fallback_after.as_ref(), raw.fallback_to);
+    let fallback = escalation(check, ("routing", "fallback"), after, &mut names);
     let whole = |route: &Route| route.matcher.is_empty() && route.hours.is_none() && !route.continues;
     if default.is_none() && !routes.is_empty() && !routes.iter().any(whole) {
         check.fault(
@@ -41,7 +43,7 @@ pub(super) fn routing(
             check.fault(&format!("receivers[{index}].name"), message);
         }
     }
-    Routing { routes, default, default_escalation }
+    Routing { routes, default, default_escalation, fallback }
 }
 
 /// Names of receivers: those that there are, and those that are named.
@@ -84,7 +86,7 @@ fn route(check: &mut Check<'_>, at: &str, raw: RawRoute, default_zone: &str, nam
             None
         }
     });
-    let escalation = escalation(check, at, (raw.escalate_after.as_ref(), raw.escalate_to), names);
+    let escalation = escalation(check, (at, "escalate"), (raw.escalate_after.as_ref(), raw.escalate_to), names);
     if raw.receivers.is_none() {
         check.fault(&path("receivers"), "missing");
     }
@@ -94,23 +96,23 @@ fn route(check: &mut Check<'_>, at: &str, raw: RawRoute, default_zone: &str, nam
 
 fn escalation(
     check: &mut Check<'_>,
-    at: &str,
+    (at, what): (&str, &str),
     (after, to): (Option<&RawSpan>, Option<RawNames>),
     names: &mut Names<'_>,
 ) -> Option<Escalation> {
     match (after, to) {
         (None, None) => None,
         (None, Some(_)) => {
-            check.fault(&format!("{at}.escalate_to"), "needs `escalate_after`");
+            check.fault(&format!("{at}.{what}_to"), format!("needs `{what}_after`"));
             None
         }
         (Some(_), None) => {
-            check.fault(&format!("{at}.escalate_after"), "needs `escalate_to`");
+            check.fault(&format!("{at}.{what}_after"), format!("needs `{what}_to`"));
             None
         }
         (Some(after), Some(to)) => {
-            let after: Duration = check.span(&format!("{at}.escalate_after"), Some(after), MINUTE..=7 * DAY);
-            Some(Escalation { after: span(after), to: names.take(check, &format!("{at}.escalate_to"), to) })
+            let after: Duration = check.span(&format!("{at}.{what}_after"), Some(after), MINUTE..=7 * DAY);
+            Some(Escalation { after: span(after), to: names.take(check, &format!("{at}.{what}_to"), to) })
         }
     }
 }

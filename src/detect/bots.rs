@@ -2,7 +2,8 @@
 //!
 //! Writing down a hundred thousand bots takes a second, for which no stream should stand still. So a capture goes over
 //! them piece by piece, between batches, and a bot that is about to change before its turn is written down first. What
-//! comes out is the state at the instant at which the capture began, byte for byte.
+//! comes out is the state at the instant at which the capture began, byte for byte. A capture may be of those bots alone
+//! that have changed after an earlier one.
 
 use std::ops::{Deref, Index, IndexMut};
 
@@ -10,29 +11,40 @@ use hashbrown::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::bot::BotState;
+use super::part::{Part, append};
 use crate::event::Text;
 use crate::stats::make_room;
 
 /// All bots, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Bots {
     list: Vec<BotState>,
     /// Those of each tenant in their order, so that looking for a bot's like does not go over all bots of all tenants.
     of_tenants: HashMap<Text, Vec<u32>>,
+    /// In which round each bot has changed last.
+    changed: Vec<u32>,
+    /// The present round. A capture ends it.
+    round: u32,
     capture: Option<Capture>,
 }
 
 /// A snapshot that is being taken.
 #[derive(Debug)]
 struct Capture {
-    bytes: Vec<u8>,
-    /// The bot whose turn it is, and how many there were at the beginning.
+    part: Part,
+    /// The bot whose turn it is.
     next: usize,
-    total: usize,
     /// Bots that changed before their turn, as they were.
     early: HashMap<usize, Vec<u8>>,
-    /// What follows on the bots.
-    tail: Vec<u8>,
+}
+
+/// Bytes for which a bot counts that is passed over. Nothing at all would let a capture of few go over all in one piece.
+const PASSED_BYTES: usize = 8;
+
+impl Default for Bots {
+    fn default() -> Self {
+        Self { list: Vec::new(), of_tenants: HashMap::default(), changed: Vec::new(), round: 1, capture: None }
+    }
 }
 
 impl Bots {
@@ -45,6 +57,7 @@ impl Bots {
         make_room(list);
         list.push(number);
         self.list.push(bot);
+        self.changed.push(self.round);
     }
 
     /// The bots of a tenant with their numbers, in order.
@@ -59,47 +72,40 @@ impl Bots {
 
     pub(super) fn reserve_exact(&mut self, more: usize) {
         self.list.reserve_exact(more);
+        self.changed.reserve_exact(more);
     }
 
-    /// Begins a capture, between what goes before the bots and what follows on them. One that is under way is given up.
-    pub(super) fn begin(&mut self, head: Vec<u8>, tail: Vec<u8>) {
-        let (mut bytes, total) = (head, self.list.len());
-        append(&mut bytes, &total);
-        self.capture = Some(Capture { bytes, next: 0, total, early: HashMap::new(), tail });
+    /// Notes what the registry says of a bot, which no snapshot holds: for a snapshot the bot has not changed.
+    pub(super) fn register(&mut self, at: usize, record: Option<u32>, zone: u16) {
+        (self.list[at].record, self.list[at].zone) = (record, zone);
     }
 
-    /// Goes on with a capture by about so many bytes. All of it, once it is done.
-    pub(super) fn go_on(&mut self, bytes_max: usize) -> Option<Vec<u8>> {
-        let capture = self.capture.as_mut()?;
-        let end = capture.bytes.len() + bytes_max;
-        while capture.next < capture.total && capture.bytes.len() < end {
-            match capture.early.remove(&capture.next) {
-                Some(early) => capture.bytes.extend_from_slice(&early),
-                None => append(&mut capture.bytes, &self.list[capture.next]),
-            }
-            capture.next += 1;
+    /// Begins a capture, between what goes before the bots and what follows on them: of all, or of those that changed after
+    /// a round. One that is under way is given up.
+    pub(super) fn begin(&mut self, since: Option<u32>, head: Vec<u8>, tail: Vec<u8>) {
+        let part = Part::begin(since, self.round, head, self.list.len(), tail);
+        self.capture = Some(Capture { part, next: 0, early: HashMap::new() });
+        self.round += 1;
+    }
+
+    /// Goes on with a capture by about so many bytes. What was captured, once it is done.
+    pub(super) fn go_on(&mut self, bytes_max: usize) -> Option<Part> {
+        let Capture { part, next, early } = self.capture.as_mut()?;
+        let mut left = bytes_max;
+        while *next < part.total() && left > 0 {
+            let bytes = match early.remove(next) {
+                Some(early) => part.push(*next, |bytes| bytes.extend_from_slice(&early)),
+                None if part.holds(self.changed[*next]) => part.push(*next, |bytes| append(bytes, &self.list[*next])),
+                None => PASSED_BYTES,
+            };
+            left = left.saturating_sub(bytes);
+            *next += 1;
         }
-        if capture.next < capture.total {
+        if *next < part.total() {
             return None;
         }
-        self.capture.take().map(|mut capture| {
-            capture.bytes.append(&mut capture.tail);
-            capture.bytes
-        })
+        self.capture.take().map(|capture| capture.part)
     }
-}
-
-/// Appends a value as the whole state holds it.
-///
-/// # Panics
-/// Never: writing to memory fails for sequences of unknown length only, and the state has none.
-pub(super) fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
-    #[expect(
-        clippy::expect_used,
-        reason = "writing to memory fails for unsized sequences only; a test covers all types"
-    )]
-    let appended = postcard::to_extend(value, std::mem::take(bytes)).expect("the state has sized sequences only");
-    *bytes = appended;
 }
 
 impl Deref for Bots {
@@ -121,14 +127,16 @@ impl Index<usize> for Bots {
 impl IndexMut<usize> for Bots {
     /// The only way to change a bot.
     fn index_mut(&mut self, at: usize) -> &mut BotState {
-        if let Some(capture) = &mut self.capture
-            && (capture.next..capture.total).contains(&at)
-            && !capture.early.contains_key(&at)
+        if let Some(Capture { part, next, early }) = &mut self.capture
+            && (*next..part.total()).contains(&at)
+            && part.holds(self.changed[at])
+            && !early.contains_key(&at)
         {
-            let mut early = Vec::new();
-            append(&mut early, &self.list[at]);
-            capture.early.insert(at, early);
+            let mut bytes = Vec::new();
+            append(&mut bytes, &self.list[at]);
+            early.insert(at, bytes);
         }
+        self.changed[at] = self.round;
         &mut self.list[at]
     }
 }

@@ -385,7 +385,7 @@ impl Engine {
         self.registry = registry;
         for at in 0..self.bots.len() {
             let (record, zone) = self.registered(&self.bots[at].tenant.clone(), &self.bots[at].bot.clone());
-            (self.bots[at].record, self.bots[at].zone) = (record, zone);
+            self.bots.register(at, record, zone);
         }
     }
 

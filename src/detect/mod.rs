@@ -31,6 +31,7 @@ mod judge;
 mod lesson;
 mod normal;
 mod operator;
+mod part;
 mod peers;
 mod policy;
 mod portrait;
@@ -53,10 +54,13 @@ pub use engine::{Engine, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use feedback::{DecisionFacts, DecisionState, Refusal, Taken, ToldFacts};
 pub use hidden::SuppressionFacts;
+pub use part::Part;
 pub use portrait::{CallFacts, EdgeFacts, NodeFacts, OpenFacts, Portrait, SeenFacts, SeenKind, VolumeFacts};
 pub use revert::RevertError;
 pub use settings::Settings;
-pub use state::RestoreError;
+#[cfg(test)]
+pub(crate) use state::state_shape;
+pub use state::{RestoreError, migrate};
 pub use stats::{Stats, SuppressionStats};
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
-use super::bots::append;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
@@ -15,12 +14,14 @@ use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::hidden::{self, Hits};
 use super::operator::Operators;
+use super::part::{Part, append};
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::alert::AlertBook;
 use crate::registry::Registry;
+use crate::shape::{self, Shape};
 
 /// A snapshot that cannot be restored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +45,8 @@ struct Tail<'a> {
     stats: &'a Stats,
 }
 
-#[derive(Deserialize)]
+/// All of it, as it is read.
+#[derive(Serialize, Deserialize)]
 struct State {
     frontier: Frontier,
     bots: Vec<BotState>,
@@ -62,6 +64,24 @@ struct State {
     stats: Stats,
 }
 
+/// The state of an earlier version, of a known shape, as this version writes it.
+///
+/// # Errors
+/// The bytes are not of this shape, or something in it has become something else.
+pub fn migrate(shape: &Shape, bytes: &[u8]) -> Result<Vec<u8>, RestoreError> {
+    let (state, rest) = shape::take::<State>(shape, bytes).map_err(|error| RestoreError(error.to_string()))?;
+    if !rest.is_empty() {
+        return Err(RestoreError("something follows on it".to_owned()));
+    }
+    postcard::to_stdvec(&state).map_err(|error| RestoreError(error.to_string()))
+}
+
+/// The shape of the state that this version writes.
+#[cfg(test)]
+pub(crate) fn state_shape() -> Result<Shape, String> {
+    shape::shape_of::<State>()
+}
+
 impl Engine {
     /// The whole state, to be kept by the shell. The same state gives the same bytes.
     #[must_use]
@@ -72,15 +92,16 @@ impl Engine {
         bytes
     }
 
-    /// Begins to take a snapshot of this instant, whatever happens until it is done.
-    pub fn begin_snapshot(&mut self) {
+    /// Begins to take a snapshot of this instant, whatever happens until it is done: of all, or of what changed after the
+    /// round of an earlier one.
+    pub fn begin_snapshot(&mut self, since: Option<u32>) {
         let (head, tail) = (self.head(), self.tail());
-        self.bots.begin(head, tail);
+        self.bots.begin(since, head, tail);
     }
 
     /// Goes on with it by about so many bytes. The snapshot, once it is done: what [`snapshot`](Self::snapshot) would
-    /// have given when it began.
-    pub fn go_on_snapshot(&mut self, bytes_max: usize) -> Option<Vec<u8>> {
+    /// have given when it began, or the part of it that changed.
+    pub fn go_on_snapshot(&mut self, bytes_max: usize) -> Option<Part> {
         self.bots.go_on(bytes_max)
     }
 

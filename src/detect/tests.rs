@@ -326,22 +326,48 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_is_of_the_instant_at_which_it_began(oddity in 0..4_usize, at in 0..330_usize, piece in 1..400_usize) {
+    fn a_snapshot_is_of_the_instant_at_which_it_began(
+        oddity in 0..4_usize, begins in proptest::collection::btree_map(0..330_usize, any::<bool>(), 1..9), piece in 1..400_usize,
+    ) {
         let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
-        let (mut wanted, mut taken) = (None, None);
-        for (place, event) in story(oddity).into_iter().enumerate() {
-            if place == at {
-                wanted = Some(engine.snapshot());
-                engine.begin_snapshot();
+        let (mut wanted, mut parts): (Option<(Vec<u8>, bool)>, Vec<Part>) = (None, Vec::new());
+        for (place, mut event) in story(oddity).into_iter().enumerate() {
+            let begins = begins.get(&place).filter(|_| wanted.is_none());
+            if let Some(whole) = begins {
+                wanted = Some((engine.snapshot(), *whole));
+                engine.begin_snapshot(parts.last().filter(|_| !whole).map(Part::round));
             }
-            // A bot changes, and others are new, while it is taken.
+            // Some bots change and others do not, and others are new, while it is taken.
+            event.bot = format!("{}-{}", event.bot, place % 7 * (place / 40)).into();
             engine.observe(event, &mut output);
-            taken = taken.or_else(|| engine.go_on_snapshot(piece));
+            let Some(part) = engine.go_on_snapshot(piece) else { continue };
+            if part.since().is_none() {
+                prop_assert!(part.is_whole());
+                parts.clear();
+            }
+            parts.push(part);
+            let wanted = wanted.take().map(|(wanted, _)| wanted);
+            prop_assert_eq!(Part::assemble(&parts), wanted);
         }
-        while taken.is_none() && wanted.is_some() {
-            taken = engine.go_on_snapshot(piece);
+    }
+
+    #[test]
+    fn a_snapshot_that_was_lost_is_in_the_next_one(oddity in 0..4_usize, lost in 100..300_usize) {
+        let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
+        let mut base = None;
+        for (place, mut event) in story(oddity).into_iter().enumerate() {
+            event.bot = format!("{}-{}", event.bot, place % 5).into();
+            engine.observe(event, &mut output);
+            if place == 50 || place == lost {
+                engine.begin_snapshot(base.as_ref().map(Part::round));
+                let part = engine.go_on_snapshot(usize::MAX);
+                base = base.or(part);
+            }
         }
-        prop_assert_eq!(taken, wanted);
+        let base = base.expect("the first was not lost");
+        engine.begin_snapshot(Some(base.round()));
+        let last = engine.go_on_snapshot(usize::MAX).expect("is done");
+        prop_assert_eq!(Part::assemble(&[base, last]), Some(engine.snapshot()));
     }
 
     #[test]

@@ -258,8 +258,7 @@ fn dispatch_params<'a>(config: &'a Config, client: &Client) -> DispatchParams<'a
         ack_prefix: config.alerts.ack_prefix.clone(),
         dir: config.state.as_ref().map(|state| state.dir.as_path()),
         clock,
-        lookup: None,
-        one_of_many: false,
+        ..DispatchParams::default()
     }
 }
 
@@ -324,7 +323,9 @@ impl Parts {
             geo,
         };
         let snapshot_every = config.state.as_ref().map(|state| state.snapshot_every);
-        let settings = ScorerSettings { subject_prefix, snapshot_every, snapshot_first: None };
+        let snapshots = Snapshots::new(store.map_or(Keeping::Nowhere, Keeping::Here), metrics.store, health.clone());
+        let ground = snapshots.ground();
+        let settings = ScorerSettings { subject_prefix, snapshot_every, snapshot_first: None, ground };
         let decoded = mpsc::channel(BATCHES_QUEUED);
         let (inquiry, inbox) = inquiry(served::wake(&decoded.0));
         let archive = config.console.as_ref().map(|_| Archive::default());
@@ -341,7 +342,7 @@ impl Parts {
             dispatch,
             log,
             archive,
-            snapshots: Snapshots::new(store.map_or(Keeping::Nowhere, Keeping::Here), metrics.store, health.clone()),
+            snapshots,
             notify_metrics,
             health: health.clone(),
             faults,

@@ -16,14 +16,13 @@ use humdrum::event::Event;
 use humdrum::event::decode::{Envelope, Limits, decode};
 use humdrum::event::subject::identity;
 use humdrum::registry::Registry;
-use humdrum::runtime::notify::fence::Fence;
+use humdrum::runtime::cluster::check::permissions;
+use humdrum::runtime::cluster::layout::Layout;
 use humdrum::runtime::produce::EventPublisher;
-use humdrum::runtime::store::format::{self, Checkpoint};
-use humdrum::runtime::store::ledger::{Lease, Ledger, Manifest, lease_key, manifest_key};
-use humdrum::runtime::store::shared::{Objects, SharedError, SharedStore};
+use humdrum::runtime::store::ledger::{Lease, Manifest, lease_key, manifest_key};
+use humdrum::runtime::store::shared::Objects;
 use humdrum::simulate::{Fleet, FleetSpec};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
 
 use crate::support::config::{config, event};
 use crate::support::files::{read, repository, write};
@@ -57,7 +56,7 @@ static STORY: LazyLock<Story> = LazyLock::new(|| {
     Story { events: fleet.events, bots: bots.join("\n") }
 });
 
-fn settings(server: &NatsServer, more: &str) -> String {
+pub(crate) fn settings(server: &NatsServer, more: &str) -> String {
     format!(
         "registry = 'bots.ndjson'\n[nats]\nurl = '{}'\n[events]\nidle_after = '1h'\n\
         [cluster]\nenabled = true\npartitions = {PARTITIONS}\nreplicas = 1\nsnapshot_every = '1s'\n{more}",
@@ -65,14 +64,14 @@ fn settings(server: &NatsServer, more: &str) -> String {
     )
 }
 
-fn home() -> TempDir {
+pub(crate) fn home() -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     write(&dir.path().join("bots.ndjson"), &STORY.bots);
     dir
 }
 
 /// What `humdrum cluster` says.
-fn cluster(dir: &Path, settings: &str, args: &[&str]) -> String {
+pub(crate) fn cluster(dir: &Path, settings: &str, args: &[&str]) -> String {
     write(&dir.join("cluster.toml"), settings);
     let mut command = Command::new(env!("CARGO_BIN_EXE_humdrum"));
     command.arg("cluster").args(args).args(["--config", "cluster.toml"]).current_dir(dir).env_clear();
@@ -137,15 +136,12 @@ async fn untroubled(context: &Context) -> (BTreeMap<u16, String>, BTreeSet<(Stri
 
 /// Hash of each partition's state in its newest snapshot.
 async fn kept(context: &Context) -> BTreeMap<u16, String> {
-    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let objects = Objects::new(context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists"));
     let mut hashes = BTreeMap::new();
     for partition in 0..PARTITIONS {
         let manifest = manifest(context, partition).await;
         let newest = manifest.kept.first().expect("a snapshot");
-        let mut file = Vec::new();
-        let mut object = objects.get(newest.object.as_str()).await.expect("exists");
-        object.read_to_end(&mut file).await.expect("is whole");
-        let checkpoint = format::decode(&file).expect("a snapshot");
+        let checkpoint = objects.join(newest).await.expect("answers").expect("is whole");
         hashes.insert(partition, blake3::hash(&checkpoint.engine).to_hex().to_string());
     }
     hashes
@@ -387,6 +383,27 @@ async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
     first.kill();
     let second = Humdrum::start(b.path(), &as_user("humdrum", "member = 'b'\n")).await;
     owned(&admin, "b-").await;
+    let status = cluster(b.path(), &as_user("humdrum", ""), &["status"]);
+    assert!(!status.contains("is not answered"), "{status}");
+    let layout = {
+        let config = shared(&server, PartitionKey::Tenant);
+        Layout::new(config.cluster.as_ref().expect("a cluster"), &config.events, &config.alerts)
+    };
+    let refused = permissions(&producer, &layout).await;
+    assert!(
+        refused.len() >= 11 && refused[0].text.contains("`humdrum.cluster.alerts.check` is not answered"),
+        "{refused:?}"
+    );
+    for (stream, subject) in [
+        ("HUMDRUM_EVENTS", "humdrum.cluster.tick.0"),
+        ("HUMDRUM_FENCE", "humdrum.cluster.alerts.check"),
+        ("HUMDRUM_REJECTED", "humdrum.rejected.check"),
+        ("KV_HUMDRUM_CLUSTER", "$KV.HUMDRUM_CLUSTER.check"),
+        ("OBJ_HUMDRUM_SNAPSHOTS", "$O.HUMDRUM_SNAPSHOTS.M.check"),
+    ] {
+        let stream = admin.get_stream(stream).await.expect("exists");
+        assert!(stream.get_last_raw_message_by_subject(subject).await.is_err(), "{subject}: only asked for");
+    }
     for (subject, payload) in [
         ("humdrum.events.acme.other", event("e2")),
         ("humdrum.events.3.acme.payroll", event("e3")),
@@ -411,47 +428,6 @@ async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
     }
     assert!(second.terminate().await.success());
     assert_eq!(alerts.get_info().await.expect("answers").state.messages, 1, "and it was told once");
-}
-
-#[tokio::test]
-async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
-    let server = NatsServer::start().await;
-    cluster(home().path(), &settings(&server, ""), &["init"]);
-    let context = server.jetstream().await;
-    let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
-    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
-    let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
-    let file = format::encode(&Checkpoint::default()).expect("a snapshot");
-    let mut store = claim(1).await.expect("is free");
-    assert!(store.load().await.expect("answers").is_none(), "none was ever written");
-    store.save(file.clone(), 7, 3).await.expect("is written");
-    // As after an answer that was lost: the entry is ours, and of a revision that we do not know.
-    let entry = bucket.get(manifest_key(0)).await.expect("answers").expect("a manifest");
-    bucket.put(manifest_key(0), entry).await.expect("is written");
-    store.save(file.clone(), 8, 4).await.expect("the entry was ours");
-    let fence = |loaded: Option<(Checkpoint, u64)>| loaded.map(|(_, fence)| fence);
-    assert_eq!(fence(store.load().await.expect("loads")), Some(4));
-    objects.put("0-1-2", &mut &b"damaged"[..]).await.expect("is written");
-    assert_eq!(fence(store.load().await.expect("loads")), Some(3), "the one before");
-    objects.delete("0-1-1").await.expect("is removed");
-    let error = store.load().await.expect_err("none can be used");
-    assert!(matches!(error, SharedError::Unusable { partition: 0, kept: 2 }), "{error}");
-    claim(2).await.expect("a newer owner");
-    assert!(store.save(file, 9, 5).await.expect_err("is over").is_lost());
-}
-
-#[tokio::test]
-async fn an_id_that_another_partition_has_used_costs_nobody_the_partition() {
-    let server = NatsServer::start().await;
-    cluster(home().path(), &settings(&server, ""), &["init"]);
-    let context = server.jetstream().await;
-    let stream = context.get_stream("HUMDRUM_FENCE").await.expect("exists");
-    let claim = |part: &str| Fence::claim(context.clone(), stream.clone(), format!("humdrum.cluster.alerts.{part}"), 1);
-    let (mut one, mut other) = (claim("0").await.expect("is free"), claim("1").await.expect("is free"));
-    one.publish("acme.high", "same", "{}".into()).await.expect("passes");
-    other.publish("acme.high", "same", "{}".into()).await.expect("is there");
-    other.publish("acme.high", "new", "{}".into()).await.expect("still owns its partition");
-    one.publish("acme.high", "newer", "{}".into()).await.expect("still owns its partition");
 }
 
 async fn manifests(context: &Context) -> usize {

@@ -268,3 +268,25 @@ async fn what_was_owed_to_a_receiver_that_is_gone_is_kept() {
     let one = &next.undelivered()[0];
     assert_eq!((&one["receiver"], &one["reason"]), (&"old".into(), &"gone".into()));
 }
+
+#[tokio::test]
+async fn what_a_receiver_does_not_take_is_told_to_another() {
+    let refusing = std::iter::repeat_n(Answer::Status(503), 200);
+    let (pager, desk) = (Endpoint::start(refusing).await, Endpoint::start([]).await);
+    let routing = "[routing]\ndefault = ['pager']\nfallback_after = '2m'\nfallback_to = ['desk']\n";
+    let receivers = receiver("pager", "slack", pager.address(), "") + &receiver("desk", "slack", desk.address(), "");
+    let post = Post::start(&(routing.to_owned() + &receivers));
+    post.offer(&page("a1"));
+    post.attempted("pager", "retried", 1).await;
+    assert_eq!(post.attempts("desk", "delivered"), 0, "not yet");
+    post.pass_until("the desk to be told", |post| post.attempts("desk", "delivered") == 1).await;
+    post.pass_until("ten attempts", |post| post.attempts("pager", "retried") >= 10).await;
+    assert_eq!(post.attempts("desk", "delivered"), 1, "once");
+    let (pager, desk) = (Endpoint::start([Answer::Status(404)]).await, Endpoint::start([]).await);
+    let receivers = receiver("pager", "slack", pager.address(), "") + &receiver("desk", "slack", desk.address(), "");
+    let mut post = Post::start(&(routing.to_owned() + &receivers));
+    post.offer(&page("a2"));
+    post.attempted("desk", "delivered", 1).await;
+    post.drain().await;
+    assert_eq!(post.undelivered().len(), 1, "it is kept in any case");
+}

@@ -82,7 +82,7 @@ fn what_nobody_asks_for_goes_nowhere() {
 fn what_nobody_heard_of_at_night_is_not_resolved_at_the_desk_by_day() {
     let mut day = to("desk", None);
     day.hours = Some(Hours::parse("mon-fri 08:00-18:00", "UTC").expect("hours"));
-    let routing = Routing { routes: vec![day], default: Some(Vec::new()), default_escalation: None };
+    let routing = Routing { routes: vec![day], default: Some(Vec::new()), ..Routing::default() };
     let plan = plan(&[("desk", TERMS)], routing);
     let mut told = Told::default();
     let (night, noon) = (at("2026-05-04T02:00:00Z"), at("2026-05-04T12:00:00Z"));

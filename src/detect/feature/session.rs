@@ -75,6 +75,7 @@ pub(in crate::detect) struct Session {
     /// The first secret that it read.
     pub secret: Option<Text>,
     /// Whether it did or tried anything beside signing in and reading secrets.
+    #[serde(default)]
     pub worked: bool,
     /// Earliest timer that is set for it; its deadline is never earlier.
     pub due: Timestamp,

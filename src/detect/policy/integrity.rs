@@ -40,6 +40,7 @@ const CLOCKS_MIN: usize = 3;
 pub(in crate::detect) struct Logs {
     all: Vec<Log>,
     /// The day whose clocks are compared when it is over.
+    #[serde(default)]
     day: i64,
     /// Number of a log by its name; computed again when a state is restored.
     #[serde(skip)]

@@ -33,9 +33,12 @@ pub(in crate::detect) struct Secrets {
     since: i32,
     today: i32,
     sights: Vec<Sight>,
+    #[serde(default)]
     burst: Burst,
     /// Sessions that read a secret and did work, and those that did none.
+    #[serde(default)]
     used: u16,
+    #[serde(default)]
     unused: u16,
 }
 

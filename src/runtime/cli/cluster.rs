@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::output;
 use super::settings::{self, Secrets, SettingsArgs};
 use crate::config::Config;
-use crate::runtime::cluster::check::{Finding, look};
+use crate::runtime::cluster::check::{Finding, look, permissions};
 use crate::runtime::cluster::layout::Layout;
 use crate::runtime::health::HealthState;
 use crate::runtime::nats::connect::connect_once;
@@ -139,6 +139,7 @@ async fn show(client: &Client, config: &Config, json: bool) -> anyhow::Result<St
     let mut status = Status { members: Vec::new(), partitions: Vec::new(), lacks: Vec::new() };
     status.lacks = found.into_iter().filter(|finding| finding.fatal).map(|finding| finding.text).collect();
     if status.lacks.is_empty() {
+        status.lacks = permissions(client, &layout).await.into_iter().map(|finding| finding.text).collect();
         let store = context.get_key_value(&layout.bucket).await.context("the cluster's bucket cannot be opened")?;
         let ledger = Ledger::new(store);
         status.members = members(&ledger).await?;

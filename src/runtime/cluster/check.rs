@@ -1,4 +1,6 @@
-//! What a server lacks for a cluster, in words: version, streams, buckets, copies.
+//! What a server lacks for a cluster, in words: version, streams, buckets, copies, permissions.
+
+use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream;
@@ -10,6 +12,9 @@ use super::layout::{Layout, LayoutError, find};
 const VERSION_MIN: (u64, u64) = (2, 11);
 /// Copies below which one machine can lose what it acknowledged.
 const REPLICAS_WANTED: usize = 3;
+
+/// Time for an answer. One that is refused has none.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,41 @@ pub async fn look(client: &Client, layout: &Layout) -> Result<Vec<Finding>, Layo
         "whether the server syncs what it acknowledges cannot be asked here; set `sync_interval: always`".into(),
     );
     Ok(findings)
+}
+
+/// What we may not do, of what a member does: each is asked for in a way that the server refuses for another reason, so that
+/// nothing comes of it but an answer.
+pub async fn permissions(client: &Client, layout: &Layout) -> Vec<Finding> {
+    let Layout { prefix, events, fence, rejected_prefix, bucket, objects, .. } = layout;
+    let writes = [
+        format!("{prefix}.alerts.check"),
+        format!("{prefix}.tick.0"),
+        format!("{rejected_prefix}.check"),
+        format!("$KV.{bucket}.check"),
+        format!("$O.{objects}.M.check"),
+    ];
+    let reads = [
+        format!("$JS.API.STREAM.MSG.GET.{events}"),
+        format!("$JS.API.STREAM.MSG.GET.{fence}"),
+        format!("$JS.API.CONSUMER.CREATE.{events}.check"),
+        format!("$JS.API.CONSUMER.CREATE.{fence}.check"),
+        format!("$JS.API.CONSUMER.CREATE.KV_{bucket}.check"),
+        format!("$JS.API.CONSUMER.CREATE.OBJ_{objects}.check"),
+    ];
+    let asked =
+        writes.into_iter().map(|subject| (subject, true)).chain(reads.into_iter().map(|subject| (subject, false)));
+    let answers = asked.map(|(subject, write)| async move {
+        let mut headers = async_nats::HeaderMap::new();
+        if write {
+            // No stream has this name, so that none takes it.
+            headers.insert(async_nats::header::NATS_EXPECTED_STREAM, "humdrum-has-no-such-stream");
+        }
+        let asking = client.request_with_headers(subject.clone(), headers, "!".into());
+        let answered = matches!(tokio::time::timeout(ANSWER_WITHIN, asking).await, Ok(Ok(_)));
+        (!answered).then(|| format!("`{subject}` is not answered: this account may not use it, or nothing is there"))
+    });
+    let texts = futures_util::future::join_all(answers).await;
+    texts.into_iter().flatten().map(|text| Finding { fatal: false, text }).collect()
 }
 
 /// What of a stream's settings does not fit.

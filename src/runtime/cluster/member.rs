@@ -1,6 +1,7 @@
 //! A member: lives, knows the others, and deals with every partition.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -13,17 +14,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::check::{self, Finding};
 use super::layout::{Layout, LayoutError};
+use super::own;
 use super::post::Post;
 pub use super::post::PostMetrics;
 use super::tenure::Tenure;
 use super::view::View;
-use crate::alert::{Alert, Whose};
+use crate::alert::Alert;
 use crate::config::{ClusterConfig, Config};
 use crate::registry::Registry;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::ClusterMetrics;
 use crate::runtime::notify::channel::ReceiverError;
-use crate::runtime::notify::dispatch::{Dispatch, Owed};
+
+use crate::runtime::notify::letters::Letters;
 use crate::runtime::store::ledger::{Ledger, Life};
 use crate::runtime::store::shared::Objects;
 
@@ -31,8 +34,6 @@ use crate::runtime::store::shared::Objects;
 const SIGNS: u32 = 2;
 /// Pause between attempts to reach what a cluster needs.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The partition of alerts about a member's own sight, which no member owns.
-const OWN: &str = "member";
 
 /// A member that cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +106,8 @@ impl Member {
         // What a cluster needs is made by one who may, and not by whoever comes first.
         (config.events.create_stream, config.alerts.create_stream) = (false, false);
         cluster.partitions.set(i64::from(layout.partitions));
-        let post = Post { config, bots, client, layout, ledger, objects, health, metrics };
+        let letters = Letters::below(context, &config.events.rejected_prefix);
+        let post = Post { config, bots, client, layout, ledger, objects, letters, health, metrics };
         let post = Arc::new(post);
         tracing::info!(member, partitions = post.layout.partitions, "member of a cluster");
         // Whoever owns nothing has read everything.
@@ -114,13 +116,15 @@ impl Member {
         tasks.spawn(view.clone().follow(post.ledger.clone(), over.clone()));
         let still_max = settings.takeover_after;
         // The others are to know that we go before the first lease is given back.
-        tasks.spawn(live(Arc::clone(&post), member.clone(), still_max / SIGNS, cluster.clone(), stop.clone()));
-        tasks.spawn(tell(Arc::clone(&post), faults, over.clone()));
+        let alive = (member.clone(), view.clone());
+        tasks.spawn(live(Arc::clone(&post), alive, still_max / SIGNS, cluster.clone(), stop.clone()));
+        tasks.spawn(own::run(Arc::clone(&post), (member.clone(), view.clone()), faults, over.clone()));
         let mut tenures = JoinSet::new();
         for partition in 0..post.layout.partitions {
             let (member, post, view) = (member.clone(), Arc::clone(&post), view.clone());
             let (metrics, stop) = (cluster.clone(), stop.clone());
-            tenures.spawn(Tenure { partition, member, post, view, still_max, metrics, stop }.run());
+            let newest = AtomicU64::default();
+            tenures.spawn(Tenure { partition, member, post, view, still_max, metrics, stop, newest }.run());
         }
         let mut worked = Ok(());
         loop {
@@ -169,6 +173,9 @@ impl Member {
                     let ledger = context.get_key_value(&layout.bucket).await.map(Ledger::new);
                     let objects = context.get_object_store(&layout.objects).await.map(Objects::new);
                     if let (Ok(ledger), Ok(objects)) = (ledger, objects) {
+                        for Finding { text, .. } in check::permissions(&self.client, layout).await {
+                            tracing::warn!("{text}");
+                        }
                         return Ok(Some((ledger, objects)));
                     }
                 }
@@ -194,7 +201,13 @@ fn name(settings: &ClusterConfig) -> String {
 }
 
 /// Says that we live, until it is over, and that we are gone then.
-async fn live(post: Arc<Post>, member: String, every: Duration, cluster: ClusterMetrics, over: CancellationToken) {
+async fn live(
+    post: Arc<Post>,
+    (member, view): (String, View),
+    every: Duration,
+    cluster: ClusterMetrics,
+    over: CancellationToken,
+) {
     let mut due = tokio::time::interval(every);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -207,40 +220,13 @@ async fn live(post: Arc<Post>, member: String, every: Duration, cluster: Cluster
             host: post.config.cluster.as_ref().and_then(|cluster| cluster.member.clone()).unwrap_or_default(),
             partitions: usize::try_from(cluster.owned.get()).unwrap_or_default(),
         };
-        if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.live(&member, &life)).await {
+        let written = tokio::time::timeout(every, post.ledger.live(&member, &life)).await;
+        view.reached(matches!(written, Ok(Ok(()))));
+        if let Ok(Err(error)) = written {
             tracing::warn!(%error, "our sign of life cannot be written");
         }
     }
     if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.leave(&member)).await {
         tracing::warn!(%error, "the others cannot be told that we are gone");
     }
-}
-
-/// Tells of our own sight: receivers first, then NATS.
-async fn tell(post: Arc<Post>, mut faults: mpsc::Receiver<Alert>, over: CancellationToken) {
-    let dispatch = Dispatch::start(post.dispatch(), Owed::default(), &post.metrics.receivers);
-    let mut dispatch = match dispatch {
-        Ok(dispatch) => dispatch,
-        Err(error) => {
-            tracing::error!(%error, "nobody can be told of faults");
-            return;
-        }
-    };
-    loop {
-        let alert = tokio::select! {
-            () = over.cancelled() => break,
-            alert = faults.recv() => alert,
-        };
-        let Some(alert) = alert else { break };
-        dispatch.offer(&alert, &Whose::default());
-        let subject = format!("{}.{}.{}", post.layout.fenced(OWN), alert.tenant, alert.severity);
-        let mut headers = async_nats::HeaderMap::new();
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, format!("{}.{}", alert.id, alert.revision));
-        let payload = serde_json::to_vec(&alert).unwrap_or_default();
-        // Without a connection the client keeps it until there is one.
-        if let Err(error) = post.client.publish_with_headers(subject, headers, payload.into()).await {
-            tracing::warn!(%error, "an alert about our own sight cannot be published");
-        }
-    }
-    dispatch.drain(crate::runtime::clock::monotonic()).await;
 }

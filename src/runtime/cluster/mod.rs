@@ -19,6 +19,7 @@
 pub mod check;
 pub mod layout;
 pub mod member;
+mod own;
 mod post;
 mod tenure;
 mod view;

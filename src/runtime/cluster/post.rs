@@ -1,6 +1,7 @@
 //! The work on one partition: claim it, take up its state, and run an engine over it.
 
 use async_nats::Client;
+use async_nats::jetstream::stream::RawMessageErrorKind;
 use async_nats::jetstream::{self, Context};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,9 @@ use crate::runtime::metrics::{
 use crate::runtime::notify::channel::ReceiverError;
 use crate::runtime::notify::dispatch::{Dispatch, DispatchParams, Owed};
 use crate::runtime::notify::fence::{Fence, FenceError};
+use crate::runtime::notify::letters::Letters;
 use crate::runtime::notify::nats::NatsNotifier;
+use crate::runtime::notify::permit::Permit;
 use crate::runtime::pipeline::BATCHES_QUEUED;
 use crate::runtime::pipeline::alert_log::LogWriter;
 use crate::runtime::pipeline::decode::Decoder;
@@ -103,6 +106,8 @@ pub(super) struct Post {
     pub ledger: Ledger,
     /// Snapshots.
     pub objects: Objects,
+    /// What receivers were not told.
+    pub letters: Letters,
     /// Facts.
     pub health: HealthState,
     /// Figures.
@@ -136,10 +141,19 @@ impl PostError {
     /// Whether the partition has another owner.
     pub(super) fn is_lost(&self) -> bool {
         match self {
-            Self::Fence(error) => matches!(error, FenceError::Lost(_)),
+            Self::Fence(error) => matches!(error, FenceError::Lost(_) | FenceError::Behind { .. }),
             Self::Shared(error) => error.is_lost(),
             Self::Settle(error) => error.is_fenced(),
             _ => false,
+        }
+    }
+
+    /// The epoch of a newer owner, where that is known.
+    pub(super) fn newer(&self) -> Option<u64> {
+        match self {
+            Self::Fence(FenceError::Behind { newest, .. }) => Some(*newest),
+            Self::Shared(SharedError::Lost { epoch, .. }) => Some(*epoch),
+            _ => None,
         }
     }
 }
@@ -150,15 +164,23 @@ impl Post {
         &self,
         partition: u16,
         epoch: u64,
+        permit: Permit,
         stop: CancellationToken,
         abort: CancellationToken,
     ) -> Result<(), PostError> {
         let context = jetstream::new(self.client.clone());
         let fence = self.fence(&context, partition, epoch).await?;
         let (ledger, objects) = (self.ledger.clone(), self.objects.clone());
-        let store = SharedStore::claim(ledger, objects, partition, epoch).await?;
+        let mut store = SharedStore::claim(ledger, objects, partition, epoch).await?;
+        if store.is_empty() && fence.is_inherited() {
+            // An owner of a partition leaves snapshots: the ledger was lost.
+            let found = store.recover().await?;
+            tracing::error!(partition, found, "the ledger knows no snapshot of a partition that was owned before");
+        }
         let (checkpoint, told) = store.load().await?.unwrap_or_default();
-        let fence = recalled(fence, told).await?;
+        store.sweep();
+        let until = self.newest(&context, partition).await?;
+        let fence = recalled(fence, told, until).await?;
         let after = checkpoint.position.as_ref().map_or(0, |position| position.sequence);
         let engine = if checkpoint.engine.is_empty() {
             Engine::new(self.config.detection.clone(), self.bots.clone())
@@ -170,7 +192,7 @@ impl Post {
         let reading = self.reading(partition, epoch);
         let (metrics, health) = (self.metrics.source.clone(), self.health.clone());
         let source = JetStreamSource::open(self.client.clone(), reading, &start, metrics, health).await?;
-        let line = self.line(partition, engine, checkpoint, store, fence)?;
+        let line = self.line(partition, engine, checkpoint, store, (fence, permit))?;
         let (feed, fed) = mpsc::channel(BATCHES_QUEUED);
         let watching = stop.child_token();
         self.follow(&feed, &watching).await?;
@@ -184,6 +206,21 @@ impl Post {
         let stream = stream.map_err(|_| PostError::Stream(self.layout.fence.clone()))?;
         let prefix = self.layout.fenced(&partition.to_string());
         Ok(Fence::claim(context.clone(), stream, prefix, epoch).await?)
+    }
+
+    /// The partition's last record: an owner before us has seen none behind it.
+    async fn newest(&self, context: &Context, partition: u16) -> Result<u64, PostError> {
+        let stream = context.get_stream(&self.layout.events).await;
+        let stream = stream.map_err(|_| PostError::Stream(self.layout.events.clone()))?;
+        let mut newest = 0;
+        for filter in [format!("{}.>", self.layout.partition(partition)), self.layout.ticks(partition)] {
+            match stream.get_last_raw_message_by_subject(&filter).await {
+                Ok(message) => newest = message.sequence.max(newest),
+                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
+                Err(error) => return Err(FenceError::Unavailable(error.to_string()).into()),
+            }
+        }
+        Ok(newest)
     }
 
     fn reading(&self, partition: u16, epoch: u64) -> Reading {
@@ -209,7 +246,7 @@ impl Post {
         engine: Engine,
         checkpoint: Checkpoint,
         store: SharedStore,
-        fence: Fence,
+        (fence, permit): (Fence, Permit),
     ) -> Result<Line, PostError> {
         let (config, metrics, client) = (&self.config, &self.metrics, &self.client);
         let Checkpoint { position, outbox, told, gaps, .. } = checkpoint;
@@ -221,10 +258,13 @@ impl Post {
             metrics.notify.clone(),
             self.health.clone(),
         );
+        let keeping = Keeping::Shared(Box::new(store));
+        let snapshots = Snapshots::new(keeping, metrics.store.clone(), self.health.clone());
         let settings = ScorerSettings {
             subject_prefix: config.events.subject_prefix.clone(),
             snapshot_every: config.cluster.as_ref().map(|cluster| cluster.snapshot_every),
             snapshot_first: Some(SNAPSHOT_FIRST),
+            ground: snapshots.ground(),
         };
         // There is nobody to ask the engine of a partition anything.
         let (_, inbox) = inquiry(|| {});
@@ -243,10 +283,10 @@ impl Post {
             settler: Settler {
                 client: client.clone(),
                 notifier: notifier.fenced(fence),
-                dispatch: Dispatch::start(self.dispatch(), Owed { outbox, told }, &metrics.receivers)?,
+                dispatch: Dispatch::start(self.dispatch(Some(permit)), Owed { outbox, told }, &metrics.receivers)?,
                 log: LogWriter::new(None, metrics.log.clone(), self.health.clone()),
                 archive: None,
-                snapshots: Snapshots::new(Keeping::Shared(Box::new(store)), metrics.store.clone(), self.health.clone()),
+                snapshots,
                 notify_metrics: metrics.notify.clone(),
                 health: self.health.clone(),
                 faults,
@@ -258,7 +298,7 @@ impl Post {
     }
 
     /// Receivers of alerts.
-    pub(super) fn dispatch(&self) -> DispatchParams<'_> {
+    pub(super) fn dispatch(&self, permit: Option<Permit>) -> DispatchParams<'_> {
         DispatchParams {
             webhooks: &self.config.webhooks,
             receivers: &self.config.receivers,
@@ -267,9 +307,11 @@ impl Post {
             nats: Some(self.client.clone()),
             ack_prefix: self.config.alerts.ack_prefix.clone(),
             dir: None,
+            letters: Some(self.letters.clone()),
             clock: Clock::system(),
             lookup: None,
             one_of_many: true,
+            permit,
         }
     }
 
@@ -289,8 +331,8 @@ impl Post {
     }
 }
 
-async fn recalled(mut fence: Fence, after: u64) -> Result<Fence, FenceError> {
-    let told = fence.recall(after).await?;
+async fn recalled(mut fence: Fence, after: u64, until: u64) -> Result<Fence, FenceError> {
+    let told = fence.recall(after, until).await?;
     if told > 0 {
         tracing::info!(told, "alerts behind the snapshot are published already");
     }

@@ -4,6 +4,7 @@
 //! both can; whoever owns a partition for which another one ranks first gives it back once that one has lived for a while.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::post::Post;
 use super::view::{Seen, View};
 use crate::runtime::clock;
 use crate::runtime::metrics::ClusterMetrics;
+use crate::runtime::notify::permit::Permit;
 use crate::runtime::store::ledger::{Lease, Ledger, LedgerError, lease_key};
 
 /// Members that stand by for a partition. Fewer would leave it alone when one dies, more would all write at once.
@@ -43,6 +45,8 @@ pub(super) struct Tenure {
     pub(super) still_max: Duration,
     pub(super) metrics: ClusterMetrics,
     pub(super) stop: CancellationToken,
+    /// The newest epoch that a fence or a manifest told of: a ledger that was lost counts from the beginning.
+    pub(super) newest: AtomicU64,
 }
 
 /// A lease that is ours.
@@ -59,6 +63,7 @@ struct Renewal {
     lease: Lease,
     revision: u64,
     still_max: Duration,
+    permit: Permit,
 }
 
 impl Tenure {
@@ -113,11 +118,15 @@ impl Tenure {
             };
             if ours {
                 let (epoch, revision) = seen.map_or((0, 0), |seen| (seen.lease.epoch, seen.revision));
-                let lease = Lease { member: self.member.clone(), epoch: epoch + 1, released: false };
+                let epoch = epoch.max(self.newest.load(Ordering::Relaxed)) + 1;
+                let lease = Lease { member: self.member.clone(), epoch, released: false };
                 match replace(&self.post.ledger, self.partition, &lease, revision).await {
                     Ok(revision) => return Some(Held { epoch: lease.epoch, revision }),
                     Err(LedgerError::Lost(_)) => free_since = None,
-                    Err(error) => tracing::warn!(partition = self.partition, %error, "lease cannot be taken"),
+                    Err(error) => {
+                        tracing::warn!(partition = self.partition, %error, "lease cannot be taken");
+                        self.view.reached(false);
+                    }
                 }
             }
             tokio::select! {
@@ -133,6 +142,7 @@ impl Tenure {
         self.metrics.owned.inc();
         self.metrics.takeovers.inc();
         let (leave, abort, finished) = (self.stop.child_token(), CancellationToken::new(), CancellationToken::new());
+        let permit = Permit::new(self.still_max);
         let renewal = Renewal {
             ledger: self.post.ledger.clone(),
             view: self.view.clone(),
@@ -140,12 +150,13 @@ impl Tenure {
             lease: Lease { member: self.member.clone(), epoch, released: false },
             revision: held.revision,
             still_max: self.still_max,
+            permit: permit.clone(),
         };
         let renewing = tokio::spawn(renewal.run(leave.clone(), abort.clone(), finished.clone()));
         // Work that panics gives its lease back as well.
         let finished = finished.drop_guard();
         let worked = tokio::select! {
-            worked = Box::pin(self.post.work(partition, epoch, leave.clone(), abort.clone())) => Some(worked),
+            worked = Box::pin(self.post.work(partition, epoch, permit, leave.clone(), abort.clone())) => Some(worked),
             // What waits for a server that does not answer is not waited for.
             () = abort.cancelled() => None,
         };
@@ -158,6 +169,7 @@ impl Tenure {
             Some(Ok(())) => tracing::info!(partition, epoch, "partition given back"),
             None => tracing::warn!(partition, epoch, "partition is lost to another member"),
             Some(Err(error)) if error.is_lost() => {
+                self.newest.fetch_max(error.newer().unwrap_or_default(), Ordering::Relaxed);
                 tracing::warn!(partition, epoch, %error, "partition is lost to another member");
             }
             Some(Err(error)) => {
@@ -188,11 +200,17 @@ impl Renewal {
                 _ = due.tick() => {}
             }
             match self.replace(every * 2).await {
-                Ok(()) => renewed = clock::monotonic(),
+                Ok(()) => {
+                    renewed = clock::monotonic();
+                    self.permit.renewed();
+                }
                 Err(Some(LedgerError::Lost(_))) => return abort.cancel(),
-                // Others take it at the latest now, by their own clocks.
-                Err(_) if clock::monotonic() - renewed >= self.still_max => return abort.cancel(),
-                Err(_) => {}
+                // Whether another one has it by now is not known. What leaves the partition passes through its fence,
+                // and receivers hear nothing until it is.
+                Err(_) if leave.is_cancelled() && clock::monotonic() - renewed >= self.still_max => {
+                    return abort.cancel();
+                }
+                Err(_) => self.view.reached(false),
             }
             let first = self.view.ranked(self.partition).into_iter().next();
             let another = first.is_some_and(|first| first != self.lease.member);

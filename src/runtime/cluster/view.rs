@@ -1,7 +1,8 @@
 //! What a member knows of the others: entries of the ledger as they change, each with when it last did by our own clock.
 //!
 //! Nobody's clock is compared with another's. An entry that its owner renews and that has stood still for long enough
-//! is given up, however long ago the server says that it was written.
+//! is given up, however long ago the server says that it was written. While the ledger cannot be written nobody can renew
+//! anything: that time counts for nobody, so that an election in NATS hands no partition over.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,11 +14,15 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::alert::Alert;
 use crate::runtime::clock;
 use crate::runtime::store::ledger::{Lease, Ledger};
 
 /// Pause before the ledger is watched again.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
+
+/// Times that a lease may stand still after which a member is gone for good. Fewer would take one for gone that is slow.
+const GONE_AFTER: u32 = 5;
 
 /// What is known; cloning shares it.
 #[derive(Clone, Debug)]
@@ -35,6 +40,18 @@ struct Shared {
 struct Entries {
     leases: BTreeMap<u16, Seen>,
     members: BTreeMap<String, Instant>,
+    /// What members tell of their own sight.
+    own: BTreeMap<String, Vec<Alert>>,
+    /// Whether the ledger cannot be written, and since when it can again.
+    blind: bool,
+    sighted: Option<Instant>,
+}
+
+impl Entries {
+    /// How long an entry has stood still.
+    fn still(&self, at: Instant) -> Duration {
+        clock::monotonic() - self.sighted.map_or(at, |since| at.max(since))
+    }
 }
 
 /// A lease as it was seen.
@@ -65,7 +82,7 @@ impl View {
     }
 
     async fn watch(&self, ledger: &Ledger) {
-        let mut entries = match ledger.store().watch_many_with_history(["lease.*", "member.*"]).await {
+        let mut entries = match ledger.store().watch_many_with_history(["lease.*", "member.*", "own.*"]).await {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::warn!(%error, "the ledger cannot be watched; trying on");
@@ -92,6 +109,11 @@ impl View {
             } else {
                 entries.members.remove(member);
             }
+        } else if let Some(member) = key.strip_prefix("own.") {
+            match serde_json::from_slice(value) {
+                Ok(open) if put => drop(entries.own.insert(member.to_owned(), open)),
+                _ => drop(entries.own.remove(member)),
+            }
         } else if let Some(partition) = key.strip_prefix("lease.").and_then(|number| number.parse().ok())
             && let Ok(lease) = serde_json::from_slice(value)
         {
@@ -111,17 +133,48 @@ impl View {
 
     /// Whether a lease can be taken: there is none, it was given back, or it has stood still.
     pub(super) fn is_free(&self, seen: Option<&Seen>) -> bool {
-        seen.is_none_or(|seen| seen.lease.released || clock::monotonic() - seen.at >= self.0.still_max)
+        let Some(seen) = seen.filter(|seen| !seen.lease.released) else { return true };
+        let entries = self.entries();
+        !entries.blind && entries.still(seen.at) >= self.0.still_max
+    }
+
+    /// Whether the ledger could be written just now.
+    pub(super) fn reached(&self, reached: bool) {
+        let mut entries = self.entries();
+        if reached && entries.blind {
+            entries.sighted = Some(clock::monotonic());
+        }
+        entries.blind = !reached;
     }
 
     /// Members that live, by rank for a partition: the first should own it.
     pub(super) fn ranked(&self, partition: u16) -> Vec<String> {
-        let (entries, now) = (self.entries(), clock::monotonic());
+        let entries = self.entries();
         // A sign of life is as seldom as a lease's renewal is often.
-        let live = |(_, at): &(&String, &Instant)| now - **at < self.0.still_max * 2;
+        let live = |(_, at): &(&String, &Instant)| entries.blind || entries.still(**at) < self.0.still_max * 2;
         let mut members: Vec<String> = entries.members.iter().filter(live).map(|(name, _)| name.clone()).collect();
         members.sort_by_cached_key(|member| rank(member, partition));
         members
+    }
+
+    /// Members that live no more, with what they have left, as far as it is for this one to see to.
+    pub(super) fn orphans(&self, member: &str) -> Vec<(String, Vec<Alert>)> {
+        let entries = self.entries();
+        if entries.blind {
+            return Vec::new();
+        }
+        let gone = |at: &Instant| entries.still(*at) >= self.0.still_max * GONE_AFTER;
+        let known = entries.members.iter();
+        let live: Vec<&String> = known.clone().filter(|(_, at)| !gone(at)).map(|(name, _)| name).collect();
+        let mut orphans: BTreeMap<String, Vec<Alert>> =
+            known.filter(|(_, at)| gone(at)).map(|(name, _)| (name.clone(), Vec::new())).collect();
+        // Whoever has left in order has no sign of life any more.
+        let left = entries.own.iter().filter(|(name, _)| !live.contains(name));
+        orphans.extend(left.map(|(name, open)| (name.clone(), open.clone())));
+        let ours = |gone: &String| {
+            live.iter().min_by_key(|live| rank_of(live, gone.as_bytes())).is_some_and(|first| *first == member)
+        };
+        orphans.into_iter().filter(|(gone, _)| ours(gone)).collect()
     }
 
     /// Waits until something changes, or a while.
@@ -138,8 +191,12 @@ impl View {
 /// The least comes first. Each partition has an order of its own, so that those of a member that goes are spread over
 /// all that stay.
 fn rank(member: &str, partition: u16) -> [u8; 32] {
+    rank_of(member, &partition.to_le_bytes())
+}
+
+fn rank_of(member: &str, what: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&partition.to_le_bytes()).update(member.as_bytes());
+    hasher.update(what).update(member.as_bytes());
     *hasher.finalize().as_bytes()
 }
 
@@ -167,6 +224,48 @@ mod tests {
         assert!(view.is_free(view.lease(3).as_ref()));
         view.take("lease.3", &lease("a", true), 9, true);
         assert!(view.is_free(view.lease(3).as_ref()), "it was given back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_nobody_can_write_nothing_stands_still() {
+        let view = View::new(Duration::from_secs(2));
+        view.take("lease.3", &lease("a", false), 7, true);
+        view.take("member.a", b"{}", 1, true);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        view.reached(false);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert!(!view.is_free(view.lease(3).as_ref()) && view.ranked(3) == ["a"], "an election");
+        view.reached(true);
+        tokio::time::advance(Duration::from_millis(1999)).await;
+        view.reached(true);
+        assert!(!view.is_free(view.lease(3).as_ref()), "the owner has its time to renew");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(view.is_free(view.lease(3).as_ref()), "it has not");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(view.ranked(3).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_member_that_is_gone_has_left_is_for_one_that_lives() {
+        let view = View::new(Duration::from_secs(1));
+        let open = serde_json::to_vec(&[crate::alert::fixtures::about_bot("g", crate::alert::Severity::High)]);
+        view.take("own.dead", &open.expect("JSON"), 1, true);
+        for member in ["a", "b", "dead", "silent"] {
+            view.take(&format!("member.{member}"), b"{}", 1, true);
+        }
+        assert!(view.orphans("a").is_empty() && view.orphans("b").is_empty(), "all live");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        for member in ["a", "b"] {
+            view.take(&format!("member.{member}"), b"{}", 2, true);
+        }
+        let mut orphans = [view.orphans("a"), view.orphans("b")].concat();
+        orphans.sort_by(|a, b| a.0.cmp(&b.0));
+        let left: Vec<_> = orphans.iter().map(|(gone, left)| (gone.as_str(), left.len())).collect();
+        assert_eq!(left, [("dead", 1), ("silent", 0)], "each is for one of them");
+        view.take("member.silent", b"", 3, false);
+        view.take("own.dead", b"", 3, false);
+        view.take("member.dead", b"", 3, false);
+        assert!(view.orphans("a").is_empty() && view.orphans("b").is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,12 +17,14 @@ use super::backoff;
 use super::channel::{Answer, Channel, Outgoing};
 use super::delivery::Verdict;
 use super::outbox::{Outbox, Waiting};
+use super::permit::Permit;
 use super::undelivered::{Undelivered, UndeliveredFile};
 use crate::alert::body::{Body, Particulars};
+use crate::alert::{Cause, Escalation, Notice};
 use crate::config::{ReceiverConfig, WebhookConfig};
 use crate::runtime::clock::Clock;
 use crate::runtime::metrics::{Attempt, UndeliveredReason};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// Attempts in a row after which an alert lets the others pass. Fewer would tear a short outage's alerts out of their
 /// order, more would let one alert that breaks the receiver hold up the rest for longer.
@@ -56,8 +58,38 @@ pub(super) struct Courier {
     pub(super) outbox: Arc<Outbox>,
     pub(super) undelivered: Arc<UndeliveredFile>,
     pub(super) clock: Clock,
+    pub(super) permit: Option<Permit>,
+    pub(super) fallback: Option<Fallback>,
     pub(super) failures: u32,
     pub(super) rng: Xoshiro256PlusPlus,
+}
+
+/// Who is told as well what a receiver does not take.
+#[derive(Clone, Debug)]
+pub(super) struct Fallback {
+    after: Span,
+    outboxes: Vec<Arc<Outbox>>,
+}
+
+impl Fallback {
+    /// Gives it to all but those that it consists of.
+    pub(super) fn give(fallback: &Escalation, couriers: &mut [Courier]) {
+        let is_of_it = |courier: &Courier| fallback.to.contains(&courier.manner.name);
+        let of_it = couriers.iter().filter(|courier| is_of_it(courier));
+        let outboxes = of_it.map(|courier| Arc::clone(&courier.outbox)).collect();
+        let fallback_of = Self { after: fallback.after, outboxes };
+        for courier in couriers.iter_mut().filter(|courier| !is_of_it(courier)) {
+            courier.fallback = Some(fallback_of.clone());
+        }
+    }
+
+    fn tell(&self, notice: &Arc<Notice>, now: Timestamp) {
+        for outbox in &self.outboxes {
+            if let Some(dropped) = outbox.push(Waiting::new(Arc::clone(notice), now)) {
+                outbox.lost(&dropped.notice, UndeliveredReason::Overflow);
+            }
+        }
+    }
 }
 
 impl Manner {
@@ -88,6 +120,9 @@ impl Courier {
                 waiting = self.outbox.next() => waiting,
                 () = closing.cancelled() => return,
             };
+            if let Some(permit) = &self.permit {
+                permit.passed().await;
+            }
             if let Some(pause) = self.deliver(&waiting).await {
                 self.clock.wait(pause).await;
             }
@@ -116,11 +151,16 @@ impl Courier {
     }
 
     fn failed(&mut self, waiting: &Waiting, asked: Option<Duration>, answer: &Answer) -> Option<Duration> {
-        let attempts = self.outbox.tried();
+        let (attempts, now) = (self.outbox.tried(), self.clock.now());
+        if let Some(fallback) = &self.fallback {
+            for notice in self.outbox.hand_on(now - fallback.after) {
+                fallback.tell(&notice, now);
+            }
+        }
         self.failures = self.failures.saturating_add(1);
         let given_up = match self.manner.patience {
             Patience::Attempts(max) => attempts >= max,
-            Patience::Age(max) => self.clock.now() - waiting.since >= max,
+            Patience::Age(max) => now - waiting.since >= max,
         };
         if given_up {
             self.outbox.metrics().attempt(Attempt::Abandoned);
@@ -164,6 +204,10 @@ impl Courier {
     fn give_up(&self, waiting: &Waiting, reason: UndeliveredReason, answer: &Answer) {
         let notice = &*waiting.notice;
         self.outbox.lost(notice, reason);
+        let handed_on = self.outbox.peek().is_some_and(|first| first.handed_on);
+        if let Some(fallback) = self.fallback.as_ref().filter(|_| !handed_on && notice.cause != Cause::Repeated) {
+            fallback.tell(&waiting.notice, self.clock.now());
+        }
         let attempts = waiting.attempts.saturating_add(1);
         let lost = Undelivered::new(reason, &self.manner.name, notice, self.clock.now(), attempts);
         self.undelivered.write(&Undelivered { status: answer.status, said: &answer.said, ..lost });

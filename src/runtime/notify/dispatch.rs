@@ -19,9 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::ack;
 use super::channel::{Channel, ReceiverError};
-use super::courier::{Courier, Manner, jitter};
+use super::courier::{Courier, Fallback, Manner, jitter};
 use super::guard::Lookup;
+use super::letters::Letters;
 use super::outbox::{Outbox, Waiting};
+use super::permit::Permit;
 use super::undelivered::{Undelivered, UndeliveredFile};
 use crate::alert::body::{Body, Particulars};
 use crate::alert::told::{AckError, Order, Outcome, Plan, Terms, Told};
@@ -55,12 +57,16 @@ pub struct DispatchParams<'a> {
     pub ack_prefix: String,
     /// Directory of the file of what was not delivered.
     pub dir: Option<&'a Path>,
+    /// The stream of it, in a cluster.
+    pub letters: Option<Letters>,
     /// The clock.
     pub clock: Clock,
     /// How names are looked up; none as the machine does.
     pub lookup: Option<Lookup>,
     /// Whether others hear acknowledgments, too: then what we do not know of is theirs.
     pub one_of_many: bool,
+    /// What everything that goes out passes, in a cluster.
+    pub permit: Option<Permit>,
 }
 
 /// What an earlier run left.
@@ -91,6 +97,7 @@ pub(super) struct Desk {
     moved: Notify,
     silenced: BTreeMap<String, IntCounter>,
     one_of_many: bool,
+    permit: Option<Permit>,
     metrics: ReceiverMetrics,
 }
 
@@ -100,8 +107,15 @@ impl Dispatch {
     /// # Errors
     /// A secret, an address, the HTTP client, or no thread can be started.
     pub fn start(params: DispatchParams<'_>, owed: Owed, metrics: &ReceiverMetrics) -> Result<Self, ReceiverError> {
-        let undelivered = Arc::new(UndeliveredFile::new(params.dir)?);
-        let couriers = couriers(&params, &undelivered, metrics)?;
+        let undelivered = match params.letters.clone() {
+            Some(letters) => UndeliveredFile::in_stream(letters),
+            None => UndeliveredFile::new(params.dir)?,
+        };
+        let undelivered = Arc::new(undelivered);
+        let mut couriers = couriers(&params, &undelivered, metrics)?;
+        if let Some(fallback) = &params.routing.fallback {
+            Fallback::give(fallback, &mut couriers);
+        }
         let terms = terms(&params);
         let outboxes = couriers.iter().map(|c| (c.manner.name.clone(), Arc::clone(&c.outbox))).collect();
         let silenced = params.silences.iter().map(|s| (s.name.clone(), metrics.silence(&s.name))).collect();
@@ -116,6 +130,7 @@ impl Dispatch {
             moved: Notify::new(),
             silenced,
             one_of_many: params.one_of_many,
+            permit: params.permit,
             metrics: metrics.clone(),
         });
         desk.begin(owed.outbox);
@@ -149,7 +164,7 @@ impl Dispatch {
         let told = self.desk.told();
         let owed = |(name, outbox): (&String, &Arc<Outbox>)| {
             let receiver = name.clone();
-            outbox.all().into_iter().map(move |Waiting { notice, since, attempts }| OwedNotice {
+            outbox.all().into_iter().map(move |Waiting { notice, since, attempts, .. }| OwedNotice {
                 receiver: receiver.clone(),
                 notice: (*notice).clone(),
                 since,
@@ -190,6 +205,8 @@ fn couriers(
         outbox: Arc::new(Outbox::new(outbox)),
         undelivered: Arc::clone(undelivered),
         clock: params.clock.clone(),
+        permit: params.permit.clone(),
+        fallback: None,
         failures: 0,
         rng: jitter(),
     };
@@ -248,7 +265,7 @@ impl Desk {
             // A webhook's alerts have all their attempts again.
             let aged = self.plan.receivers.get(&receiver).is_some_and(|terms| terms.routed);
             let attempts = if aged { attempts } else { 0 };
-            self.drop_if_any(&receiver, outbox.push(Waiting { notice: Arc::new(notice), since, attempts }));
+            self.drop_if_any(&receiver, outbox.push(Waiting { attempts, ..Waiting::new(Arc::new(notice), since) }));
         }
         self.next_due();
     }
@@ -312,6 +329,12 @@ impl Desk {
                 () = self.moved.notified() => continue,
                 () = wait => {}
             }
+            if let Some(permit) = &self.permit {
+                tokio::select! {
+                    () = closing.cancelled() => return,
+                    () = permit.passed() => {}
+                }
+            }
             self.advance();
             tokio::select! {
                 () = closing.cancelled() => return,
@@ -339,7 +362,7 @@ impl Desk {
     fn carry_out(&self, orders: Vec<Order>, now: Timestamp) {
         for Order { receiver, notice } in orders {
             if let Some(outbox) = self.outboxes.get(&receiver) {
-                let waiting = Waiting { notice: Arc::new(notice), since: now, attempts: 0 };
+                let waiting = Waiting::new(Arc::new(notice), now);
                 self.drop_if_any(&receiver, outbox.push(waiting));
             }
         }

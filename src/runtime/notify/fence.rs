@@ -29,6 +29,10 @@ pub struct Fence<G = ServerGate> {
     last: u64,
     /// Ids of what was published behind the snapshot that was restored and was not raised again yet, with its sequence.
     told: BTreeMap<String, u64>,
+    /// The event up to which all of that is raised again, if ever.
+    until: u64,
+    /// Whether somebody had owned the partition before.
+    inherited: bool,
 }
 
 /// A way out that is closed, or out of reach.
@@ -37,6 +41,14 @@ pub enum FenceError {
     /// Somebody else has claimed the partition.
     #[error("the partition has another owner: {0}")]
     Lost(String),
+    /// Somebody with a newer epoch has claimed the partition: our leases are counted from too early.
+    #[error("the partition was claimed in epoch {newest}, and ours is {ours}")]
+    Behind {
+        /// The newest epoch.
+        newest: u64,
+        /// Ours.
+        ours: u64,
+    },
     /// The server does not answer.
     #[error("the fence cannot be reached: {0}")]
     Unavailable(String),
@@ -48,6 +60,7 @@ impl FenceError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Lost(_) => "lost",
+            Self::Behind { .. } => "behind",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -75,13 +88,13 @@ impl<G: Gate> Fence<G> {
     /// # Errors
     /// A newer epoch has claimed it, or nobody answers.
     pub async fn claim_at(gate: G, prefix: String, epoch: u64) -> Result<Self, FenceError> {
-        let mut fence = Self { gate, prefix, epoch, last: 0, told: BTreeMap::new() };
+        let mut fence = Self { gate, prefix, epoch, last: 0, told: BTreeMap::new(), until: 0, inherited: false };
         for _ in 0..CLAIM_ATTEMPTS {
             let newest = fence.newest().await?;
             if newest.epoch > epoch {
-                return Err(FenceError::Lost(format!("epoch {} is newer than ours, {epoch}", newest.epoch)));
+                return Err(FenceError::Behind { newest: newest.epoch, ours: epoch });
             }
-            fence.last = newest.sequence;
+            (fence.last, fence.inherited) = (newest.sequence, newest.epoch > 0);
             match fence.attempt("claim", None, Bytes::new()).await {
                 Ok(()) => return Ok(fence),
                 Err(FenceError::Lost(_)) => {}
@@ -97,11 +110,28 @@ impl<G: Gate> Fence<G> {
         self.told.values().min().map_or(self.last, |sequence| sequence - 1)
     }
 
-    /// Remembers what was published behind a sequence, to pass over it when it is raised again.
+    /// Whether somebody had owned the partition before this claim.
+    #[must_use]
+    pub fn is_inherited(&self) -> bool {
+        self.inherited
+    }
+
+    /// An event was settled. Behind the last one that an owner before us can have seen, nothing of what was published comes
+    /// again: what is left was raised by other settings, and would keep every later snapshot from moving on.
+    pub fn reached(&mut self, event: u64) {
+        if event >= self.until && !self.told.is_empty() {
+            let (left, prefix) = (self.told.len(), &self.prefix);
+            tracing::warn!(left, prefix, "alerts of the owner before are not raised again");
+            self.told.clear();
+        }
+    }
+
+    /// Remembers what was published behind a sequence, to pass over it when it is raised again, until an event.
     ///
     /// # Errors
     /// The server does not answer.
-    pub async fn recall(&mut self, after: u64) -> Result<usize, FenceError> {
+    pub async fn recall(&mut self, after: u64, until: u64) -> Result<usize, FenceError> {
+        self.until = until;
         // Our own claim is the last.
         if self.last > after + 1 {
             let told = self.gate.passed(&self.subjects(), after, self.last, TOLD_MAX, PUBLISH_TIMEOUT).await?;
@@ -147,7 +177,7 @@ impl<G: Gate> Fence<G> {
         loop {
             match self.publish(below, id, payload.clone()).await {
                 Ok(()) => return Ok(()),
-                Err(error @ FenceError::Lost(_)) => return Err(error),
+                Err(error) if !error.retry() => return Err(error),
                 Err(error) => {
                     attempt += 1;
                     tokio::time::sleep(pause(attempt, error)).await;

@@ -217,6 +217,13 @@ impl NatsNotifier {
         self.fence.as_ref()
     }
 
+    /// An event was settled.
+    pub fn reached(&mut self, event: u64) {
+        if let Some(fence) = &mut self.fence {
+            fence.reached(event);
+        }
+    }
+
     /// What finds or makes the streams.
     #[must_use]
     pub fn preparation(&self) -> Preparation {

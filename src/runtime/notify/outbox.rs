@@ -26,6 +26,16 @@ pub struct Waiting {
     pub since: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether somebody else was told for want of this receiver.
+    pub handed_on: bool,
+}
+
+impl Waiting {
+    /// What was never tried.
+    #[must_use]
+    pub fn new(notice: Arc<Notice>, since: Timestamp) -> Self {
+        Self { notice, since, attempts: 0, handed_on: false }
+    }
 }
 
 /// The queue of one receiver.
@@ -107,6 +117,18 @@ impl Outbox {
         })
     }
 
+    /// What has waited since a time or longer, and nobody else was told of; from now on somebody is.
+    pub fn hand_on(&self, since: Timestamp) -> Vec<Arc<Notice>> {
+        let mut queue = self.lock();
+        let overdue = queue.iter_mut().filter(|waiting| waiting.since <= since && !waiting.handed_on);
+        overdue
+            .map(|waiting| {
+                waiting.handed_on = true;
+                Arc::clone(&waiting.notice)
+            })
+            .collect()
+    }
+
     /// Puts everything about the first alert behind the others, in its order, so that one which a receiver cannot bear
     /// does not hold up the rest.
     pub fn put_back(&self) {
@@ -154,7 +176,7 @@ mod tests {
     use crate::runtime::metrics::ReceiverMetrics;
 
     fn waiting(id: &str, severity: Severity) -> Waiting {
-        Waiting { notice: Arc::new(Notice::new(alert(id, severity))), since: Timestamp::MIN, attempts: 0 }
+        Waiting::new(Arc::new(Notice::new(alert(id, severity))), Timestamp::MIN)
     }
 
     fn outbox(bound: usize) -> (Outbox, prometheus::Registry) {
@@ -196,6 +218,18 @@ mod tests {
         assert_eq!(ids(&outbox), ["a", "b", "bad", "bad"]);
         let attempts: Vec<u32> = outbox.all().iter().map(|waiting| waiting.attempts).collect();
         assert_eq!(attempts, [0, 0, 2, 0]);
+    }
+
+    #[test]
+    fn what_waits_for_long_is_handed_on_once() {
+        let (outbox, _) = outbox(9);
+        outbox.push(waiting("old", Severity::High));
+        outbox.push(Waiting { since: Timestamp::MIN + crate::time::Span::HOUR, ..waiting("new", Severity::High) });
+        let handed_on =
+            || outbox.hand_on(Timestamp::MIN).iter().map(|notice| notice.alert.id.clone()).collect::<Vec<_>>();
+        assert_eq!(handed_on(), ["old"]);
+        assert!(handed_on().is_empty());
+        assert_eq!(ids(&outbox), ["old", "new"], "and goes on waiting");
     }
 
     #[test]

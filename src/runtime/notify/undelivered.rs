@@ -1,5 +1,6 @@
 //! What a receiver was not told of for good, with the reason, a line each, in `undelivered.ndjson` in the state
-//! directory. Without one it is only counted and logged.
+//! directory; in a cluster a message each, in the stream of what was refused ([`letters`](super::letters)). Without either
+//! it is only counted and logged.
 //!
 //! A full file becomes `undelivered-1.ndjson` and the one before goes, so that two files are the bound. The disk has a
 //! thread of its own: whoever gives an alert up holds the queues, which must not wait for a disk. Lines are synced before
@@ -14,6 +15,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use serde::Serialize;
 
+use super::letters::Letters;
 use crate::alert::{Cause, Notice};
 use crate::runtime::metrics::UndeliveredReason;
 use crate::time::Timestamp;
@@ -50,7 +52,15 @@ pub struct Undelivered<'a> {
 /// The file of what was not delivered, and the thread that writes it. The thread ends when the last line is written after
 /// this is gone.
 #[derive(Debug)]
-pub struct UndeliveredFile(Option<SyncSender<Line>>);
+pub struct UndeliveredFile(Kept);
+
+/// Where it is kept.
+#[derive(Debug)]
+enum Kept {
+    Nowhere,
+    File(SyncSender<Line>),
+    Stream(Letters),
+}
 
 /// What goes to the thread.
 #[derive(Debug)]
@@ -77,11 +87,17 @@ impl UndeliveredFile {
     }
 
     fn with_bound(dir: Option<&Path>, bytes_max: u64) -> io::Result<Self> {
-        let Some(dir) = dir else { return Ok(Self(None)) };
+        let Some(dir) = dir else { return Ok(Self(Kept::Nowhere)) };
         let (send, lines) = sync_channel(LINES_QUEUED);
         let writer = Writer { dir: dir.to_owned(), bytes_max, file: None };
         std::thread::Builder::new().name("humdrum-undelivered".to_owned()).spawn(move || writer.run(&lines))?;
-        Ok(Self(Some(send)))
+        Ok(Self(Kept::File(send)))
+    }
+
+    /// In a stream, for whoever owns the partition next.
+    #[must_use]
+    pub fn in_stream(letters: Letters) -> Self {
+        Self(Kept::Stream(letters))
     }
 
     /// Keeps what was not delivered. Never waits. What was only to be repeated is no loss and is not kept: the receiver was
@@ -94,11 +110,15 @@ impl UndeliveredFile {
             return;
         }
         tracing::error!(receiver, alert = id, reason, "a receiver was not told");
-        let Some(lines) = &self.0 else { return };
-        let taken = serde_json::to_vec(undelivered).map_err(|error| error.to_string()).and_then(|mut line| {
-            line.push(b'\n');
-            lines.try_send(Line::Text(line)).map_err(|error| error.to_string())
-        });
+        let taken =
+            serde_json::to_vec(undelivered).map_err(|error| error.to_string()).and_then(|mut line| match &self.0 {
+                Kept::Nowhere => Ok(()),
+                Kept::Stream(letters) => letters.take(undelivered, line),
+                Kept::File(lines) => {
+                    line.push(b'\n');
+                    lines.try_send(Line::Text(line)).map_err(|error| error.to_string())
+                }
+            });
         if let Err(error) = taken {
             tracing::error!(receiver, alert = id, error, "what a receiver was not told cannot be kept");
         }
@@ -107,11 +127,19 @@ impl UndeliveredFile {
     /// Waits until everything written so far is safe. Blocks its thread.
     pub fn sync(&self) {
         let (done, wait) = sync_channel(1);
-        if let Some(lines) = &self.0
+        if let Kept::File(lines) = &self.0
             && lines.send(Line::Sync(done)).is_ok()
         {
             // Where the thread has died, there is nothing to wait for.
             wait.recv().ok();
+        }
+    }
+
+    /// Waits until a stream has everything written so far; whether it has.
+    pub async fn sent(&self) -> bool {
+        match &self.0 {
+            Kept::Nowhere | Kept::File(_) => true,
+            Kept::Stream(letters) => letters.sent().await,
         }
     }
 }

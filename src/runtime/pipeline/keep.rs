@@ -12,14 +12,15 @@ use tokio::task::JoinHandle;
 
 use super::State;
 use crate::alert::Alert;
+use crate::detect::Part;
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::StoreMetrics;
 use crate::runtime::notify::dispatch::Owed;
 use crate::runtime::notify::undelivered::UndeliveredFile;
-use crate::runtime::store::format::{self, Checkpoint, LogPlace};
+use crate::runtime::store::format::{Checkpoint, LogPlace};
 use crate::runtime::store::shared::SharedStore;
-use crate::runtime::store::{Store, StoreError};
+use crate::runtime::store::{Ground, Store, StoreError};
 use crate::time::Timestamp;
 
 /// Where snapshots are kept.
@@ -54,6 +55,7 @@ pub struct Snapshots {
     keeping: Option<Keeping>,
     marked: Option<Marked>,
     saving: Option<JoinHandle<Saved>>,
+    ground: Ground,
     metrics: StoreMetrics,
     health: HealthState,
 }
@@ -73,7 +75,13 @@ impl Snapshots {
         if keeps {
             metrics.written_at.set(clock::wall().as_micros() as f64 / 1e6);
         }
-        Self { keeps, keeping: Some(keeping), marked: None, saving: None, metrics, health }
+        Self { keeps, keeping: Some(keeping), marked: None, saving: None, ground: Ground::default(), metrics, health }
+    }
+
+    /// What the next snapshot may build on, for whoever takes it.
+    #[must_use]
+    pub fn ground(&self) -> Ground {
+        self.ground.clone()
     }
 
     pub(super) fn keeps(&self) -> bool {
@@ -98,10 +106,11 @@ impl Snapshots {
         };
         // What follows on a history is no history any more: nothing older can be learned into it.
         let Owed { outbox, told } = owed;
-        let checkpoint = Checkpoint { position, event_time, engine, outbox, told, log, history: None, gaps };
+        let checkpoint =
+            Checkpoint { position, event_time, engine: Vec::new(), outbox, told, log, history: None, gaps };
         self.saving = Some(tokio::spawn(async move {
             let started = clock::monotonic();
-            let bytes = keeping.save(checkpoint, letters, fence).await;
+            let bytes = keeping.save(checkpoint, engine, letters, fence).await;
             Saved { keeping, bytes, took: clock::monotonic() - started }
         }));
     }
@@ -122,6 +131,7 @@ impl Snapshots {
                 Saved { keeping: Keeping::Nowhere, bytes: Err(StoreError::Died), took: Duration::ZERO }
             }
         };
+        self.ground.set(keeping.ground());
         self.keeping = Some(keeping);
         match bytes {
             Ok(bytes) => {
@@ -142,27 +152,30 @@ impl Snapshots {
 }
 
 impl Keeping {
+    fn ground(&self) -> Option<u32> {
+        match self {
+            Self::Nowhere => None,
+            Self::Here(store) => store.ground(),
+            Self::Shared(store) => store.ground(),
+        }
+    }
+
     /// Writes a snapshot in which every alert up to a sequence of the fence is; its bytes.
     async fn save(
         &mut self,
         checkpoint: Checkpoint,
+        engine: Part,
         letters: Arc<UndeliveredFile>,
         fence: u64,
     ) -> Result<u64, StoreError> {
-        let sequence = checkpoint.position.as_ref().map_or(0, |position| position.sequence);
-        let event_time = checkpoint.event_time;
-        // Both the encoding and the disk may take long.
-        let encoded = tokio::task::spawn_blocking(move || {
-            letters.sync();
-            format::encode(&checkpoint)
-        });
-        let file = encoded.await.map_err(|_| StoreError::Died)??;
         match std::mem::replace(self, Self::Nowhere) {
             // The thread that had the store died with it.
             Self::Nowhere => Err(StoreError::Died),
             Self::Here(mut store) => {
+                // Both the encoding and the disk may take long.
                 let written = tokio::task::spawn_blocking(move || {
-                    let saved = store.save_file(&file, event_time);
+                    letters.sync();
+                    let saved = store.save_part(&checkpoint, engine);
                     (store, saved)
                 });
                 let (store, saved) = written.await.map_err(|_| StoreError::Died)?;
@@ -170,10 +183,28 @@ impl Keeping {
                 saved
             }
             Self::Shared(mut store) => {
-                let saved = store.save(file, sequence, fence).await;
+                // What is behind the queues is in no snapshot.
+                let saved = if letters.sent().await {
+                    save_shared(&mut store, checkpoint, engine, fence).await
+                } else {
+                    Err(StoreError::Letters)
+                };
                 *self = Self::Shared(store);
-                Ok(saved?)
+                saved
             }
         }
     }
+}
+
+async fn save_shared(
+    store: &mut SharedStore,
+    checkpoint: Checkpoint,
+    engine: Part,
+    fence: u64,
+) -> Result<u64, StoreError> {
+    let sequence = checkpoint.position.as_ref().map_or(0, |position| position.sequence);
+    let growing = store.grown(engine)?;
+    let encoded = tokio::task::spawn_blocking(move || growing.encode(&checkpoint));
+    let file = encoded.await.map_err(|_| StoreError::Died)??;
+    Ok(store.save(file, sequence, fence).await?)
 }

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use async_nats::Subject;
 
 use crate::alert::{Alert, Whose};
+use crate::detect::Part;
 use crate::runtime::feedback::desk::Acknowledged;
 use crate::runtime::notify::nats::DeadLetter;
 use crate::runtime::store::format::Position;
@@ -58,6 +59,8 @@ pub struct Scored {
     pub alerts: Vec<Raised>,
     /// Events that were refused.
     pub rejected: Vec<DeadLetter>,
+    /// The last event of the stream that is in it.
+    pub reached: Option<u64>,
     /// Where to acknowledge.
     pub ack: Option<Subject>,
     /// Alerts that somebody said to be at.
@@ -82,6 +85,6 @@ pub struct State {
     pub event_time: Option<Timestamp>,
     /// The place; none without JetStream.
     pub position: Option<Position>,
-    /// The state; none where none is kept.
-    pub engine: Option<Vec<u8>>,
+    /// The state, or what changed of it; none where none is kept.
+    pub engine: Option<Part>,
 }

@@ -22,6 +22,7 @@ use crate::runtime::feedback::desk::FeedbackDesk;
 use crate::runtime::inquiry::Inbox;
 use crate::runtime::metrics::EngineMetrics;
 use crate::runtime::notify::nats::DeadLetter;
+use crate::runtime::store::Ground;
 use crate::runtime::store::format::Position;
 use crate::time::Timestamp;
 
@@ -49,6 +50,8 @@ pub struct ScorerSettings {
     pub snapshot_every: Option<Duration>,
     /// Time before the first one, so that whoever comes next need not repeat what we have just repeated.
     pub snapshot_first: Option<Duration>,
+    /// What the next snapshot may build on.
+    pub ground: Ground,
 }
 
 /// The engine and its surroundings.
@@ -176,7 +179,7 @@ impl Scorer {
 
     /// Begins a snapshot of this place, whatever happens until it is done.
     pub fn begin_snapshot(&mut self) {
-        self.engine.begin_snapshot();
+        self.engine.begin_snapshot(self.settings.ground.get());
         let (event_time, position) = (self.engine.watermark(), self.position.clone());
         self.marked = Some(State { event_time, position, engine: None });
     }
@@ -243,6 +246,7 @@ impl Scorer {
         }
         if batch.position.is_some() {
             self.position = batch.position;
+            scored.reached = self.position.as_ref().map(|position| position.sequence);
         }
         scored
     }
@@ -280,8 +284,11 @@ impl Scorer {
 
     /// The state, or none of it where none is kept.
     #[must_use]
-    pub fn state(&self) -> State {
-        let engine = self.settings.snapshot_every.map(|_| self.engine.snapshot());
+    pub fn state(&mut self) -> State {
+        let engine = self.settings.snapshot_every.and_then(|_| {
+            self.engine.begin_snapshot(self.settings.ground.get());
+            self.engine.go_on_snapshot(usize::MAX)
+        });
         State { event_time: self.engine.watermark(), position: self.position.clone(), engine }
     }
 }
@@ -297,8 +304,8 @@ mod tests {
     /// What a scorer hands over for these items, before its feed closes.
     fn scored(items: Vec<Decoded>) -> Vec<Work> {
         let metrics = EngineMetrics::new(&prometheus::Registry::new()).expect("registers");
-        let settings =
-            ScorerSettings { subject_prefix: "humdrum.events".to_owned(), snapshot_every: None, snapshot_first: None };
+        let (subject_prefix, ground) = ("humdrum.events".to_owned(), Ground::default());
+        let settings = ScorerSettings { subject_prefix, snapshot_every: None, snapshot_first: None, ground };
         let (_inquiry, inbox) = inquiry(|| {});
         let engine = Engine::new(Settings::default(), Registry::default());
         let figures = FeedbackMetrics::new(&prometheus::Registry::new()).expect("registers");

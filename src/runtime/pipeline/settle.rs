@@ -174,6 +174,16 @@ impl Settler {
     /// Tells of our own sight: the log and the receivers first, since NATS may be what is at fault.
     async fn tell(&mut self, alerts: Vec<Alert>, abort: &CancellationToken) -> Result<(), SettleError> {
         let mut taken = std::mem::take(&mut self.unpublished);
+        if self.notifier.fence().is_some() {
+            // Whoever does not own the partition any more tells nobody.
+            taken.extend(alerts.into_iter().map(Arc::new));
+            self.publish(taken.clone(), abort).await?;
+            for alert in &taken {
+                self.gaps.take(alert, clock::wall());
+                self.dispatch.offer(alert, &Whose::default());
+            }
+            return Ok(());
+        }
         for alert in alerts {
             let fault = take_fault(&mut self.log, &self.dispatch, &mut self.gaps, alert).await;
             show(self.archive.as_ref(), [&fault]);
@@ -270,6 +280,9 @@ impl Outlets for Settler {
         for Acknowledged { tenant, id, by } in &scored.acknowledged {
             // Nobody may be told of it, or it may be over: then nobody waits for the word.
             self.dispatch.acknowledge(tenant, id, by).ok();
+        }
+        if let Some(event) = scored.reached {
+            self.notifier.reached(event);
         }
     }
 

@@ -38,6 +38,8 @@ use crate::time::Timestamp;
 
 /// Time between two comparisons with the stream. Longer stays blind for longer after the stream was made anew.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// Time between two questions whether what a partition left out is gone. Longer tells of a gap late.
+const JUDGED_EVERY: Duration = Duration::from_secs(1);
 /// Longest pause between attempts to open the source again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -114,6 +116,9 @@ pub struct JetStreamSource<U = Server> {
     heard: Timestamp,
     silence: Silence,
     checked: Instant,
+    /// The longest run of sequences that was left out since the stream was asked, and when that was.
+    jump: Option<(u64, u64)>,
+    judged: Option<Instant>,
     /// Whether the stream's records may be looked at.
     marks: bool,
     /// Found, and to be told before anything else.
@@ -177,6 +182,8 @@ impl<U: Upstream> JetStreamSource<U> {
             heard,
             silence,
             checked,
+            jump: None,
+            judged: None,
             marks,
             gap,
             lag,
@@ -406,7 +413,13 @@ impl<U: Upstream> JetStreamSource<U> {
 
     /// Whether messages that were left out are gone, or were none of ours.
     async fn judge(&mut self, jump: Option<(u64, u64)>) {
-        let Some((from, to)) = jump else { return };
+        let length = |run: Option<(u64, u64)>| run.map_or(0, |(from, to)| to + 1 - from);
+        self.jump = if length(jump) > length(self.jump) { jump } else { self.jump };
+        // A partition leaves most sequences to the others: one question a batch would be as many as batches.
+        let now = clock::monotonic();
+        let asked = self.judged.is_some_and(|at| now.saturating_duration_since(at) < JUDGED_EVERY);
+        let Some((from, to)) = self.jump.filter(|_| self.reading.ticks.is_none() || !asked) else { return };
+        (self.jump, self.judged) = (None, Some(now));
         let Ok(stream) = self.upstream.stream().await else { return };
         if stream.first > from {
             let after = Position { sequence: from - 1, ..self.position.clone() };

@@ -3,12 +3,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "the store is the part of the shell that owns files")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::format::{self, Checkpoint, FormatError};
-use super::{PREFIX, SUFFIX, StoreError, at};
+use super::format::{self, Checkpoint, FormatError, Outline, Piece};
+use super::names::{Name, SUFFIX};
+use super::{StoreError, at, load};
 use crate::time::Timestamp;
 
 const DAY_PREFIX: &str = "day-";
@@ -21,16 +23,18 @@ pub struct Found {
     /// Its file's name.
     pub name: String,
     /// Its size.
-    pub bytes: usize,
+    pub bytes: u64,
     /// What is in it.
     pub checkpoint: Result<Checkpoint, FormatError>,
 }
 
+/// Whether a snapshot of the day is kept.
+pub(super) fn is_kept(dir: &Path, time: Timestamp) -> bool {
+    fs::exists(day_path(dir, &time.to_string()[..DAY_CHARS])).unwrap_or_default()
+}
+
 /// Keeps the first snapshot of a day, and no more days than these. A day too few is no reason to fail a snapshot.
 pub(super) fn keep(dir: &Path, snapshot: &Path, time: Timestamp, days: usize) {
-    if days == 0 {
-        return;
-    }
     let day = day_path(dir, &time.to_string()[..DAY_CHARS]);
     match fs::hard_link(snapshot, &day) {
         Ok(()) => {}
@@ -52,26 +56,35 @@ pub(super) fn keep(dir: &Path, snapshot: &Path, time: Timestamp, days: usize) {
 /// It cannot be read, is damaged, or was written by a program of another version.
 pub fn of_day(dir: &Path, day: &str) -> Result<Option<Checkpoint>, StoreError> {
     let path = day_path(dir, day);
-    let file = match fs::read(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(at("read", &path)(error)),
-    };
-    format::decode(&file).map(Some).map_err(|source| StoreError::Version { path, source })
+    let found = load(dir, &path)?.transpose();
+    found.map_err(|source| StoreError::Version { path, source })
 }
 
-/// Every snapshot of a directory, by name.
+/// Every snapshot of a directory, by name, without the engines' states: each file is read once, and what it builds on is
+/// held against the hashes that it names.
 ///
 /// # Errors
 /// The directory or a file cannot be read.
 pub fn all(dir: &Path) -> Result<Vec<Found>, StoreError> {
-    let mut found = Vec::new();
+    let mut read = Vec::new();
     for name in names(dir)? {
         let path = dir.join(&name);
-        let file = fs::read(&path).map_err(at("read", &path))?;
-        found.push(Found { name, bytes: file.len(), checkpoint: format::decode(&file) });
+        match fs::read(&path) {
+            Ok(file) => read.push((name, file.len() as u64, format::read(&file).map(Piece::outline))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at("read", &path)(error)),
+        }
     }
-    Ok(found)
+    let whole = read.iter().filter_map(|(name, _, outline)| Some((name.clone(), outline.as_ref().ok()?.hash)));
+    let hashes: BTreeMap<String, _> = whole.collect();
+    let found = |(name, bytes, outline): (String, u64, Result<Outline, FormatError>)| {
+        let checkpoint = outline.and_then(|Outline { checkpoint, on, .. }| {
+            let there = on.iter().all(|link| hashes.get(&link.name) == Some(&link.hash));
+            there.then_some(checkpoint).ok_or(FormatError::Damaged("a file that it builds on is damaged or missing"))
+        });
+        Found { name, bytes, checkpoint }
+    };
+    Ok(read.into_iter().map(found).collect())
 }
 
 fn day_path(dir: &Path, day: &str) -> PathBuf {
@@ -83,7 +96,8 @@ fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(at("list", dir))? {
         let name = entry.map_err(at("list", dir))?.file_name();
-        let ours = |name: &&str| name.ends_with(SUFFIX) && (name.starts_with(PREFIX) || name.starts_with(DAY_PREFIX));
+        let day = |name: &str| name.starts_with(DAY_PREFIX) && name.ends_with(SUFFIX);
+        let ours = |name: &&str| day(name) || Name::parse(name).is_some();
         names.extend(name.to_str().filter(ours).map(ToOwned::to_owned));
     }
     names.sort_unstable();

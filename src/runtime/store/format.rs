@@ -15,9 +15,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shapes;
 use crate::alert::told::Told;
 use crate::alert::{Alert, Notice};
+use crate::detect::{self, Part};
 use crate::event::Event;
+use crate::shape::{self, ShapeError};
 use crate::time::Timestamp;
 
 const MAGIC: [u8; 8] = *b"HUMDRUM\0";
@@ -25,15 +28,13 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 11;
+pub const FORMAT: u16 = 12;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 11;
+const READER_MIN: u16 = 12;
 
-/// The oldest format that is read: what came before knew no operators, no rhythm of calls, no place in a history, not who
-/// had been told of which alert and of which nobody, not what suppressions hid and what is owed behind their end, one alert
-/// of a story at a time, not what people decided, and neither the pace of logs nor what secrets are used for.
-const OLDEST: u16 = 11;
+/// The oldest format that is read, by its shapes. Of what came before nobody wrote the shapes down.
+const OLDEST: u16 = 10;
 
 /// Everything that a restart needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,9 +60,83 @@ pub struct Checkpoint {
 
 /// What a file holds besides, behind the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Tail {
+pub(super) struct Tail {
     record: Option<Mark>,
     gaps: Vec<(Timestamp, Alert)>,
+    /// Since format 11.
+    #[serde(default)]
+    grown: Option<Grown>,
+}
+
+/// A part of the engine's state, and the files with the rest of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Grown {
+    pub part: Part,
+    /// From the one with all bots to the last before this one; none if this is the one with all bots.
+    pub on: Vec<Link>,
+}
+
+/// A file that a later one builds on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its hash, which is in its head.
+    pub hash: [u8; HASH_BYTES],
+}
+
+/// A file that is whole in itself, and need not be all of a snapshot.
+#[derive(Debug)]
+pub(super) struct Piece {
+    checkpoint: Checkpoint,
+    grown: Option<Grown>,
+    format: u16,
+    hash: [u8; HASH_BYTES],
+}
+
+/// What a file is and needs, without the engine's state.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub checkpoint: Checkpoint,
+    pub on: Vec<Link>,
+    pub hash: [u8; HASH_BYTES],
+}
+
+impl Piece {
+    pub(super) fn outline(self) -> Outline {
+        let Self { checkpoint, grown, hash, .. } = self;
+        let on = grown.map_or_else(Vec::new, |grown| grown.on);
+        Outline { checkpoint: Checkpoint { engine: Vec::new(), ..checkpoint }, on, hash }
+    }
+
+    /// The files that it builds on, from the oldest.
+    pub(super) fn on(&self) -> &[Link] {
+        self.grown.as_ref().map_or(&[], |grown| &grown.on)
+    }
+
+    /// Whether it is the file that a later one builds on.
+    pub(super) fn is(&self, link: &Link) -> bool {
+        self.hash == link.hash
+    }
+
+    /// The snapshot, with the files that it builds on.
+    pub(super) fn join(self, on: Vec<Self>) -> Result<Checkpoint, FormatError> {
+        let Self { mut checkpoint, grown, format, .. } = self;
+        if let Some(grown) = grown {
+            let mut parts: Vec<Part> = Vec::with_capacity(on.len() + 1);
+            for piece in on {
+                parts.push(piece.grown.ok_or(FormatError::Damaged("it builds on a file without parts"))?.part);
+            }
+            parts.push(grown.part);
+            checkpoint.engine = Part::assemble(&parts).ok_or(FormatError::Damaged("its parts do not fit together"))?;
+        }
+        if format < FORMAT && !checkpoint.engine.is_empty() {
+            let shapes = shapes::of(format).ok_or(FormatError::Older { format })?;
+            let foreign = |error: detect::RestoreError| FormatError::Foreign { format, detail: error.to_string() };
+            checkpoint.engine = detect::migrate(&shapes.engine, &checkpoint.engine).map_err(foreign)?;
+        }
+        Ok(checkpoint)
+    }
 }
 
 /// A place in the files of a history.
@@ -167,6 +242,22 @@ pub enum FormatError {
         /// The file's format.
         format: u16,
     },
+    /// Whole and of an earlier format, but what is in it has become something else.
+    #[error("written in format {format}, which cannot be read as {FORMAT}: {detail}")]
+    Foreign {
+        /// The file's format.
+        format: u16,
+        /// What does not fit.
+        detail: String,
+    },
+}
+
+impl FormatError {
+    /// Whether another program wrote it. Nothing is wrong with the file then.
+    #[must_use]
+    pub fn is_version(&self) -> bool {
+        !matches!(self, Self::Damaged(_))
+    }
 }
 
 /// Encodes a checkpoint as a file.
@@ -174,8 +265,13 @@ pub enum FormatError {
 /// # Errors
 /// The checkpoint cannot be serialized, which no checkpoint of ours does.
 pub fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, postcard::Error> {
+    encode_grown(checkpoint, None)
+}
+
+/// Encodes a checkpoint whose engine's state is in parts.
+pub(super) fn encode_grown(checkpoint: &Checkpoint, grown: Option<Grown>) -> Result<Vec<u8>, postcard::Error> {
     let record = checkpoint.position.as_ref().and_then(|position| position.record);
-    let tail = Tail { record, gaps: checkpoint.gaps.clone() };
+    let tail = Tail { record, gaps: checkpoint.gaps.clone(), grown };
     let body = postcard::to_extend(&tail, postcard::to_stdvec(checkpoint)?)?;
     let mut file = Vec::with_capacity(HEAD_BYTES + HASH_BYTES + body.len());
     file.extend_from_slice(&MAGIC);
@@ -188,11 +284,26 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, postcard::Error> {
     Ok(file)
 }
 
-/// Decodes a file.
+/// What a later file calls one of ours.
+pub(super) fn link(name: &str, file: &[u8]) -> Link {
+    let mut hash = [0; HASH_BYTES];
+    if let Some(stored) = file.get(HEAD_BYTES..HEAD_BYTES + HASH_BYTES) {
+        hash.copy_from_slice(stored);
+    }
+    Link { name: name.to_owned(), hash }
+}
+
+/// Decodes a file that builds on no other.
 ///
 /// # Errors
-/// The file is damaged in any way, or needs a newer or an older program.
+/// The file is damaged in any way, needs another file, or a newer or an older program.
 pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
+    let piece = read(file)?;
+    if piece.on().is_empty() { piece.join(Vec::new()) } else { Err(FormatError::Damaged("it builds on other files")) }
+}
+
+/// Reads a file that may build on others.
+pub(super) fn read(file: &[u8]) -> Result<Piece, FormatError> {
     let (head, rest) = file.split_at_checked(HEAD_BYTES).ok_or(FormatError::Damaged("shorter than its head"))?;
     let (stored, body) = rest.split_at_checked(HASH_BYTES).ok_or(FormatError::Damaged("shorter than its head"))?;
     if head[..8] != MAGIC {
@@ -212,9 +323,7 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
     if head[12..] != (body.len() as u64).to_le_bytes() {
         return Err(FormatError::Damaged("length does not match"));
     }
-    let unread = |_| FormatError::Damaged("body cannot be read");
-    let (mut checkpoint, rest) = postcard::take_from_bytes::<Checkpoint>(body).map_err(unread)?;
-    let (tail, rest) = postcard::take_from_bytes::<Tail>(rest).map_err(unread)?;
+    let (mut checkpoint, tail, rest) = if format < FORMAT { shaped(format, body)? } else { plain(body)? };
     if !rest.is_empty() {
         return Err(FormatError::Damaged("something follows on the body"));
     }
@@ -222,7 +331,24 @@ pub fn decode(file: &[u8]) -> Result<Checkpoint, FormatError> {
         position.record = tail.record;
     }
     checkpoint.gaps = tail.gaps;
-    Ok(checkpoint)
+    Ok(Piece { checkpoint, grown: tail.grown, format, hash: link("", file).hash })
+}
+
+/// The body of a file of this format.
+fn plain(body: &[u8]) -> Result<(Checkpoint, Tail, &[u8]), FormatError> {
+    let unread = |_| FormatError::Damaged("body cannot be read");
+    let (checkpoint, rest) = postcard::take_from_bytes::<Checkpoint>(body).map_err(unread)?;
+    let (tail, rest) = postcard::take_from_bytes::<Tail>(rest).map_err(unread)?;
+    Ok((checkpoint, tail, rest))
+}
+
+/// The body of a file of an earlier format.
+fn shaped(format: u16, body: &[u8]) -> Result<(Checkpoint, Tail, &[u8]), FormatError> {
+    let foreign = |error: ShapeError| FormatError::Foreign { format, detail: error.to_string() };
+    let shapes = shapes::of(format).ok_or(FormatError::Older { format })?;
+    let (checkpoint, rest) = shape::take::<Checkpoint>(&shapes.checkpoint, body).map_err(foreign)?;
+    let (tail, rest) = shape::take::<Tail>(&shapes.tail, rest).map_err(foreign)?;
+    Ok((checkpoint, tail, rest))
 }
 
 fn hash(head: &[u8], body: &[u8]) -> blake3::Hash {
@@ -299,7 +425,7 @@ mod tests {
     #[test]
     fn files_of_other_versions_are_told_from_damaged_ones() {
         for (format, needs, error) in
-            [(12_u16, 11_u16, FormatError::Newer { needs: 11 }), (1, 1, FormatError::Older { format: 1 })]
+            [(13_u16, 12_u16, FormatError::Newer { needs: 12 }), (9, 9, FormatError::Older { format: 9 })]
         {
             assert_eq!(decode(&file(format, needs, b"whatever another program writes")), Err(error));
         }

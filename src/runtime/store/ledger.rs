@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Alert;
 use crate::time::Timestamp;
 
 /// Who owns a partition.
@@ -31,6 +32,9 @@ pub struct Kept {
     pub fence: u64,
     /// Its size.
     pub bytes: u64,
+    /// The objects that it builds on, from the one with all bots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<String>,
 }
 
 /// Where the state of a partition is.
@@ -108,6 +112,12 @@ pub fn member_key(member: &str) -> String {
     format!("member.{member}")
 }
 
+/// The entry of what a member tells of its own sight.
+#[must_use]
+pub fn own_key(member: &str) -> String {
+    format!("own.{member}")
+}
+
 impl Ledger {
     /// The ledger in a bucket.
     #[must_use]
@@ -178,6 +188,30 @@ impl Ledger {
             let seen = Timestamp::from_micros((entry.created.unix_timestamp_nanos() / 1000) as i64);
             Some((serde_json::from_slice(&entry.value).ok()?, seen))
         }))
+    }
+
+    /// A member writes down what of its own sight it has told of and is not over.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn own(&self, member: &str, open: &[Alert]) -> Result<(), LedgerError> {
+        let key = own_key(member);
+        if open.is_empty() {
+            return self.0.purge(&key).await.map_err(|error| unavailable(&key, error));
+        }
+        let value = serde_json::to_vec(open).map_err(|error| unavailable(&key, error))?;
+        self.0.put(&key, value.into()).await.map(drop).map_err(|error| unavailable(&key, error))
+    }
+
+    /// Takes away what a member has left that is gone.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn forget(&self, member: &str) -> Result<(), LedgerError> {
+        for key in [own_key(member), member_key(member)] {
+            self.0.purge(&key).await.map_err(|error| unavailable(&key, error))?;
+        }
+        Ok(())
     }
 
     /// A member says that it is gone.

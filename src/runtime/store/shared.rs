@@ -4,14 +4,26 @@
 //! object counts, the manifest says, and that is replaced by compare-and-set with the epoch in it, so that an owner that
 //! does not know that it is over writes an object that nobody ever looks at.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
+use futures_util::StreamExt;
 use tokio::io::AsyncReadExt;
 
-use super::format::{self, Checkpoint, FormatError};
+use super::StoreError;
+use super::chain::{Chain, Step};
+use super::format::{self, Checkpoint, FormatError, Grown, Piece};
 use super::ledger::{Kept, Ledger, LedgerError, Manifest, manifest_key};
+use crate::detect::Part;
 
-/// Snapshots kept. Fewer leave none before a damaged one, more fill the store.
+/// Snapshots kept, besides the last that shares no object with the newest. Fewer leave none before a damaged one, more
+/// fill the store.
 const KEPT: usize = 3;
+
+/// Time for some more bytes of an object. Longer leaves a partition alone behind an object that is not all there, shorter
+/// takes a store for broken that is busy.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The objects of all partitions.
 #[derive(Clone)]
@@ -23,6 +35,105 @@ impl Objects {
     pub fn new(store: ObjectStore) -> Self {
         Self(store)
     }
+
+    /// The newest snapshot that is whole, and the last sequence of the fence that is in it; none where none was ever
+    /// written. Damaged ones are told of and passed over; one that cannot be read now is not damaged.
+    ///
+    /// # Errors
+    /// The server does not answer, a program of another version wrote it, or all are damaged.
+    pub async fn newest(&self, partition: u16, manifest: &Manifest) -> Result<Option<(Checkpoint, u64)>, SharedError> {
+        for kept in &manifest.kept {
+            match self.join(kept).await? {
+                Ok(checkpoint) => return Ok(Some((checkpoint, kept.fence))),
+                Err(source) if source.is_version() => {
+                    return Err(SharedError::Version { object: kept.object.clone(), source });
+                }
+                Err(error) => {
+                    tracing::error!(object = kept.object, %error, "snapshot is damaged; falling back to the one before");
+                }
+            }
+        }
+        match manifest.kept.len() {
+            0 => Ok(None),
+            kept => Err(SharedError::Unusable { partition, kept }),
+        }
+    }
+
+    /// A snapshot with the objects that it builds on.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn join(&self, kept: &Kept) -> Result<Result<Checkpoint, FormatError>, SharedError> {
+        let newest = match self.piece(&kept.object).await? {
+            Ok(newest) => newest,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut on = Vec::new();
+        for link in newest.on().to_vec() {
+            match self.piece(&link.name).await? {
+                Ok(piece) if piece.is(&link) => on.push(piece),
+                Err(error) if error.is_version() => return Ok(Err(error)),
+                _ => return Ok(Err(FormatError::Damaged("an object that it builds on is damaged or missing"))),
+            }
+        }
+        Ok(newest.join(on))
+    }
+
+    async fn remove(&self, object: &str) {
+        if let Err(error) = self.0.delete(object).await {
+            tracing::warn!(object, %error, "old snapshot cannot be removed");
+        }
+    }
+
+    /// Names and sizes of all objects of a partition.
+    async fn of(&self, partition: u16) -> Result<Vec<(String, u64)>, SharedError> {
+        let fault = |detail: String| SharedError::Object { object: format!("{partition}-*"), detail };
+        let mut named = Vec::new();
+        let mut list = self.0.list().await.map_err(|error| fault(error.to_string()))?;
+        while let Some(info) = list.next().await {
+            let info = info.map_err(|error| fault(error.to_string()))?;
+            if !info.deleted && parsed(&info.name).is_some_and(|(of, ..)| of == partition) {
+                named.push((info.name, info.size as u64));
+            }
+        }
+        Ok(named)
+    }
+
+    async fn piece(&self, object: &str) -> Result<Result<Piece, FormatError>, SharedError> {
+        match self.read(object).await {
+            Ok(file) => Ok(format::read(&file)),
+            Err(error) if is_damage(error.kind()) => Ok(Err(FormatError::Damaged("the store does not have all of it"))),
+            // A store that answers, and has not all that it lists, never sends the rest.
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                match tokio::time::timeout(READ_TIMEOUT, self.0.info(object)).await {
+                    Ok(Ok(_)) => Ok(Err(FormatError::Damaged("the store does not have all of it"))),
+                    _ => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
+                }
+            }
+            Err(error) => Err(SharedError::Object { object: object.to_owned(), detail: error.to_string() }),
+        }
+    }
+
+    async fn read(&self, object: &str) -> std::io::Result<Vec<u8>> {
+        let unreachable = |error: String| std::io::Error::new(std::io::ErrorKind::NotConnected, error);
+        let mut reader = match self.0.get(object).await {
+            Ok(reader) => reader,
+            Err(error) if error.kind() == GetErrorKind::NotFound => {
+                return Err(std::io::Error::new(std::io::ErrorKind::NotFound, error.to_string()));
+            }
+            Err(error) => return Err(unreachable(error.to_string())),
+        };
+        let mut file = Vec::with_capacity(reader.info().size);
+        while tokio::time::timeout(READ_TIMEOUT, reader.read_buf(&mut file)).await?? > 0 {}
+        Ok(file)
+    }
+}
+
+/// An object's name: of which partition, written in which epoch, as which.
+fn parsed(name: &str) -> Option<(u16, u64, u64)> {
+    let mut numbers = name.split('-');
+    let parsed = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    numbers.next().is_none().then_some(parsed)
 }
 
 impl std::fmt::Debug for Objects {
@@ -40,6 +151,7 @@ pub struct SharedStore {
     manifest: Manifest,
     revision: u64,
     written: u64,
+    chain: Chain,
 }
 
 /// Snapshots that cannot be used.
@@ -130,7 +242,10 @@ impl SharedStore {
             }
             manifest.epoch = epoch;
             match ledger.replace(&key, &manifest, revision).await {
-                Ok(revision) => return Ok(Self { ledger, objects, partition, manifest, revision, written: 0 }),
+                Ok(revision) => {
+                    let chain = Chain::default();
+                    return Ok(Self { ledger, objects, partition, manifest, revision, written: 0, chain });
+                }
                 // The owner before us has just written; it does so no more.
                 Err(LedgerError::Lost(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -144,65 +259,100 @@ impl SharedStore {
     /// # Errors
     /// The server does not answer, a program of another version wrote it, or all are damaged.
     pub async fn load(&self) -> Result<Option<(Checkpoint, u64)>, SharedError> {
-        for kept in &self.manifest.kept {
-            let fault = |detail: String| SharedError::Object { object: kept.object.clone(), detail };
-            let file = match self.read(&kept.object).await {
-                Ok(file) => file,
-                Err(error) if !is_damage(error.kind()) => return Err(fault(error.to_string())),
-                Err(error) => {
-                    tracing::error!(object = kept.object, %error, "snapshot is damaged; falling back to the one before");
-                    continue;
-                }
-            };
-            match format::decode(&file) {
-                Ok(checkpoint) => return Ok(Some((checkpoint, kept.fence))),
-                Err(source @ (FormatError::Newer { .. } | FormatError::Older { .. })) => {
-                    return Err(SharedError::Version { object: kept.object.clone(), source });
-                }
-                Err(error) => {
-                    tracing::error!(object = kept.object, %error, "snapshot is damaged; falling back to the one before");
-                }
-            }
-        }
-        match self.manifest.kept.len() {
-            0 => Ok(None),
-            kept => Err(SharedError::Unusable { partition: self.partition, kept }),
-        }
+        self.objects.newest(self.partition, &self.manifest).await
     }
 
-    async fn read(&self, object: &str) -> std::io::Result<Vec<u8>> {
-        let unreachable = |error: String| std::io::Error::new(std::io::ErrorKind::NotConnected, error);
-        let mut reader = match self.objects.0.get(object).await {
-            Ok(reader) => reader,
-            Err(error) if error.kind() == GetErrorKind::NotFound => {
-                return Err(std::io::Error::new(std::io::ErrorKind::NotFound, error.to_string()));
+    /// Whether the manifest names a snapshot.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.manifest.kept.is_empty()
+    }
+
+    /// Looks among the objects for the newest snapshot that is whole, where a ledger that was lost does not say which it
+    /// is, and names it in the manifest. Whether there is one.
+    ///
+    /// # Errors
+    /// The partition has another owner, or the server does not answer.
+    pub async fn recover(&mut self) -> Result<bool, SharedError> {
+        let mut named = self.objects.of(self.partition).await?;
+        named.sort_unstable_by_key(|(name, _)| std::cmp::Reverse(parsed(name)));
+        for (object, bytes) in named {
+            let mut kept = Kept { object, sequence: 0, fence: 0, bytes, on: Vec::new() };
+            let Ok(checkpoint) = self.objects.join(&kept).await? else { continue };
+            kept.sequence = checkpoint.position.map_or(0, |position| position.sequence);
+            kept.on = self
+                .objects
+                .piece(&kept.object)
+                .await?
+                .map_or(Vec::new(), |piece| piece.on().iter().map(|link| link.name.clone()).collect());
+            let manifest = Manifest { kept: vec![kept], ..self.manifest.clone() };
+            self.revision = self.point_to(&manifest).await?;
+            self.manifest = manifest;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Removes what earlier owners have left behind: objects that no manifest came to name, or that could not be removed
+    /// when they were of no use any more. Not waited for: a later owner tries again.
+    pub fn sweep(&self) {
+        let (objects, partition, epoch) = (self.objects.clone(), self.partition, self.manifest.epoch);
+        let needed = needs(&self.manifest);
+        tokio::spawn(async move {
+            let named = match objects.of(partition).await {
+                Ok(named) => named,
+                Err(error) => return tracing::warn!(partition, %error, "old snapshots cannot be listed"),
+            };
+            for (name, _) in named {
+                // Whoever comes after us builds on nothing that we do not name.
+                let old = parsed(&name).is_some_and(|(_, written, _)| written < epoch);
+                if old && !needed.contains(&name) {
+                    objects.remove(&name).await;
+                }
             }
-            Err(error) => return Err(unreachable(error.to_string())),
-        };
-        let mut file = Vec::with_capacity(reader.info().size);
-        reader.read_to_end(&mut file).await?;
-        Ok(file)
+        });
+    }
+
+    /// A file with a part of the engine's state, to be encoded elsewhere: it may take long.
+    ///
+    /// # Errors
+    /// There is nothing to build on.
+    pub fn grown(&self, part: Part) -> Result<Growing, StoreError> {
+        let on = self.chain.on(&part).ok_or(StoreError::Groundless)?;
+        Ok(Growing { step: Step::of(&part), grown: Grown { part, on } })
+    }
+
+    /// What the next part may build on.
+    #[must_use]
+    pub fn ground(&self) -> Option<u32> {
+        self.chain.ground()
     }
 
     /// Writes a snapshot in which every alert up to a sequence of the fence is. Returns its bytes.
     ///
     /// # Errors
     /// The partition has another owner, or the server does not answer. The snapshots before it are untouched.
-    pub async fn save(&mut self, file: Vec<u8>, sequence: u64, fence: u64) -> Result<u64, SharedError> {
+    pub async fn save(&mut self, file: Grew, sequence: u64, fence: u64) -> Result<u64, SharedError> {
+        let Grew { file, on, step } = file;
         self.written += 1;
         let (epoch, bytes) = (self.manifest.epoch, file.len() as u64);
         let object = format!("{}-{epoch}-{}", self.partition, self.written);
         let put = self.objects.0.put(object.as_str(), &mut &file[..]).await;
         put.map_err(|error| SharedError::Object { object: object.clone(), detail: error.to_string() })?;
         let mut manifest = self.manifest.clone();
-        manifest.kept.insert(0, Kept { object, sequence, fence, bytes });
-        let old = manifest.kept.split_off(KEPT.min(manifest.kept.len()));
+        let link = format::link(&object, &file);
+        manifest.kept.insert(0, Kept { object, sequence, fence, bytes, on });
+        let before = needs(&manifest);
+        keep(&mut manifest);
         self.revision = self.point_to(&manifest).await?;
+        let after = needs(&manifest);
         self.manifest = manifest;
-        for Kept { object, .. } in old {
-            if let Err(error) = self.objects.0.delete(&object).await {
-                tracing::warn!(object, %error, "old snapshot cannot be removed");
-            }
+        match step {
+            Some(step) => self.chain.grow(link, bytes, step),
+            None => self.chain = Chain::default(),
+        }
+        for object in before.difference(&after) {
+            self.objects.remove(object).await;
         }
         Ok(bytes)
     }
@@ -225,6 +375,56 @@ impl SharedStore {
             }
         }
     }
+}
+
+/// A part that is to become a file.
+#[derive(Debug)]
+pub struct Growing {
+    grown: Grown,
+    step: Step,
+}
+
+/// A file that is to be written.
+#[derive(Debug)]
+pub struct Grew {
+    file: Vec<u8>,
+    on: Vec<String>,
+    step: Option<Step>,
+}
+
+impl Growing {
+    /// Encodes the file. May take long.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be serialized, which no checkpoint of ours does.
+    pub fn encode(self, checkpoint: &Checkpoint) -> Result<Grew, postcard::Error> {
+        let on = self.grown.on.iter().map(|link| link.name.clone()).collect();
+        Ok(Grew { file: format::encode_grown(checkpoint, Some(self.grown))?, on, step: Some(self.step) })
+    }
+}
+
+impl From<Vec<u8>> for Grew {
+    /// A file that builds on no other, and on which none builds.
+    fn from(file: Vec<u8>) -> Self {
+        Self { file, on: Vec::new(), step: None }
+    }
+}
+
+/// The objects that a manifest needs.
+fn needs(manifest: &Manifest) -> BTreeSet<String> {
+    manifest.kept.iter().flat_map(|kept| kept.on.iter().chain([&kept.object])).cloned().collect()
+}
+
+/// Keeps the newest, and the last one that shares no object with the newest.
+fn keep(manifest: &mut Manifest) {
+    let base = |kept: &Kept| kept.on.first().unwrap_or(&kept.object).clone();
+    let Some(newest) = manifest.kept.first().map(base) else { return };
+    let (mut nth, mut another) = (0, false);
+    manifest.kept.retain(|kept| {
+        let first_other = !another && base(kept) != newest;
+        (nth, another) = (nth + 1, another || first_other);
+        nth <= KEPT || first_other
+    });
 }
 
 /// Whether an object that fails to be read in this way will never be read: the rest may pass.

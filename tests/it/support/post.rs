@@ -137,7 +137,7 @@ fn start((config, clock, nats, lookup, dir): Parts<'_>, owed: Owed, registry: &R
         dir: Some(dir.path()),
         clock: clock.clone(),
         lookup: lookup.cloned(),
-        one_of_many: false,
+        ..DispatchParams::default()
     };
     Dispatch::start(params, owed, &ReceiverMetrics::new(registry).expect("registers")).expect("starts")
 }

@@ -16,6 +16,8 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["event"], &["time"]),
     layer(&["stats"], &["event::Text", "time::Local"]),
     layer(&["registry"], &["time"]),
+    // How values lie in a snapshot, whatever they are.
+    layer(&["shape"], &[]),
     layer(&["alert"], &["time"]),
     // The detector, from its settings up to the engine.
     layer(&["detect::stats"], &[]),
@@ -87,7 +89,8 @@ pub(super) const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
-    layer(&["detect::bots"], &["detect::bot", "event::Text", "stats::make_room"]),
+    layer(&["detect::part"], &[]),
+    layer(&["detect::bots"], &["detect::bot", "detect::part", "event::Text", "stats::make_room"]),
     layer(
         &["detect::score"],
         &[
@@ -172,7 +175,6 @@ pub(super) const LAYERS: &[Layer] = &[
         &[
             "alert::AlertBook",
             "detect::bot",
-            "detect::bots",
             "detect::budget",
             "detect::engine",
             "detect::entitlement",
@@ -181,11 +183,13 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::frontier",
             "detect::hidden",
             "detect::operator",
+            "detect::part",
             "detect::policy::Logs",
             "detect::policy::fraud",
             "detect::settings",
             "detect::stats",
             "registry",
+            "shape",
         ],
     ),
     layer(
@@ -213,8 +217,8 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["runtime::http"], &[]),
     layer(&["runtime::present"], &["alert", "detect", "detect::rulebook", "report", "time"]),
     layer(&["runtime::lines"], &[]),
-    layer(&["runtime::store::format"], &["alert", "event::Event", "time"]),
-    layer(&["runtime::store"], &["runtime::store::format", "time"]),
+    layer(&["runtime::store::format", "runtime::store::shapes"], &["detect", "shape", "alert", "event::Event", "time"]),
+    layer(&["runtime::store"], &["alert::Alert", "detect::Part", "runtime::store::format", "time"]),
     layer(&["runtime::audit"], &["alert::Alert", "runtime::clock", "runtime::store::format", "time"]),
     // What readers read: alerts, the engine's answers, and events where they are kept.
     layer(&["runtime::archive"], &["alert", "runtime::audit", "time"]),

@@ -48,13 +48,19 @@ pub(super) struct Log {
     loss_days: u16,
     /// Records lost in all, without those that came after all.
     pub lost_ever: u64,
+    #[serde(default)]
     pub losses: Losses,
     /// Records that came after one with a higher number, and those whose number had come.
+    #[serde(default)]
     pub behind: u64,
+    #[serde(default)]
     pub twice: u64,
     /// Day of the last number that came with another record than before, and how many those were on it.
+    #[serde(default)]
     twice_day: i64,
+    #[serde(default)]
     twice_today: u64,
+    #[serde(default)]
     pub pace: Pace,
 }
 

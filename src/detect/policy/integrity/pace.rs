@@ -23,7 +23,7 @@ const LEAST: Span = Span::DAY;
 const RECORDS_MIN: u32 = 20;
 
 /// When a log writes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pace {
     /// Event time of the fleet at the last record.
     pub seen: Timestamp,
@@ -62,6 +62,10 @@ impl Pace {
 
     /// Counts a record; how long a silence was that was told and is over.
     pub(super) fn note(&mut self, ts: Timestamp, watermark: Timestamp) -> Option<Span> {
+        if self.days == 0 {
+            // Of an earlier format, which knew nothing of it.
+            *self = Self::new(watermark);
+        }
         let gap = watermark - self.seen;
         self.longest[1] = self.longest[1].max(gap);
         self.seen = self.seen.later(watermark);

@@ -1,0 +1,149 @@
+//! A part of an engine's state: all of it, or the bots that changed since an earlier part.
+//!
+//! What all bots share is small and in each part; bots are most of the state, and few of them change between two
+//! snapshots. Parts put over one another, the oldest first, give the state at the newest, byte for byte.
+
+use serde::{Deserialize, Serialize};
+
+/// A part of the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The round after which its bots have changed; none if it has all of them. Rounds are known to one engine only.
+    #[serde(skip)]
+    since: Option<u32>,
+    /// Its round.
+    #[serde(skip)]
+    round: u32,
+    /// What goes before the bots.
+    head: Vec<u8>,
+    /// How many bots there are, here or not.
+    total: u32,
+    /// The numbers of those that are here, in order, each with its bytes.
+    bots: Vec<(u32, u32)>,
+    /// The bots one after the other.
+    bytes: Vec<u8>,
+    /// What follows on them.
+    tail: Vec<u8>,
+}
+
+impl Part {
+    pub(super) fn begin(since: Option<u32>, round: u32, head: Vec<u8>, total: usize, tail: Vec<u8>) -> Self {
+        Self { since, round, head, total: total as u32, tail, ..Self::default() }
+    }
+
+    /// How many bots there are, here or not.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.total as usize
+    }
+
+    /// How many of them are here.
+    #[must_use]
+    pub fn bots(&self) -> usize {
+        self.bots.len()
+    }
+
+    /// Bytes of it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.head.len() + self.bytes.len() + self.tail.len()
+    }
+
+    /// Whether all of them are.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.bots.len() == self.total as usize
+    }
+
+    /// The round after which what is here has changed; none where that is everything.
+    #[must_use]
+    pub fn since(&self) -> Option<u32> {
+        self.since
+    }
+
+    /// The round that a later part may build on.
+    #[must_use]
+    pub fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// Whether a bot belongs here that has changed last in a round.
+    pub(super) fn holds(&self, changed: u32) -> bool {
+        self.since.is_none_or(|since| changed > since && changed <= self.round)
+    }
+
+    /// Takes the next bot in; its bytes.
+    pub(super) fn push(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let before = self.bytes.len();
+        write(&mut self.bytes);
+        let bytes = self.bytes.len() - before;
+        self.bots.push((at as u32, bytes as u32));
+        bytes
+    }
+
+    /// The state that parts are of, the oldest first; none where something is missing or they do not fit together.
+    #[must_use]
+    pub fn assemble(parts: &[Self]) -> Option<Vec<u8>> {
+        let Self { head, total, tail, .. } = parts.last()?;
+        let mut bots: Vec<Option<&[u8]>> = vec![None; usize::try_from(*total).ok()?];
+        for part in parts {
+            let mut rest = part.bytes.as_slice();
+            for (at, bytes) in &part.bots {
+                let (bot, others) = rest.split_at_checked(*bytes as usize)?;
+                *bots.get_mut(*at as usize)? = Some(bot);
+                rest = others;
+            }
+            if !rest.is_empty() {
+                return None;
+            }
+        }
+        let room = head.len() + tail.len() + bots.iter().flatten().map(|bot| bot.len()).sum::<usize>();
+        let mut state = Vec::with_capacity(room + size_of::<u64>());
+        state.extend_from_slice(head);
+        append(&mut state, total);
+        for bot in bots {
+            state.extend_from_slice(bot?);
+        }
+        state.extend_from_slice(tail);
+        Some(state)
+    }
+}
+
+/// Appends a value as the whole state holds it.
+///
+/// # Panics
+/// Never: writing to memory fails for sequences of unknown length only, and the state has none.
+pub(super) fn append<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) {
+    #[expect(
+        clippy::expect_used,
+        reason = "writing to memory fails for unsized sequences only; a test covers all types"
+    )]
+    let appended = postcard::to_extend(value, std::mem::take(bytes)).expect("the state has sized sequences only");
+    *bytes = appended;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(total: u32, bots: &[(u32, &str)]) -> Part {
+        let mut part = Part::begin(None, 1, b"h".to_vec(), total as usize, b"t".to_vec());
+        for (at, bot) in bots {
+            part.push(*at as usize, |bytes| bytes.extend_from_slice(bot.as_bytes()));
+        }
+        part
+    }
+
+    #[test]
+    fn newer_parts_lie_over_older_ones_and_a_hole_is_noticed() {
+        let base = part(2, &[(0, "old"), (1, "stays")]);
+        let (second, third) = (part(3, &[(2, "new")]), part(3, &[(0, "newer")]));
+        let state = Part::assemble(&[base.clone(), second, third.clone()]);
+        assert_eq!(state.as_deref(), Some(&b"h\x03newerstaysnewt"[..]));
+        assert_eq!(Part::assemble(&[base, third]), None, "the second is missing");
+        assert_eq!(Part::assemble(&[]), None);
+        assert_eq!(Part::assemble(&[part(1, &[(1, "beyond")])]), None);
+        let short = Part { bytes: b"x".to_vec(), ..part(1, &[(0, "longer")]) };
+        assert_eq!(Part::assemble(&[short]), None);
+    }
+}
