@@ -425,7 +425,7 @@ mod tests {
     #[test]
     fn files_of_other_versions_are_told_from_damaged_ones() {
         for (format, needs, error) in
-            [(13_u16, 12_u16, FormatError::Newer { needs: 12 }), (9, 9, FormatError::Older { format: 9 })]
+            [(14_u16, 13_u16, FormatError::Newer { needs: 13 }), (9, 9, FormatError::Older { format: 9 })]
         {
             assert_eq!(decode(&file(format, needs, b"whatever another program writes")), Err(error));
         }
