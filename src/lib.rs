@@ -42,7 +42,9 @@
 //! | `runtime` | everything that touches sockets, files, clocks and threads; behind the feature `runtime` |
 //!
 //! Beside `src`: `models/` holds the detection profile, the table of standard tags, that of the rules and the model card;
-//! `fixtures/` the scenarios and settings files that tests hold the program against; `grafana/` dashboards, alert rules and the runbook.
+//! `fixtures/` the scenarios and settings files that tests hold the program against; `grafana/` dashboards, alert rules and the runbook. `tests/it` are
+//! the tests against real servers; `tests/faults` runs source, pipeline and fence over a simulated broker, through the seams
+//! `runtime::source::upstream`, `runtime::notify::gate` and `runtime::pipeline::order`; `tests/fuzz` gives readers whatever comes.
 //!
 //! # Invariants
 //!

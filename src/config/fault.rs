@@ -39,10 +39,16 @@ impl fmt::Display for Faults {
     }
 }
 
+/// Bytes of a name that may be a mistyped one. All that are known are far shorter.
+const NAME_BYTES_MAX: usize = 200;
+
 /// The known name that is most like a mistyped one, unless all of them are quite different.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let (steps, found) = known.map(|other| (distance(name, other), other)).min()?;
-    (steps <= 2.max(name.len() / 4)).then_some(found)
+    let most = 2.max(name.len() / 4);
+    // As many steps at least as one is longer than the other: whatever somebody writes is not compared with everything.
+    let alike = known.filter(|other| name.len() <= NAME_BYTES_MAX && name.len().abs_diff(other.len()) <= most);
+    let (steps, found) = alike.map(|other| (distance(name, other), other)).min()?;
+    (steps <= most).then_some(found)
 }
 
 /// Insertions, deletions, replacements and swaps of neighbors between two texts (optimal string alignment), three rows
@@ -50,8 +56,10 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    let mut row = Vec::with_capacity(last.len());
     for i in 1..=a.len() {
-        let mut row = vec![i];
+        row.clear();
+        row.push(i);
         for j in 1..=b.len() {
             let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
             let mut steps = replaced.min(last[j] + 1).min(row[j - 1] + 1);
@@ -60,7 +68,8 @@ fn distance(a: &str, b: &str) -> usize {
             }
             row.push(steps);
         }
-        before = std::mem::replace(&mut last, row);
+        std::mem::swap(&mut before, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
     last[b.len()]
 }
@@ -72,9 +81,13 @@ mod tests {
     #[test]
     fn the_nearest_name_is_found_and_a_far_one_is_not() {
         let known = ["nats.url", "nats.user", "baseline.days"];
-        for (name, expected) in
-            [("nats.urll", Some("nats.url")), ("baseline.day", Some("baseline.days")), ("color", None), ("", None)]
-        {
+        for (name, expected) in [
+            ("nats.urll", Some("nats.url")),
+            ("baseline.day", Some("baseline.days")),
+            ("color", None),
+            ("", None),
+            (&*"nats.url".repeat(99), None),
+        ] {
             assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
         }
     }

@@ -33,6 +33,8 @@ pub struct HealthState(Arc<Facts>);
 #[derive(Debug)]
 struct Facts {
     connected: AtomicBool,
+    /// How often NATS was connected.
+    connections: AtomicU64,
     caught_up: AtomicBool,
     stopping: AtomicBool,
     lag: AtomicU64,
@@ -61,6 +63,7 @@ impl HealthState {
     pub fn new(snapshot_every: Option<Duration>) -> Self {
         Self(Arc::new(Facts {
             connected: AtomicBool::new(false),
+            connections: AtomicU64::new(0),
             caught_up: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             lag: AtomicU64::new(0),
@@ -111,6 +114,12 @@ impl HealthState {
         missing.extend(self.last_error().map(|error| format!("last error: {error}")));
         missing.extend(self.registry_fault());
         Err(missing)
+    }
+
+    /// How often NATS was connected: another number is another connection.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.0.connections.load(Ordering::Relaxed)
     }
 
     /// Whether NATS is connected.
@@ -224,8 +233,12 @@ impl HealthState {
         *self.0.registry_fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    pub(crate) fn set_connected(&self, connected: bool) {
+    /// Whether NATS is connected.
+    pub fn set_connected(&self, connected: bool) {
         self.0.connected.store(connected, Ordering::Relaxed);
+        if connected {
+            self.0.connections.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn set_lag(&self, messages: u64) {

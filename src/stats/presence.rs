@@ -154,7 +154,7 @@ struct Stretch {
 
 impl Stretch {
     fn new(from: i32) -> Self {
-        let weight = |back: usize| if back % 7 == 0 { 1.0 } else { OTHER_DAY };
+        let weight = |back: usize| if back.is_multiple_of(7) { 1.0 } else { OTHER_DAY };
         Self { from, to: from, busy: [0; DAYS as usize], weights: std::array::from_fn(weight) }
     }
 

@@ -16,6 +16,7 @@ mod coverage;
 mod demo;
 mod escalation;
 mod explain;
+mod faults;
 mod feedback;
 mod geo;
 mod grafana;

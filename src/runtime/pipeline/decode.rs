@@ -113,12 +113,14 @@ impl Decoder {
                 }
                 Err(reject) => {
                     self.metrics.reject(reject.reason);
-                    let place = batch.position.as_ref();
+                    // A stream that lost its tail gives its numbers again, at other times.
+                    let (place, stamp) = (batch.position.as_ref(), message.stamp.as_micros());
                     rejected.push(DeadLetter {
                         subject: message.subject.to_string(),
                         payload: message.payload,
                         reject,
-                        id: place.map(|place| format!("{}.{}.{}", place.stream, place.created_us, message.sequence)),
+                        id: place
+                            .map(|place| format!("{}.{}.{}.{stamp}", place.stream, place.created_us, message.sequence)),
                     });
                 }
             }

@@ -4,7 +4,7 @@
 //! is still the one that was read. Else reading starts over at the beginning, since nobody can say which of the records
 //! are new; the engine drops what it has seen by its ids. What was lost is told as a [`Gap`], with its exact range.
 
-use super::upstream::{ConsumerFacts, StreamFacts, Upstream};
+use super::upstream::{ConsumerFacts, RecordFault, StreamFacts, Upstream};
 use crate::alert::coverage::{Gap, GapKind};
 use crate::runtime::clock;
 use crate::runtime::store::format::{Mark, Position};
@@ -16,41 +16,63 @@ pub(super) struct Anchor {
     pub(super) gap: Option<Gap>,
 }
 
-/// Where to go on in the stream as it is now. `marks` is whether its records may be looked at.
+/// Failures in a row after which records count as such that cannot be looked at. Fewer is blind for what a server loses
+/// while it is out of reach, more waits for one that never answers this.
+const FAILURES_MAX: u32 = 8;
+
+/// Whether records of the stream can be looked at.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    denied: bool,
+    failures: u32,
+}
+
+impl Marks {
+    pub(super) fn are_looked_at(&self) -> bool {
+        !self.denied && self.failures < FAILURES_MAX
+    }
+
+    /// There is another connection, on which it may work.
+    pub(super) fn look_again(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// Where to go on in the stream as it is now. An error where that cannot be told now.
 pub(super) async fn anchor(
     upstream: &impl Upstream,
     stream: &StreamFacts,
     before: Option<&Position>,
-    marks: &mut bool,
-) -> Anchor {
+    marks: &mut Marks,
+) -> Result<Anchor, String> {
     let StreamFacts { name, created_us, last, .. } = stream.clone();
     let beginning = Position { stream: name.clone(), created_us, sequence: 0, record: None };
     let Some(before) = before else {
-        return Anchor { position: beginning, gap: None };
+        return Ok(Anchor { position: beginning, gap: None });
     };
     if before.stream != name {
         tracing::error!(was = before.stream, is = name, "another stream than before; starting over at its beginning");
-        return Anchor { position: beginning, gap: None };
+        return Ok(Anchor { position: beginning, gap: None });
     }
     if before.created_us != created_us {
         let until = Some(Timestamp::from_micros(created_us));
         let sequences = Some((before.sequence + 1, before.sequence));
         let gap = Gap { until, sequences, created_us: before.created_us, ..gap(GapKind::Recreated, before) };
-        return Anchor { position: beginning, gap: Some(gap) };
+        return Ok(Anchor { position: beginning, gap: Some(gap) });
     }
-    if last < before.sequence || replaced(upstream, before, marks).await {
+    if last < before.sequence || replaced(upstream, before, marks).await? {
         let first = last.min(before.sequence.saturating_sub(1)) + 1;
         let gap = Gap { sequences: Some((first, before.sequence)), ..gap(GapKind::Regressed, before) };
-        return Anchor { position: beginning, gap: Some(gap) };
+        return Ok(Anchor { position: beginning, gap: Some(gap) });
     }
-    match expired(stream, before) {
+    Ok(match expired(stream, before) {
         // Nobody is to find the same again with the first event behind.
         Some(gap) => {
             let sequence = gap.sequences.map_or(before.sequence, |(_, last)| last);
             Anchor { position: Position { sequence, record: None, ..before.clone() }, gap: Some(gap) }
         }
         None => Anchor { position: before.clone(), gap: None },
-    }
+    })
 }
 
 /// The time up to which silence on record was applied, where the stream is read again from further back.
@@ -88,26 +110,37 @@ pub(super) fn gap(kind: GapKind, after: &Position) -> Gap {
     Gap { kind, stream, part: None, created_us, sequences: None, since, until: None, detail: String::new() }
 }
 
-/// Whether another record stands at a position than the one that was read. Records that cannot be looked at are not
-/// looked at again.
-pub(super) async fn replaced(upstream: &impl Upstream, position: &Position, marks: &mut bool) -> bool {
-    let Some(known) = position.record else { return false };
-    record(upstream, position.sequence, marks).await.is_some_and(|found| found != known)
+/// Whether another record stands at a position than the one that was read. An error where that cannot be told now.
+pub(super) async fn replaced(upstream: &impl Upstream, position: &Position, marks: &mut Marks) -> Result<bool, String> {
+    let Some(known) = position.record else { return Ok(false) };
+    Ok(record(upstream, position.sequence, marks).await?.is_some_and(|found| found != known))
 }
 
-/// What the record of a sequence is known by; none where there is none, or it may not be looked at.
-pub(super) async fn record(upstream: &impl Upstream, sequence: u64, marks: &mut bool) -> Option<Mark> {
-    if !*marks || sequence == 0 {
-        return None;
+/// What the record of a sequence is known by; none where there is none, or it cannot be looked at. An error where that may
+/// be otherwise soon: whoever takes a server that restarts for one that never answers misses what it has lost.
+pub(super) async fn record(upstream: &impl Upstream, sequence: u64, marks: &mut Marks) -> Result<Option<Mark>, String> {
+    if !marks.are_looked_at() || sequence == 0 {
+        return Ok(None);
     }
-    match upstream.record(sequence).await {
-        Ok(record) => record.map(|(stamp, payload)| Mark::of(stamp, &payload)),
-        Err(error) => {
-            *marks = false;
-            tracing::warn!(error, "records of the stream cannot be looked at; a lost tail shows by its numbers only");
-            None
+    let error = match upstream.record(sequence).await {
+        Ok(record) => {
+            marks.failures = 0;
+            return Ok(record.map(|(stamp, payload)| Mark::of(stamp, &payload)));
         }
+        Err(RecordFault::Denied) => {
+            marks.denied = true;
+            "we may not".to_owned()
+        }
+        Err(RecordFault::Failed(error)) => {
+            marks.failures += 1;
+            error
+        }
+    };
+    if marks.are_looked_at() {
+        return Err(error);
     }
+    tracing::warn!(error, "records of the stream cannot be looked at; a lost tail shows by its numbers only");
+    Ok(None)
 }
 
 /// What the consumer of an earlier run has acknowledged.
@@ -120,8 +153,14 @@ pub(super) async fn acknowledged(
     Ok(Some(Position { stream: name, created_us, sequence: consumer.acknowledged.min(last), record: None }))
 }
 
-/// A consumer that delivers what follows on a position.
-pub(super) async fn bind(upstream: &mut impl Upstream, position: &Position) -> Result<ConsumerFacts, String> {
+/// A consumer that delivers what follows on a position. One that is `acknowledged` begins behind what was: of what was read
+/// and not settled yet the server is to know that it is not, lest a crash lose it.
+pub(super) async fn bind(
+    upstream: &mut impl Upstream,
+    position: &Position,
+    acknowledged: bool,
+) -> Result<ConsumerFacts, String> {
+    let mut after = position.sequence;
     if let Some(found) = upstream.consumer().await? {
         if found.fits && found.at == position.sequence && found.unacknowledged == 0 {
             return Ok(found);
@@ -131,7 +170,10 @@ pub(super) async fn bind(upstream: &mut impl Upstream, position: &Position) -> R
             position = position.sequence,
             "consumer stands elsewhere; making it anew"
         );
+        if acknowledged {
+            after = after.min(found.acknowledged);
+        }
         upstream.remove_consumer().await?;
     }
-    upstream.make_consumer(position.sequence).await
+    upstream.make_consumer(after).await
 }

@@ -22,7 +22,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::anchor::{self, Anchor, acknowledged, anchor, bind};
+use super::anchor::{self, Anchor, Marks, acknowledged, anchor, bind};
+pub use super::fault::SourceError;
 use super::reading::{Reading, Start};
 use super::server::Server;
 use super::sorted::Sorted;
@@ -32,7 +33,6 @@ use crate::alert::coverage::{Gap, GapKind};
 use crate::runtime::clock;
 use crate::runtime::health::HealthState;
 use crate::runtime::metrics::SourceMetrics;
-use crate::runtime::nats::streams::StreamError;
 use crate::runtime::store::format::{Mark, Position};
 use crate::time::Timestamp;
 
@@ -40,66 +40,10 @@ use crate::time::Timestamp;
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 /// Time between two questions whether what a partition left out is gone. Longer tells of a gap late.
 const JUDGED_EVERY: Duration = Duration::from_secs(1);
+/// Runs of sequences that wait to be judged, the longest ones.
+const JUMPS_MAX: usize = 512;
 /// Longest pause between attempts to open the source again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
-
-/// What interrupts reading.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// The stream cannot be used.
-    #[error(transparent)]
-    Stream(#[from] StreamError),
-    /// The consumer cannot be made or asked.
-    #[error("consumer `{durable}`: {detail}")]
-    Consumer {
-        /// The consumer.
-        durable: String,
-        /// What happened.
-        detail: String,
-    },
-    /// The flow of messages broke.
-    #[error("reading was interrupted: {0}")]
-    Interrupted(String),
-    /// Messages were lost between server and client.
-    #[error("delivery {got} came after {last}: lost on the way, or another process reads through the same consumer")]
-    Gap {
-        /// The last number.
-        last: u64,
-        /// The number after it.
-        got: u64,
-    },
-    /// The stream is not the one we read before.
-    #[error("stream regressed: sequence {got} came after {last}")]
-    Regressed {
-        /// The last sequence applied.
-        last: u64,
-        /// What the stream says now.
-        got: u64,
-    },
-}
-
-impl SourceError {
-    /// The class of fault.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Stream(error) => error.reason(),
-            Self::Consumer { .. } => "consumer",
-            Self::Interrupted(_) => "interrupted",
-            Self::Gap { .. } => "gap",
-            Self::Regressed { .. } => "regressed",
-        }
-    }
-
-    /// Whether trying again can help without anybody doing anything.
-    #[must_use]
-    pub fn retry(&self) -> bool {
-        match self {
-            Self::Stream(error) => error.retry(),
-            _ => true,
-        }
-    }
-}
 
 /// A durable pull consumer and where it stands.
 #[derive(Debug)]
@@ -112,15 +56,20 @@ pub struct JetStreamSource<U = Server> {
     delivered: u64,
     /// Whether the position was moved on without a message: then nothing at it was applied yet.
     moved: bool,
+    /// What a consumer delivers again up to there was read, and waits to be acknowledged.
+    waits: u64,
+    /// Sequences that were left out, and may be gone.
+    jumps: Vec<(u64, u64)>,
     /// Silence on record up to then was applied before the stream was read again.
     heard: Timestamp,
     silence: Silence,
     checked: Instant,
-    /// The longest run of sequences that was left out since the stream was asked, and when that was.
-    jump: Option<(u64, u64)>,
+    /// When the stream was last asked what is gone.
     judged: Option<Instant>,
-    /// Whether the stream's records may be looked at.
-    marks: bool,
+    /// Whether the stream's records can be looked at.
+    marks: Marks,
+    /// The connection on which the place was last compared with the stream.
+    connection: u64,
     /// Found, and to be told before anything else.
     gap: Option<Gap>,
     lag: Lag,
@@ -140,7 +89,7 @@ impl JetStreamSource {
         metrics: SourceMetrics,
         health: HealthState,
     ) -> Result<Self, SourceError> {
-        let server = Server::new(client, &reading, *start == Start::Acknowledged);
+        let server = Server::new(client, &reading, *start == Start::Acknowledged, health.clone());
         Self::open_on(server, reading, start, metrics, health).await
     }
 }
@@ -158,15 +107,18 @@ impl<U: Upstream> JetStreamSource<U> {
         health: HealthState,
     ) -> Result<Self, SourceError> {
         let fault = |detail| SourceError::Consumer { durable: reading.durable.clone(), detail };
+        let connection = health.connections();
         let stream = upstream.open().await?;
         let before = match start {
             Start::Snapshot(position) => position.clone(),
             Start::Acknowledged => acknowledged(&mut upstream, &stream).await.map_err(fault)?,
         };
-        let mut marks = true;
-        let Anchor { position, gap } = anchor(&upstream, &stream, before.as_ref(), &mut marks).await;
+        let mut marks = Marks::default();
+        let anchored = anchor(&upstream, &stream, before.as_ref(), &mut marks).await;
+        let Anchor { position, gap } = anchored.map_err(SourceError::Interrupted)?;
         let heard = anchor::heard(before.as_ref(), &position);
-        let consumer = bind(&mut upstream, &position).await.map_err(fault)?;
+        let acknowledges = *start == Start::Acknowledged;
+        let consumer = bind(&mut upstream, &position, acknowledges).await.map_err(fault)?;
         let mut lag = Lag::new(&metrics, &health);
         lag.set(consumer.pending);
         let (name, durable, after) = (&reading.spec.name, &reading.durable, position.sequence);
@@ -174,17 +126,19 @@ impl<U: Upstream> JetStreamSource<U> {
         let (silence, checked) = (Silence::new(reading.idle_after), clock::monotonic());
         Ok(Self {
             upstream,
-            acknowledges: *start == Start::Acknowledged,
+            acknowledges,
             reading,
             position,
             delivered: consumer.delivered,
             moved: false,
+            waits: 0,
+            jumps: Vec::new(),
             heard,
             silence,
             checked,
-            jump: None,
             judged: None,
             marks,
+            connection,
             gap,
             lag,
             metrics,
@@ -246,8 +200,9 @@ impl<U: Upstream> JetStreamSource<U> {
                 () = stop.cancelled() => return Ok(()),
                 gathered = gather(&mut messages, self.reading.batch) => {
                     *pause = Duration::ZERO;
-                    let Accepted { items, pending, jump, fault } = self.accept(gathered);
-                    self.judge(jump).await;
+                    self.reconnected().await?;
+                    let Accepted { items, pending, fault } = self.accept(gathered);
+                    self.judge().await;
                     (items, pending, fault)
                 }
                 _ = tick.tick() => match self.tick().await {
@@ -277,16 +232,15 @@ impl<U: Upstream> JetStreamSource<U> {
     fn accept(&mut self, gathered: Vec<Result<Delivery, String>>) -> Accepted {
         let mut fault = gathered.is_empty().then(|| SourceError::Interrupted("the flow ended".to_owned()));
         let mut sorted = Sorted::new(gathered.len(), self.health.caught_up(), self.heard);
-        let (mut ack, mut pending, mut jump, mut mark) = (None, None, None::<(u64, u64)>, None);
+        let (mut ack, mut pending, mut mark) = (None, None, None);
         for item in gathered {
             let before = self.position.sequence;
             match item.map_err(SourceError::Interrupted).and_then(|delivery| self.follow(delivery)) {
                 Ok(None) => {}
                 Ok(Some(Delivery { message, reply, pending: behind, .. })) => {
                     pending = Some(behind);
-                    let left_out = message.sequence.saturating_sub(before + 1);
-                    if before > 0 && left_out > jump.map_or(0, |(from, to)| to + 1 - from) {
-                        jump = Some((before + 1, message.sequence - 1));
+                    if before > 0 && message.sequence > before + 1 {
+                        self.jumps.push((before + 1, message.sequence - 1));
                     }
                     ack = reply;
                     mark = Some((message.stamp, message.payload.clone()));
@@ -302,7 +256,7 @@ impl<U: Upstream> JetStreamSource<U> {
             self.position.record = Some(Mark::of(stamp, &payload));
         }
         let ack = ack.filter(|_| self.acknowledges);
-        Accepted { items: sorted.end(self.position.clone(), ack), pending, jump, fault }
+        Accepted { items: sorted.end(self.position.clone(), ack), pending, fault }
     }
 
     /// Puts a message where it belongs: events to events; what is only there to be written is passed over.
@@ -323,7 +277,7 @@ impl<U: Upstream> JetStreamSource<U> {
         }
         let at_it = self.moved && sequence == self.position.sequence;
         if sequence <= self.position.sequence && !at_it {
-            if delivery.times > 1 {
+            if delivery.times > 1 || sequence <= self.waits {
                 self.delivered = number;
                 return Ok(None);
             }
@@ -380,15 +334,36 @@ impl<U: Upstream> JetStreamSource<U> {
         self.upstream.write(ticks, micros.to_string().into(), last).await
     }
 
-    /// Compares the stream with what we remember of it: the messages that wait in it, and where we stand if all of it
-    /// has been read.
-    async fn compare(&mut self) -> Result<(u64, Option<Feed>), SourceError> {
+    /// A server that went away may have lost what it had not written yet. Where others have taken the numbers of that, a
+    /// message or two later nothing tells any more: so the stream is compared before anything on another connection is
+    /// taken in.
+    async fn reconnected(&mut self) -> Result<(), SourceError> {
+        let connection = self.health.connections();
+        if connection != self.connection {
+            self.marks.look_again();
+            self.same_stream().await?;
+            self.connection = connection;
+        }
+        Ok(())
+    }
+
+    /// The stream, if it is the one that we have read.
+    async fn same_stream(&mut self) -> Result<StreamFacts, SourceError> {
         let stream = self.upstream.stream().await.map_err(SourceError::Interrupted)?;
         let (last, got) = (self.position.sequence, stream.last);
         let other = stream.created_us != self.position.created_us || got < last;
-        if other || anchor::replaced(&self.upstream, &self.position, &mut self.marks).await {
+        let replaced = async { anchor::replaced(&self.upstream, &self.position, &mut self.marks).await };
+        if other || replaced.await.map_err(SourceError::Interrupted)? {
             return Err(SourceError::Regressed { last, got });
         }
+        Ok(stream)
+    }
+
+    /// Compares the stream with what we remember of it: the messages that wait in it, and where we stand if all of it
+    /// has been read.
+    async fn compare(&mut self) -> Result<(u64, Option<Feed>), SourceError> {
+        let stream = self.same_stream().await?;
+        let (last, got) = (self.position.sequence, stream.last);
         let consumer = self.upstream.consumer().await.map_err(|detail| self.consumer_fault(detail))?;
         let gone = || self.consumer_fault("it is gone".to_owned());
         let consumer = consumer.ok_or_else(gone)?;
@@ -400,28 +375,37 @@ impl<U: Upstream> JetStreamSource<U> {
     /// Nothing waits for us up to the stream's end: what lies there is not for us, or is gone. The consumer may only not
     /// know yet, having another leader than the stream; so the stream has to say the same.
     async fn move_on(&mut self, stream: &StreamFacts) -> Option<Feed> {
-        if !self.marks || !anchor::is_last(&self.upstream, &self.reading.filters, self.position.sequence).await {
+        if !self.marks.are_looked_at()
+            || !anchor::is_last(&self.upstream, &self.reading.filters, self.position.sequence).await
+        {
             return None;
         }
+        // Later, if not now.
+        let record = anchor::record(&self.upstream, stream.last, &mut self.marks).await.ok()?;
         self.moved = true;
         self.gap = self.gap.take().or_else(|| anchor::expired(stream, &self.position));
-        self.position.sequence = stream.last;
-        self.position.record = anchor::record(&self.upstream, self.position.sequence, &mut self.marks).await;
+        (self.position.sequence, self.position.record) = (stream.last, record);
         let (position, live) = (Some(self.position.clone()), self.health.caught_up());
         Some(Feed::Batch(Batch { position, live, ..Batch::default() }))
     }
 
-    /// Whether messages that were left out are gone, or were none of ours.
-    async fn judge(&mut self, jump: Option<(u64, u64)>) {
-        let length = |run: Option<(u64, u64)>| run.map_or(0, |(from, to)| to + 1 - from);
-        self.jump = if length(jump) > length(self.jump) { jump } else { self.jump };
-        // A partition leaves most sequences to the others: one question a batch would be as many as batches.
+    /// Whether messages that were left out are gone, or were none of ours. While the stream cannot be asked, that is open.
+    async fn judge(&mut self) {
         let now = clock::monotonic();
+        // A partition leaves most sequences to the others: one question a batch would be as many as batches.
         let asked = self.judged.is_some_and(|at| now.saturating_duration_since(at) < JUDGED_EVERY);
-        let Some((from, to)) = self.jump.filter(|_| self.reading.ticks.is_none() || !asked) else { return };
-        (self.jump, self.judged) = (None, Some(now));
+        if self.jumps.len() > JUMPS_MAX {
+            self.jumps.sort_by_key(|(from, to)| std::cmp::Reverse(to - from));
+            self.jumps.truncate(JUMPS_MAX);
+        }
+        if self.jumps.is_empty() || asked && self.reading.ticks.is_some() {
+            return;
+        }
         let Ok(stream) = self.upstream.stream().await else { return };
-        if stream.first > from {
+        self.judged = Some(now);
+        // Others' records are left out as well, but rarely so many at once.
+        let gone = self.jumps.drain(..).filter(|(from, _)| *from < stream.first);
+        if let Some((from, to)) = gone.max_by_key(|(from, to)| to - from) {
             let after = Position { sequence: from - 1, ..self.position.clone() };
             let gap = Gap { sequences: Some((from, to)), ..anchor::gap(GapKind::Expired, &after) };
             self.gap = self.gap.take().or(Some(gap));
@@ -441,9 +425,11 @@ impl<U: Upstream> JetStreamSource<U> {
     }
 
     async fn reopen(&mut self) -> Result<(), SourceError> {
+        let connection = self.health.connections();
         let stream = self.upstream.open().await?;
-        let Anchor { position, gap } = anchor(&self.upstream, &stream, Some(&self.position), &mut self.marks).await;
-        let bound = bind(&mut self.upstream, &position).await;
+        let anchored = anchor(&self.upstream, &stream, Some(&self.position), &mut self.marks).await;
+        let Anchor { position, gap } = anchored.map_err(SourceError::Interrupted)?;
+        let bound = bind(&mut self.upstream, &position, self.acknowledges).await;
         let consumer = bound.map_err(|detail| self.consumer_fault(detail))?;
         self.lag.set(consumer.pending);
         self.silence.reset();
@@ -451,7 +437,8 @@ impl<U: Upstream> JetStreamSource<U> {
         tracing::info!(after = position.sequence, "source opened again");
         self.heard = self.heard.later(anchor::heard(Some(&self.position), &position));
         self.moved &= position == self.position;
-        (self.position, self.delivered) = (position, consumer.delivered);
+        self.waits = if self.acknowledges { position.sequence } else { 0 };
+        (self.position, self.delivered, self.connection) = (position, consumer.delivered, connection);
         Ok(())
     }
 
@@ -465,7 +452,5 @@ struct Accepted {
     items: Vec<Feed>,
     /// How many wait behind them.
     pending: Option<u64>,
-    /// The longest run of sequences that was left out.
-    jump: Option<(u64, u64)>,
     fault: Option<SourceError>,
 }

@@ -4,6 +4,7 @@
 
 mod anchor;
 pub mod core;
+mod fault;
 pub mod jetstream;
 pub mod reading;
 mod server;

@@ -15,7 +15,8 @@ use futures_util::stream::Map;
 
 use super::Message;
 use super::reading::Reading;
-use super::upstream::{ConsumerFacts, Delivery, Record, StreamFacts, Upstream};
+use super::upstream::{ConsumerFacts, Delivery, Record, RecordFault, StreamFacts, Upstream};
+use crate::runtime::health::HealthState;
 use crate::runtime::nats::streams::{self, StreamError, StreamSpec};
 use crate::time::Timestamp;
 
@@ -36,12 +37,13 @@ pub struct Server {
     batch: usize,
     stream: Option<Stream>,
     consumer: Option<PullConsumer>,
+    health: HealthState,
 }
 
 type Received = Result<jetstream::Message, MessagesError>;
 
 impl Server {
-    pub(super) fn new(client: Client, reading: &Reading, acknowledges: bool) -> Self {
+    pub(super) fn new(client: Client, reading: &Reading, acknowledges: bool, health: HealthState) -> Self {
         Self {
             context: jetstream::new(client),
             spec: reading.spec.clone(),
@@ -49,6 +51,7 @@ impl Server {
             batch: reading.batch,
             stream: None,
             consumer: None,
+            health,
         }
     }
 
@@ -89,13 +92,17 @@ impl Upstream for Server {
         Ok(stream_facts(&info))
     }
 
-    async fn record(&self, sequence: u64) -> Result<Option<Record>, String> {
-        match self.opened()?.get_raw_message(sequence).await {
+    async fn record(&self, sequence: u64) -> Result<Option<Record>, RecordFault> {
+        match self.opened().map_err(RecordFault::Failed)?.get_raw_message(sequence).await {
             Ok(message) => Ok(Some((Timestamp::from_micros(micros(message.time)), message.payload))),
             Err(error) => match error.kind() {
                 RawMessageErrorKind::NoMessageFound => Ok(None),
                 RawMessageErrorKind::JetStream(inner) if inner.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
-                _ => Err(text(error)),
+                // A refusal is heard of beside the request, which only times out.
+                _ if self.health.is_denied(&format!("$JS.API.STREAM.MSG.GET.{}", self.spec.name)) => {
+                    Err(RecordFault::Denied)
+                }
+                _ => Err(RecordFault::Failed(text(error))),
             },
         }
     }

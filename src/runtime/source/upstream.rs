@@ -60,6 +60,15 @@ pub struct Delivery {
 /// What a record holds: when the stream took it, and its payload.
 pub type Record = (Timestamp, Bytes);
 
+/// Why a record cannot be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordFault {
+    /// We may not.
+    Denied,
+    /// Not now.
+    Failed(String),
+}
+
 /// Whoever has the stream. Errors are in words: whatever they are, reading is interrupted and tried again.
 pub trait Upstream: Debug + Send + Sync {
     /// Messages as they come.
@@ -71,8 +80,8 @@ pub trait Upstream: Debug + Send + Sync {
     /// What the stream says now.
     fn stream(&self) -> impl Future<Output = Result<StreamFacts, String>> + Send;
 
-    /// The record of a sequence; none where there is none. An error where records may not be looked at.
-    fn record(&self, sequence: u64) -> impl Future<Output = Result<Option<Record>, String>> + Send;
+    /// The record of a sequence; none where there is none.
+    fn record(&self, sequence: u64) -> impl Future<Output = Result<Option<Record>, RecordFault>> + Send;
 
     /// Sequence of the newest record of some subjects; 0 where there is none.
     fn newest(&self, subject: &str) -> impl Future<Output = Result<u64, String>> + Send;

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 
 use super::files::{read, write};
-use super::{free_address, until};
+use super::nats::signal;
+use super::{free_address, under, until};
 
 /// The binary, running. It ends with the value.
 #[derive(Debug)]
@@ -17,15 +18,22 @@ pub(crate) struct Humdrum {
 impl Humdrum {
     /// Starts it in this directory with these settings, which name no listener, and waits until its metrics are served.
     pub(crate) async fn start(dir: &Path, settings: &str) -> Self {
+        Self::start_under(&[], dir, settings).await
+    }
+
+    /// The same, started by other programs.
+    pub(crate) async fn start_under(before: &[String], dir: &Path, settings: &str) -> Self {
         let (address, log) = (free_address(), dir.join("log"));
         write(
             &dir.join("humdrum.toml"),
             format!("{settings}[metrics]\nlisten = '{address}'\n[console]\nlisten = 'off'\n"),
         );
-        let mut child = Command::new(env!("CARGO_BIN_EXE_humdrum"))
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut child = under(before, Path::new(env!("CARGO_BIN_EXE_humdrum")))
             .args(["run", "--config", "humdrum.toml"])
             .current_dir(dir)
             .env_clear()
+            .env("PATH", path)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log"))
@@ -65,6 +73,11 @@ impl Humdrum {
         values.map(|value| value.parse::<f64>().expect("a number")).sum()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once with SIGKILL, as a power cut would.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("can be killed");
@@ -73,8 +86,7 @@ impl Humdrum {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let asked = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
-        assert!(asked.expect("a shell").success());
+        signal(self.child.id(), name);
     }
 
     /// Asks it with SIGTERM to end, and waits for that.

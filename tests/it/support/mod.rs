@@ -11,6 +11,7 @@ pub(crate) mod nats;
 pub(crate) mod payroll;
 pub(crate) mod post;
 pub(crate) mod prometheus;
+pub(crate) mod proxy;
 pub(crate) mod running;
 pub(crate) mod schema;
 pub(crate) mod site;
@@ -18,6 +19,8 @@ pub(crate) mod webhook;
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -60,6 +63,14 @@ pub(crate) fn free_address() -> SocketAddr {
     };
     let free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
     std::iter::repeat_with(next).take(usize::from(COUNT)).find(free).expect("a free port")
+}
+
+/// A program, started by others that stand before it.
+pub(crate) fn under(before: &[String], program: &Path) -> Command {
+    let Some((first, rest)) = before.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
 }
 
 /// Value of a counter or gauge with these labels; 0 where there is none.

@@ -1,6 +1,6 @@
 //! A real nats-server, one for each test: its own port, its own JetStream directory, ended by its own pid.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::files::write;
-use super::{free_address, until};
+use super::{free_address, under, until};
 
 /// A running server. It ends with the value.
 #[derive(Debug)]
@@ -41,6 +41,54 @@ impl NatsServer {
         server
     }
 
+    /// Starts a server whose program another one starts, which is told where the server's directory is.
+    pub(crate) async fn start_under(before: impl Fn(&Path) -> Vec<String>, arguments: &[&str]) -> Self {
+        let (port, dir) = (free_address().port(), tempfile::tempdir().expect("a directory"));
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let child = spawn_under(&before(dir.path()), port, &dir, &arguments);
+        let mut server = Self { child, port, dir, arguments, settings: None };
+        server.wait().await;
+        server
+    }
+
+    /// Starts three servers that are one cluster.
+    pub(crate) async fn start_three() -> Vec<Self> {
+        let routes: Vec<String> = (0..3).map(|_| format!("nats://{}", free_address())).collect();
+        let all = routes.join(",");
+        let mut servers = Vec::new();
+        for (nth, route) in routes.iter().enumerate() {
+            let name = format!("n{nth}");
+            let cluster = ["-js", "-n", &name, "--cluster_name", "c", "--cluster", route, "--routes", &all];
+            servers.push(Self::start_with(&cluster).await);
+        }
+        servers
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its directory.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Whether it runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("can be asked").is_none()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Its address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
     /// Starts a server with these settings and JetStream.
     pub(crate) async fn start_configured(settings: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
@@ -55,8 +103,7 @@ impl NatsServer {
     pub(crate) fn reload(&self, settings: &str) {
         let (_, file) = self.settings.as_ref().expect("started with settings");
         write(file, settings);
-        let asked = Command::new("sh").args(["-c", &format!("kill -HUP {}", self.child.id())]).status();
-        assert!(asked.expect("a shell").success());
+        self.signal("HUP");
     }
 
     /// What a server that was killed has stored.
@@ -140,9 +187,20 @@ fn copy_over(from: &Path, to: &Path) {
     assert!(copied.expect("cp runs").success());
 }
 
+/// Sends a process a signal.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let asked = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status();
+    assert!(asked.expect("a shell").success());
+}
+
 fn spawn(port: u16, dir: &TempDir, arguments: &[String]) -> Child {
+    spawn_under(&[], port, dir, arguments)
+}
+
+fn spawn_under(before: &[String], port: u16, dir: &TempDir, arguments: &[String]) -> Child {
     let program = std::env::var_os("NATS_SERVER_BIN").map_or_else(|| PathBuf::from("nats-server"), PathBuf::from);
-    Command::new(&program)
+    let mut command = under(before, &program);
+    command
         .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
         .arg(dir.path())
         .args(arguments)

@@ -21,7 +21,9 @@ const FOLDERS: &[&str] = &["src/", "tests/", "benches/"];
 
 /// Files that Cargo builds by themselves; all others are reached from one of them.
 fn is_root(path: &str) -> bool {
-    matches!(path, "src/lib.rs" | "src/main.rs" | "tests/it/main.rs") || path.starts_with("benches/")
+    let test =
+        path.strip_prefix("tests/").is_some_and(|rest| rest.ends_with("/main.rs") && rest.matches('/').count() == 1);
+    matches!(path, "src/lib.rs" | "src/main.rs") || test || path.starts_with("benches/")
 }
 
 fn undocumented(sources: &[Source]) -> Vec<String> {

@@ -1,0 +1,98 @@
+//! The suite of faults against a simulated broker: what reads, decodes, scores, settles and fences is the program's own
+//! code; the streams behind it lose, repeat, forget and stand still by a seed. Time is virtual, so that thousands of runs
+//! take a minute, and a seed that fails fails again.
+//!
+//! `HUMDRUM_FAULT_SEEDS` is how many there are, `HUMDRUM_FAULT_FROM` the first; `RUST_LOG=debug` tells what happens in them.
+
+#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "what a test expects and does not get ends it")]
+
+mod broker;
+mod check;
+mod exit;
+mod hold;
+mod plan;
+mod process;
+mod reader;
+mod seeds;
+mod story;
+
+use plan::{Class, Mutant};
+use seeds::run_all;
+
+/// Seeds where nobody says how many.
+const SEEDS: u64 = 150;
+/// Seeds in which a fault of the program is to show.
+const SEEDS_MUTANT: u64 = 150;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn a_run_with_faults_is_one_without() {
+    let tally = run_all(number("HUMDRUM_FAULT_FROM", 0), number("HUMDRUM_FAULT_SEEDS", SEEDS), &Class::ALL, None);
+    assert!(tally.wrong.is_empty(), "{} runs are wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
+    for (class, (runs, came)) in tally.runs {
+        assert!(
+            came * 2 >= runs || class == Class::Repeated || class == Class::Acknowledged,
+            "{class:?}: its trouble came in {came} of {runs} runs"
+        );
+    }
+}
+
+/// A program with this fault is found out.
+fn found(mutant: Mutant, class: Class) {
+    let tally = run_all(0, SEEDS_MUTANT, &[class], Some(mutant));
+    assert!(!tally.wrong.is_empty(), "{mutant:?} was not noticed");
+}
+
+#[test]
+fn the_oracle_notices_what_is_acknowledged_too_early() {
+    found(Mutant::AcknowledgesFirst, Class::Forgotten);
+}
+
+#[test]
+fn the_oracle_notices_alerts_that_come_again() {
+    found(Mutant::RepeatsAlerts, Class::Rough);
+}
+
+#[test]
+fn the_oracle_notices_an_owner_that_is_not_fenced_off() {
+    found(Mutant::NoFence, Class::Stale);
+}
+
+#[test]
+fn the_oracle_notices_a_new_owner_that_does_not_know_what_was_told() {
+    found(Mutant::NoRecall, Class::Stale);
+}
+
+#[test]
+fn the_oracle_notices_numbers_that_are_trusted() {
+    found(Mutant::TrustsNumbers, Class::Regressed);
+}
+
+#[test]
+fn the_oracle_notices_deliveries_that_are_trusted() {
+    found(Mutant::TrustsDelivery, Class::Rough);
+}
+
+#[test]
+fn the_oracle_notices_a_snapshot_before_its_alerts() {
+    found(Mutant::HastySnapshot, Class::Rough);
+}
+
+#[test]
+fn the_oracle_notices_a_snapshot_at_the_wrong_place() {
+    found(Mutant::WrongPlace, Class::Damaged);
+}
+
+#[test]
+fn the_oracle_notices_events_that_count_twice() {
+    found(Mutant::NoDedupe, Class::Repeated);
+}
+
+#[test]
+fn the_oracle_notices_a_gap_that_is_not_told() {
+    found(Mutant::SilentGap, Class::ExpiredRunning);
+    found(Mutant::SilentGap, Class::ExpiredDown);
+}
