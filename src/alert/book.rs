@@ -151,6 +151,17 @@ impl AlertBook {
         self.resolve(&subject, |matter| matter.alert.reasons.iter().all(|reason| reason.dimension == dimension))
     }
 
+    /// Resolves what a log's story says by one detector and by no other, since that is over, and adds how it ended.
+    pub fn over(&mut self, tenant: &str, producer: &str, detector: &str, how: &str) -> Vec<Alert> {
+        let subject = (tenant.to_owned(), None, Some(producer.to_owned()));
+        let is_of = |matter: &Matter| matter.alert.reasons.iter().all(|reason| reason.detector == detector);
+        let mut resolved = self.resolve(&subject, is_of);
+        for reason in resolved.iter_mut().flat_map(|alert| &mut alert.reasons) {
+            reason.text = format!("{} {how}", reason.text);
+        }
+        resolved
+    }
+
     /// The alert that the last finding went into.
     #[must_use]
     pub fn touched(&self) -> &str {
@@ -305,7 +316,8 @@ fn identity(finding: &Finding) -> String {
 fn merge_reason(reasons: &mut Vec<Reason>, reason: Reason) {
     let rank = |reason: &Reason| reason.p_value.unwrap_or(0.0);
     match reasons.iter_mut().find(|r| r.dimension == reason.dimension && r.detector == reason.detector) {
-        Some(known) if rank(&reason) < rank(known) => *known = reason,
+        // What a log lacks is named as a whole each time.
+        Some(known) if rank(&reason) < rank(known) || reason.dimension == Dimension::Integrity => *known = reason,
         Some(_) => {}
         None => reasons.push(reason),
     }

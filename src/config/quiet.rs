@@ -56,9 +56,7 @@ fn decisions(check: &mut Check<'_>, at: &str, raw: RawRule) -> Vec<RuleOverride>
 }
 
 fn threshold(check: &mut Check<'_>, path: &str, rule: &rulebook::Rule, value: f64) {
-    let Some(threshold) = rule.threshold else {
-        return check.fault(path, format!("`{}` has none; write `enabled` or `severity`", rule.name));
-    };
+    let threshold = &rule.threshold;
     let (least, most) = threshold.range;
     // The positive form, so that NaN fails.
     if !(value >= least && value <= most) {

@@ -63,8 +63,6 @@ pub(super) struct Excuses {
 const DIMENSIONS: usize = 9;
 /// Time in which an announced manual start must follow.
 const MANUAL_START: Span = Span::from_hours(2);
-/// Time for which an approved change explains a person at the bot's account.
-const MAINTENANCE: Span = Span::from_hours(36);
 /// Time for which somebody who signed in for it works.
 const PERSON: Span = Span::from_hours(4);
 /// Time after the first new host for which an announced move excuses others: a bot may run on several at once.
@@ -196,7 +194,8 @@ impl Windows {
             Kind::Control(control) => {
                 let approved = event.ticket().is_some();
                 if approved {
-                    self.maintenance = self.maintenance.max(Some(event.ts + MAINTENANCE));
+                    self.maintenance =
+                        self.maintenance.max(Some(event.ts + Span::from_hours(profile.maintenance_hours)));
                 }
                 match control.action.as_deref() {
                     Some("host_moved") if approved => self.source = self.source.max(until),

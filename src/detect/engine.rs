@@ -221,6 +221,7 @@ impl Engine {
         let due = bot.ids_due(lateness);
         if !bot.first_sight(fingerprint(&[&event.id]), watermark, lateness, ids_max) {
             self.stats.duplicate += 1;
+            self.logs.again(event);
             return;
         }
         if bot.ids_due(lateness) != due {

@@ -139,6 +139,19 @@ pub struct LogFacts {
     pub lost: u64,
     /// Records that are missing and may still come.
     pub waited_for: u64,
+    /// Records that came after one with a higher number.
+    pub out_of_order: u64,
+    /// Records whose number had come: delivered again, or another record under it.
+    pub twice: u64,
+    /// Event time of the fleet at its last record.
+    pub last_seen: Timestamp,
+    /// Whether its silence was told and goes on.
+    pub silent: bool,
+    /// How far its timeliest record of the last full day was behind the fleet.
+    pub behind: Option<Span>,
+    /// First and last number of each range that was told as lost within a week and did not come since, and the event time
+    /// behind it.
+    pub ranges: Vec<(u64, u64, Timestamp)>,
 }
 
 impl Engine {
@@ -151,12 +164,18 @@ impl Engine {
     /// The facts of all logs that number their records, in order of tenant and producer.
     #[must_use]
     pub fn logs(&self) -> Vec<LogFacts> {
-        let facts = self.logs.each().map(|(tenant, producer, records, lost, waited_for)| LogFacts {
-            tenant: tenant.to_string(),
-            producer: producer.to_string(),
-            records,
-            lost,
-            waited_for,
+        let facts = self.logs.each().map(|log| LogFacts {
+            tenant: log.tenant.to_string(),
+            producer: log.producer.to_string(),
+            records: log.records,
+            lost: log.lost,
+            waited_for: log.waited_for,
+            out_of_order: log.behind,
+            twice: log.twice,
+            last_seen: log.seen,
+            silent: log.silent,
+            behind: log.lag,
+            ranges: log.ranges,
         });
         let mut facts: Vec<LogFacts> = facts.collect();
         facts.sort_by(|a, b| (&a.tenant, &a.producer).cmp(&(&b.tenant, &b.producer)));

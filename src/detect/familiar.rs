@@ -14,8 +14,10 @@
 //! what another bot calls, is as new as before, and no more.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::stats::sorted::SortedMap;
 use crate::stats::{fingerprint, forget};
@@ -116,7 +118,39 @@ pub(super) enum Standing {
 
 /// Hosts that were new for bots, by tenant and standing, weighted by age and trust.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct HostNews(BTreeMap<u64, [f32; STANDINGS]>);
+pub(super) struct HostNews(BTreeMap<u64, Weights>);
+
+/// A weight for each standing. An earlier format knew fewer: what it did not know has none.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Weights([f32; STANDINGS]);
+
+impl<'de> Deserialize<'de> for Weights {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_tuple(STANDINGS, Few).map(Self)
+    }
+}
+
+/// Takes as many weights as there are.
+struct Few;
+
+impl<'de> Visitor<'de> for Few {
+    type Value = [f32; STANDINGS];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {STANDINGS} weights")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut weights = [0.0; STANDINGS];
+        for weight in &mut weights {
+            match seq.next_element()? {
+                Some(known) => *weight = known,
+                None => break,
+            }
+        }
+        Ok(weights)
+    }
+}
 
 const STANDINGS: usize = 5;
 /// New hosts of each standing as if they had been seen.
@@ -137,7 +171,7 @@ impl Standing {
 impl HostNews {
     /// Nats that a host new for a bot is stranger for its standing, at most `nats_max`.
     pub(super) fn strangeness(&self, tenant: &str, standing: Standing, nats_max: f64) -> f64 {
-        let seen = self.0.get(&fingerprint(&[tenant])).copied().unwrap_or_default();
+        let Weights(seen) = self.0.get(&fingerprint(&[tenant])).copied().unwrap_or_default();
         let weights: [f64; STANDINGS] = std::array::from_fn(|at| f64::from(seen[at]) + PRIOR_HOSTS[at]);
         let most = weights.iter().copied().fold(0.0, f64::max);
         (most / weights[standing.number()]).ln().clamp(0.0, nats_max)
@@ -151,14 +185,14 @@ impl HostNews {
 
     /// Counts a host that was new for a bot, with a trust of 0 to 1.
     pub(super) fn learn(&mut self, tenant: &str, standing: Standing, trust: f64) {
-        self.0.entry(fingerprint(&[tenant])).or_default()[standing.number()] += trust as f32;
+        self.0.entry(fingerprint(&[tenant])).or_default().0[standing.number()] += trust as f32;
     }
 
     /// Lets the counts forget the days that passed.
     pub(super) fn forget(&mut self, passed: i64) {
         let factor = forget(passed as f64, DAYS) as f32;
-        self.0.values_mut().flatten().for_each(|weight| *weight *= factor);
-        self.0.retain(|_, weights| weights.iter().sum::<f32>() > 0.01);
+        self.0.values_mut().flat_map(|weights| &mut weights.0).for_each(|weight| *weight *= factor);
+        self.0.retain(|_, weights| weights.0.iter().sum::<f32>() > 0.01);
     }
 }
 

@@ -25,10 +25,10 @@ impl Engine {
             stats.sessions_open += bot.sessions.len() as u64;
             stats.baseline_bytes += bot.bytes() as u64;
         }
-        for (_, _, _, lost, awaited) in self.logs.each() {
+        for log in self.logs.each() {
             stats.logs += 1;
-            stats.log_records_lost += lost;
-            stats.log_records_awaited += awaited;
+            stats.log_records_lost += log.lost;
+            stats.log_records_awaited += log.waited_for;
         }
         let shared = self.fleet.heap_bytes()
             + self.logs.heap_bytes()

@@ -87,6 +87,9 @@ impl Engine {
 
     /// The same for what is a tenant's and no bot's.
     pub(super) fn tuned_of(&mut self, tenant: &str, ts: Timestamp) -> Option<Arc<Profile>> {
+        if !self.settings.rules.tunes() {
+            return None;
+        }
         let thresholds = self.settings.rules.thresholds(Whom { tenant, ..Whom::default() }, ts);
         (!thresholds.is_empty()).then(|| self.tuned.of(thresholds, &self.settings.rules, &self.profile))
     }

@@ -15,6 +15,7 @@ use super::hidden;
 use super::lesson;
 use super::normal::LastNormal;
 use super::peers;
+use super::rules;
 use super::score::{self, Context, Judgment, Why};
 use super::silence::{Found, Others};
 use super::tenure;
@@ -88,6 +89,7 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     } else if severity.is_none() && session.calls > 0 {
         peers::learn(engine, at, totals(session));
     }
+    let unused = rules::session_over(engine, at, session, output);
     let (mut known, mut real) = (Known::New, false);
     if let Some(severity) = severity {
         let others = std::mem::take(&mut engine.bots[at as usize].sessions);
@@ -97,7 +99,7 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     } else if feedback::condemns(engine, &engine.bots[at as usize].tenant, &engine.bots[at as usize].bot) {
         real = was_real(engine, at, session, start, &judgment);
     }
-    if severity.is_none() && session.reported.is_none() && !session.broke {
+    if severity.is_none() && session.reported.is_none() && !session.broke && !unused {
         engine.bots[at as usize].normal = Some(Box::new(LastNormal::of(session)));
     }
     if !real {

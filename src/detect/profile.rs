@@ -1,8 +1,10 @@
 //! The detection profile as the scorers use it; `models/profile.toml` documents each constant.
 
+mod integrity;
 mod operator;
 
-pub use operator::OperatorProfile;
+pub use integrity::IntegrityProfile;
+pub use operator::{OperatorProfile, WorseProfile};
 
 use serde::Deserialize;
 
@@ -242,24 +244,10 @@ pub struct ChangeProfile {
     pub window_days: u32,
     /// First and last hour of the office.
     pub office_hours: [u16; 2],
-}
-
-/// See `[integrity]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IntegrityProfile {
-    /// Time in which what is missing may still come.
-    pub grace_minutes: i64,
-    /// Records lost in a day that page.
-    pub page_records: u64,
-    /// Length of a gap that pages.
-    pub page_minutes: i64,
-    /// Days with losses after which they are usual.
-    pub lossy_days: u16,
-    /// Logs.
-    pub logs_max: usize,
-    /// Open gaps of one log.
-    pub gaps_max: usize,
+    /// Hours for which an approved change explains a person at the bot's account.
+    pub maintenance_hours: i64,
+    /// Days with another way to sign in, after which it is the usual one.
+    pub method_days: u16,
 }
 
 /// See `[secret]`.
@@ -278,6 +266,14 @@ pub struct SecretProfile {
     pub sweep_high: u32,
     /// Even more.
     pub sweep_critical: u32,
+    /// Reads at once from which they are a burst.
+    pub burst_reads: u32,
+    /// The most reads at once before, so many times over.
+    pub burst_factor: f64,
+    /// Share of sessions that read a secret and do no work, up to which one more is told.
+    pub unused_share_max: f64,
+    /// Such sessions that did work, from which that is known.
+    pub used_min: u16,
 }
 
 /// See `[fraud]`.
@@ -308,6 +304,8 @@ pub struct FraudProfile {
     pub payees_min: u32,
     /// Refunds to one customer within a week that are judged.
     pub refunds_min: u32,
+    /// Refunds of a day whose sum is judged.
+    pub refund_sum_min: u32,
     /// Amounts that limits are made of.
     pub round_limits: Vec<f64>,
     /// Share of a limit that is just below it.
@@ -378,6 +376,14 @@ pub struct EntitlementProfile {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleProfile {
+    /// Hours of work after its end that are let pass, of a retired, a disabled and an expired bot.
+    pub retired_grace_hours: i64,
+    /// See above.
+    pub disabled_grace_hours: i64,
+    /// See above.
+    pub expired_grace_hours: i64,
+    /// Bots of a tenant that the registry must name before others are missed in it.
+    pub registered_min: usize,
     /// Days of silence after which a bot is dormant.
     pub dormant_days: u16,
     /// Multiple of the bot's longest silence that is silence.

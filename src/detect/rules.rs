@@ -3,10 +3,11 @@
 //! The rules themselves know neither the engine nor each other; here stands the order in which they speak.
 
 use super::engine::{Engine, Output};
+use super::feature::Session;
 use super::hidden::Word;
-use super::policy::{self, Arrival, Breach, Read, Signing};
+use super::policy::{self, Arrival, Breach, LogNews, Read, Signing};
 use super::{acts, broken, tenure};
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, Outcome, Secret};
 use crate::time::Timestamp;
 
 /// Holds an event against the rules about bots, and notes what it announces; whether it broke one.
@@ -15,9 +16,11 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
         return false;
     }
     let deed = acts::read(engine, at, event);
+    let own = engine.tuned(at, event.ts);
+    let profile = own.as_deref().unwrap_or(&engine.profile);
     let (bot, off) = (&engine.bots[at as usize], engine.off(at, event.ts));
     let reading = deed.as_ref().map(|deed| &deed.reading);
-    let mut breaches = policy::check(event, engine.record(at), &bot.windows, reading, &engine.profile, &off);
+    let mut breaches = policy::check(event, engine.record(at), &bot.windows, reading, profile, &off);
     let suspicion = acts::suspicion(event, &breaches, reading, &engine.profile.operator);
     if let Some(deed) = deed {
         acts::learn(engine, at, event, &deed, &mut breaches);
@@ -28,9 +31,11 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
     for breach in breaches.into_iter().chain(found) {
         broke |= broken::rule(engine, at, event, breach, output) != Word::Off;
     }
-    match suspicion {
-        Some(what) => acts::suspect(engine, at, event, &what),
-        None => engine.bots[at as usize].windows.note(event, &engine.profile.change),
+    if let Some(what) = suspicion {
+        acts::suspect(engine, at, event, &what);
+    } else {
+        let change = &own.as_deref().unwrap_or(&engine.profile).change;
+        engine.bots[at as usize].windows.note(event, change);
     }
     if matches!(event.kind, Kind::Grant(_)) {
         tenure::grant(engine, at, event, output);
@@ -43,11 +48,13 @@ pub(super) fn event(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
 
 /// Holds a sign-in against those before.
 fn sign_in(engine: &mut Engine, at: u32, event: &Event) -> Option<Breach> {
+    let own = engine.tuned(at, event.ts);
+    let adopt_days = own.as_deref().unwrap_or(&engine.profile).change.method_days;
     let bot = &mut engine.bots[at as usize];
     let signing = Signing {
         today: bot.baseline.today,
         mature_days: engine.settings.mature_days,
-        adopt_days: engine.profile.learn.adopt_days,
+        adopt_days,
         announced: bot.windows.new_secrets(event.ts),
     };
     bot.methods.sign_in(event, signing)
@@ -66,7 +73,7 @@ fn secret(engine: &mut Engine, at: u32, event: &Event, off: &[&str]) -> Option<B
         event,
         secret: &name,
         owner: owner.as_deref().filter(|_| !off.contains(&"foreign_secret")),
-        sweeps: !off.contains(&"secret_sweep"),
+        off,
         today: bot.baseline.today,
         days: f64::from(bot.baseline.days),
         window_days: bot.baseline.window(engine.settings.baseline_days) as u32,
@@ -82,16 +89,61 @@ fn secret(engine: &mut Engine, at: u32, event: &Event, off: &[&str]) -> Option<B
     found
 }
 
+/// A session is over: whether it read a secret and did nothing with it, where the bot always does.
+pub(super) fn session_over(engine: &mut Engine, at: u32, session: &Session, output: &mut Output) -> bool {
+    let Some(name) = &session.secret else { return false };
+    let mature = engine.mature(&engine.bots[at as usize].baseline);
+    let own = engine.tuned(at, session.newest);
+    let profile = own.as_deref().unwrap_or(&engine.profile);
+    let bot = &mut engine.bots[at as usize];
+    let announced = bot.windows.new_secrets(session.newest);
+    let Some(secrets) = &mut bot.secrets else { return false };
+    let Some(used) = secrets.used(session.worked, profile) else { return false };
+    if !mature || announced {
+        return false;
+    }
+    let event = Event {
+        id: session.evidence.first().cloned().unwrap_or_default(),
+        ts: session.newest,
+        tenant: bot.tenant.clone(),
+        bot: bot.bot.clone(),
+        session: session.id.clone(),
+        host: session.hosts.first().cloned(),
+        ip: None,
+        device: None,
+        geo: None,
+        system: None,
+        operation: None,
+        outcome: Outcome::Ok,
+        role: None,
+        records_read: None,
+        records_written: None,
+        bytes: None,
+        producer: session.producer.clone(),
+        seq: None,
+        kind: Kind::Secret(Secret { name: Some(name.clone()), vault: None }),
+    };
+    let breach = policy::secret_unused(name, used);
+    broken::rule(engine, at, &event, breach, output) != Word::Off
+}
+
 /// Counts an event in the log that it comes from.
 pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: &mut Output) {
     if event.seq.is_none() {
         return;
     }
     let watermark = engine.frontier.watermark().unwrap_or(event.ts);
-    let (found, limited) = engine.logs.note(event, arrival, watermark, &engine.profile.integrity);
+    let own = engine.tuned_of(&event.tenant, event.ts);
+    let profile = &own.as_deref().unwrap_or(&engine.profile).integrity;
+    let (found, limited) = engine.logs.note(event, arrival, watermark, profile);
     engine.stats.limited += u64::from(limited);
-    if let Some(found) = found {
-        broken::log(engine, *found, output);
+    for news in found {
+        match news {
+            LogNews::Breach(found) => broken::log(engine, *found, output),
+            LogNews::Over { tenant, producer, detector, how } => {
+                output.alerts.extend(engine.book.over(&tenant, &producer, detector, &how));
+            }
+        }
     }
 }
 

@@ -150,7 +150,8 @@ fn registered(engine: &mut Engine, at: u32, event: &Event, news: News<'_>) -> Ve
     let Some(record) = bot.record.and_then(|number| engine.registry.record(number)) else {
         let tenant =
             if bot.entitlements.was_told(Once::Unregistered) { None } else { engine.registry.tenant(&bot.tenant) };
-        let Some(tenant) = tenant else { return Vec::new() };
+        let least = own.as_deref().unwrap_or(&engine.profile).lifecycle.registered_min;
+        let Some(tenant) = tenant.filter(|tenant| tenant.bots >= least) else { return Vec::new() };
         engine.bots[at as usize].entitlements.tell_once(Once::Unregistered);
         return vec![lifecycle::unregistered(event, tenant)];
     };

@@ -7,9 +7,11 @@ pub mod backtest;
 mod cover;
 pub mod history;
 pub mod inventory;
+pub mod logs;
 pub mod privileges;
 pub mod review;
 pub mod risk;
+pub mod uses;
 
 use crate::detect::BotFacts;
 use crate::registry::{BotRecord, BotStatus, Registry};

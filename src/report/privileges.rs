@@ -49,6 +49,7 @@ pub struct BotPrivileges {
 
 /// One role of a bot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a role may be any of these, one by one")]
 pub struct RoleRow {
     /// The role.
     pub role: String,
@@ -80,6 +81,9 @@ pub struct RoleRow {
     pub broken_days: usize,
     /// Those of the sessions that are remembered by name, the newest first.
     pub broken_sessions: Vec<String>,
+    /// Whether they are all that there were.
+    #[serde(default)]
+    pub broken_complete: bool,
 }
 
 /// What to do with a role.
@@ -186,6 +190,7 @@ impl Case<'_> {
         let unused_days = since.map_or(self.known_days, |day| today - day).max(0);
         let oldest = today - self.window.session_days;
         let named = role.last_sessions.iter().filter(|session| session.at.day_utc() >= oldest);
+        let all = role.sessions as usize <= role.last_sessions.len();
         // A role that was given a moment ago has not had its time yet.
         let young = last_day.is_none() && unused_days < self.window.work_days;
         RoleRow {
@@ -204,6 +209,7 @@ impl Case<'_> {
             last_session: role.last_sessions.first().map(|session| session.id.clone()),
             broken_days: role.days.iter().filter(|day| **day >= oldest).count(),
             broken_sessions: named.map(|session| session.id.clone()).collect(),
+            broken_complete: all,
         }
     }
 
@@ -225,6 +231,7 @@ impl Case<'_> {
             last_session: None,
             broken_days: 0,
             broken_sessions: Vec::new(),
+            broken_complete: true,
         }
     }
 

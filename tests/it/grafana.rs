@@ -2,11 +2,12 @@
 //! by a real Prometheus and shown by promtool to fire and to stay quiet, and nothing that is measured goes unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::metrics::listed;
-use crate::support::files::{read, repository};
+use crate::support::files::{read, repository, write};
 use crate::support::prometheus::promtool;
 use crate::support::site::Site;
 use crate::support::until;
@@ -45,6 +46,21 @@ fn rules() -> BTreeMap<String, String> {
     rules.filter_map(|rule| rule.split_once('\n')).map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
 }
 
+/// What each query returned, for people: a table in `target/tmp`.
+#[derive(Default)]
+struct Returned(String);
+
+impl Returned {
+    fn note(&mut self, of: &str, query: &str, values: &[f64]) {
+        assert!(!values.is_empty(), "{of}: {query}");
+        let shown: Vec<String> = values.iter().take(5).map(|value| format!("{value:.4}")).collect();
+        let query = query.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+        self.0 += &format!("| {of} | `{query}` | {} | {} |\n", values.len(), shown.join(", "));
+        let head = "| panel or rule | query | series | first values |\n|---|---|---|---|\n";
+        write(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("grafana-queries.md"), format!("{head}{}", self.0));
+    }
+}
+
 /// What Grafana would send: a range for its rate interval, everything for each variable.
 fn filled_in(expression: &str, variables: &[&str]) -> String {
     let ranged = expression.replace("$__rate_interval", "1m");
@@ -79,6 +95,7 @@ fn selectors_are_found_within_expressions() {
 async fn every_query_finds_data() {
     let site = Site::start().await;
     site.feed().await;
+    let mut returned = Returned::default();
     for (panel, expression) in queries() {
         let query = filled_in(&expression, &["instance", "severity", "dimension"]);
         assert!(!query.contains('$'), "{panel}: {query}");
@@ -87,6 +104,7 @@ async fn every_query_finds_data() {
             values.iter().any(|value| value.is_finite())
         })
         .await;
+        returned.note(&panel, &query, &site.prometheus.query(&query).await.expect("was answered"));
     }
     // A rule is no panel: on a site in order it has nothing to find. That Prometheus evaluates it without an error and
     // that each selector within it finds data shows that its names and labels are the program's; that it then fires
@@ -107,6 +125,8 @@ async fn every_query_finds_data() {
                 site.prometheus.query(&selector).await.is_ok_and(|values| !values.is_empty())
             })
             .await;
+            let values = site.prometheus.query(&selector).await.expect("was answered");
+            returned.note(&format!("rule {}", rule.name), &selector, &values);
         }
     }
 }

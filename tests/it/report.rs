@@ -211,6 +211,63 @@ fn what_can_go_says_what_would_have_broken() {
 }
 
 #[test]
+fn every_session_that_would_have_broken_is_named_from_events() {
+    let args =
+        ["privileges", "--events", "events.ndjson", "--registry", "bots.ndjson", "--format", "json", "--days", "30"];
+    let (status, json, err) = report(SITE.folder.path(), &args);
+    assert_eq!(status, Some(0), "{err}");
+    let from_events: Vec<BotPrivileges> = serde_json::from_str(&json).expect("JSON");
+    let now = SITE.events.iter().map(|event| event.ts).max().expect("events");
+    let mut used: BTreeMap<(String, String, String), BTreeSet<String>> = BTreeMap::new();
+    for event in &SITE.events {
+        let (Some(role), Some(session)) = (&event.role, &event.session) else { continue };
+        if event.outcome != Outcome::Denied && event.ts.day_utc() >= now.day_utc() - 30 {
+            let key = (event.tenant.to_string(), event.bot.to_string(), role.to_string());
+            used.entry(key).or_default().insert(session.to_string());
+        }
+    }
+    let mut sessions = 0;
+    for bot in &from_events {
+        for row in &bot.roles {
+            let none = BTreeSet::new();
+            let expected = used.get(&(bot.tenant.clone(), bot.bot.clone(), row.role.clone())).unwrap_or(&none);
+            let named: BTreeSet<String> = row.broken_sessions.iter().cloned().collect();
+            // A session that began before the window is named by its beginning.
+            assert!(named.is_subset(expected) && expected.difference(&named).count() <= 1, "{} {}", bot.bot, row.role);
+            assert_eq!(named.len(), row.broken_sessions.len(), "{}: each once", bot.bot);
+            assert!(row.broken_complete);
+            sessions += named.len();
+        }
+    }
+    assert!(sessions > 1000, "{sessions}");
+    let kept = privileges(&["--days", "30"]);
+    assert!(kept.iter().flat_map(|bot| &bot.roles).any(|row| !row.broken_complete), "a snapshot names some of them");
+}
+
+#[test]
+fn each_log_says_how_complete_it_is() {
+    let json: Vec<Value> = serde_json::from_str(&told(&["logs", "--format", "json"])).expect("JSON");
+    let mut records: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for event in &SITE.events {
+        if let (Some(producer), Some(_)) = (&event.producer, event.seq) {
+            *records.entry((event.tenant.to_string(), producer.to_string())).or_default() += 1;
+        }
+    }
+    assert_eq!(json.len(), records.len());
+    for row in &json {
+        let name = |field: &str| row[field].as_str().expect("a name").to_owned();
+        let of = |field: &str| row[field].as_u64().expect("a number");
+        let came = of("records") + if of("twice") > 0 { of("twice") } else { 0 };
+        assert!(came >= records[&(name("tenant"), name("producer"))], "{row}");
+        assert_eq!((of("lost"), of("waited_for"), row["ranges"].as_array().map(Vec::len)), (0, 0, Some(0)), "{row}");
+    }
+    assert!(json.iter().map(|row| row["out_of_order"].as_u64().expect("a number")).sum::<u64>() > 0);
+    let (table, csv) = (told(&["logs"]), told(&["logs", "--format", "csv"]));
+    assert_eq!((table.lines().count(), csv.matches("\r\n").count()), (1 + json.len(), 1 + json.len()));
+    assert!(csv.starts_with("tenant,producer,records,lost,"), "{csv}");
+}
+
+#[test]
 fn the_inventory_names_every_bot_and_is_the_same_from_events() {
     let table = told(&["inventory"]);
     assert_eq!(table.lines().count(), 1 + SITE.registry.len(), "{table}");

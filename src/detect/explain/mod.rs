@@ -77,17 +77,8 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
             contribution: None,
         });
         phrases.push(words.phrase);
-        if let (Why::OddTime, Some(secret)) = (judgment.scores[at].why, &subject.session.secret) {
-            let phrase = format!("read the secret `{secret}` then");
-            reasons.push(Reason {
-                dimension: Dimension::Secret,
-                detector: "secret_off_hours".to_owned(),
-                p_value: Some(judgment.p[at]),
-                text: format!("It {phrase}, outside its hours."),
-                observed: subject.start.to_string(),
-                expected: "reads of secrets at its usual hours".to_owned(),
-                contribution: None,
-            });
+        if let Some((reason, phrase)) = subject.secret(judgment.scores[at].why, judgment.p[at]) {
+            reasons.push(reason);
             phrases.push(phrase);
         }
     }
@@ -109,6 +100,38 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
 }
 
 impl Subject<'_> {
+    /// That a session which is odd by its time or its host read a secret, as a reason of its own.
+    fn secret(&self, why: Why, p: f64) -> Option<(Reason, String)> {
+        let secret = self.session.secret.as_ref()?;
+        let (detector, phrase, how, observed, expected) = match why {
+            Why::OddTime => (
+                "secret_off_hours",
+                format!("read the secret `{secret}` then"),
+                "outside its hours",
+                self.start.to_string(),
+                "reads of secrets at its usual hours",
+            ),
+            Why::NewHost { host, .. } => (
+                "secret_elsewhere",
+                format!("read the secret `{secret}` there"),
+                "from a host that is not the bot's",
+                format!("host {}", self.session.hosts[host]),
+                "reads of secrets from its own hosts",
+            ),
+            _ => return None,
+        };
+        let reason = Reason {
+            dimension: Dimension::Secret,
+            detector: detector.to_owned(),
+            p_value: Some(p),
+            text: format!("It {phrase}, {how}."),
+            observed,
+            expected: expected.to_owned(),
+            contribution: None,
+        };
+        Some((reason, phrase))
+    }
+
     fn words(&self, why: Why) -> Option<Words> {
         Some(match why {
             Why::Usual => return None,

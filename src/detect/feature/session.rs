@@ -33,6 +33,7 @@ const IMPLICIT_MAX: Span = Span::HOUR;
 
 /// An open session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of the session")]
 pub(in crate::detect) struct Session {
     /// Fingerprint of the id; 0 for the implicit session.
     pub key: u64,
@@ -73,6 +74,9 @@ pub(in crate::detect) struct Session {
     pub manual_by: Option<Text>,
     /// The first secret that it read.
     pub secret: Option<Text>,
+    /// Whether it did or tried anything beside signing in and reading secrets.
+    #[serde(default)]
+    pub worked: bool,
     /// Earliest timer that is set for it; its deadline is never earlier.
     pub due: Timestamp,
     /// The surprise of its start, in nats, with the start that it is for: the dearest score, and it seldom changes.
@@ -139,6 +143,7 @@ impl Session {
             extreme_call: None,
             manual_by: None,
             secret: None,
+            worked: false,
             due: event.ts,
             start_nats: None,
             reported: None,
@@ -185,6 +190,7 @@ impl Session {
         if let (Kind::Secret(secret), None) = (&event.kind, &self.secret) {
             self.secret.clone_from(&secret.name);
         }
+        self.worked |= event.operation.is_some() || matches!(event.kind, Kind::Call | Kind::Transaction(_));
         let network = event.ip.filter(|ip| self.last_ip != Some(*ip)).map(normalize::network);
         self.last_ip = event.ip.or(self.last_ip);
         let max = bounds.session_values_max;

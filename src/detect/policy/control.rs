@@ -72,7 +72,7 @@ pub(super) fn control(
         let found = aside(reading?, profile, phrase, also, action, off)?;
         return Some(Breach { deed, ..found });
     };
-    let (severity, score) = moved((severity, score), excusable, reading, profile);
+    let (severity, score) = moved((severity, score), excusable, reading, (profile, profile.worse_p.of(action)));
     let key = identity(action, control.by.as_deref(), reading, profile);
     let found = breach(severity, score, Dimension::Control, action, action, "an approved change", phrase);
     Some(Breach { deed, also, key, ..found })
@@ -86,7 +86,8 @@ pub(super) fn entitlement(event: &Event, reading: Option<&Reading>, profile: &Pr
     }
     let role = grant.role.as_deref().unwrap_or("?");
     let base = if profile.privilege.is_admin(role) { (Severity::High, 93.0) } else { (Severity::Medium, 82.0) };
-    let (severity, score) = moved(base, false, reading, &profile.operator);
+    let worse_p = profile.operator.worse_p.grant_without_ticket;
+    let (severity, score) = moved(base, false, reading, (&profile.operator, worse_p));
     let by = who(grant.by.as_deref());
     let deed = format!("was given the role `{role}` by {by} without a ticket");
     let phrase = format!("{deed}{}", how(reading));
@@ -132,7 +133,7 @@ fn aside(
     action: &str,
     off: &[&str],
 ) -> Option<Breach> {
-    let bare = matches!(reading.second, Second::None { p } if p < NEVER_GIVEN);
+    let bare = matches!(reading.second, Second::None { p } if p < profile.never_given_share);
     let factor = also.iter().position(|reason| reason.detector == NO_FACTOR);
     let unusual = also.iter().position(|reason| reason.detector == UNUSUAL).filter(|_| reading.p <= profile.raise_p);
     // Neither would be worth a word with the other, and one of them is the first reason.
@@ -154,14 +155,14 @@ fn moved(
     (severity, score): (Severity, f64),
     excusable: bool,
     reading: Option<&Reading>,
-    profile: &OperatorProfile,
+    (profile, worse_p): (&OperatorProfile, f64),
 ) -> (Severity, f64) {
     let Some(reading) = reading else { return (severity, score) };
     let factor = matches!(reading.second, Second::None { p } if p <= profile.odd_p);
     let habit = reading.days >= profile.settled_days
         && reading.p >= profile.usual_p
         && reading.bare_share.is_some_and(|share| share >= profile.bare_share_min);
-    if reading.p <= profile.raise_p || factor {
+    if reading.p <= worse_p || factor {
         (severity.worse(), (score + STEP).min(99.0))
     } else if habit && excusable && !matches!(reading.second, Second::None { .. }) {
         (severity.milder(), score - 10.0 * STEP)
@@ -191,7 +192,7 @@ fn reasons(said: Option<bool>, reading: Option<&Reading>, profile: &OperatorProf
     }
     let (p, observed) = match reading.second {
         // Where nobody ever gives one, its lack is a matter of the office and not of the act.
-        Second::None { p } if p < NEVER_GIVEN => (p, "none was given"),
+        Second::None { p } if p < profile.never_given_share => (p, "none was given"),
         Second::Unsaid { p } if p <= profile.odd_p => (p, "none was named"),
         _ => return reasons,
     };
@@ -204,9 +205,6 @@ fn reasons(said: Option<bool>, reading: Option<&Reading>, profile: &OperatorProf
     reasons.push(reason(NO_FACTOR, Some(p), observed.to_owned(), expected.to_owned(), text));
     reasons
 }
-
-/// Share of acts without a second factor from which its lack is no finding.
-const NEVER_GIVEN: f64 = 0.9;
 
 fn reason(detector: &str, p_value: Option<f64>, observed: String, expected: String, text: String) -> Reason {
     let detector = detector.to_owned();

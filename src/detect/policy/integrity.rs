@@ -7,13 +7,18 @@
 //! billions. Two writers that share a name make no one count: they are recognized by numbers that come from a gap long
 //! after it, or by the old count going on after a restart, and nothing is told of that log for a day.
 //!
+//! What was told as lost and comes after all, for up to a week, ends its own story. Beside its numbers a log has a pace:
+//! it falls silent where others go on, or its clock is off beside theirs ([`pace`]).
+//!
 //! Bound: as many logs as the profile says, each with as many open gaps; what is beyond is counted as limited. Blind
 //! spots: what is lost at the end of a count, right before a restart or a silence; a record that could not be decoded
 //! leaves a gap although it came; whoever can write records can fill a gap with others.
 
 mod count;
+mod loss;
+mod pace;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
@@ -23,12 +28,20 @@ use super::Breach;
 use crate::detect::profile::IntegrityProfile;
 use crate::event::{Event, Text};
 use crate::stats::place;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// Time after which a silence that nothing proves is looked at again.
+const LOOK_AGAIN: Span = Span::HOUR;
+/// Logs of a tenant, beside the one in question, from which their clocks are held against each other.
+const CLOCKS_MIN: usize = 3;
 
 /// The logs of all producers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::detect) struct Logs {
     all: Vec<Log>,
+    /// The day whose clocks are compared when it is over.
+    #[serde(default)]
+    day: i64,
     /// Number of a log by its name; computed again when a state is restored.
     #[serde(skip)]
     index: HashTable<u32>,
@@ -36,6 +49,40 @@ pub(in crate::detect) struct Logs {
     #[serde(skip)]
     timers: BTreeSet<(Timestamp, u32)>,
 }
+
+/// What an arrival tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::detect) enum LogNews {
+    /// Something is wrong with the log.
+    Breach(Box<LogBreach>),
+    /// What was wrong with it is over.
+    Over {
+        tenant: Text,
+        producer: Text,
+        /// The rule that it was.
+        detector: &'static str,
+        /// How it ended, as a sentence.
+        how: String,
+    },
+}
+
+/// One log as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::detect) struct LogState<'a> {
+    pub tenant: &'a Text,
+    pub producer: &'a Text,
+    pub records: u64,
+    pub lost: u64,
+    pub waited_for: u64,
+    pub behind: u64,
+    pub twice: u64,
+    pub seen: Timestamp,
+    pub silent: bool,
+    pub lag: Option<Span>,
+    /// First and last number of each range that is lost, and the event time behind it.
+    pub ranges: Vec<(u64, u64, Timestamp)>,
+}
+
 /// Something about a log.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::detect) struct LogBreach {
@@ -66,18 +113,15 @@ impl Logs {
         arrival: Arrival,
         watermark: Timestamp,
         profile: &IntegrityProfile,
-    ) -> (Option<Box<LogBreach>>, bool) {
-        let (Some(producer), Some(seq)) = (&event.producer, event.seq) else { return (None, false) };
-        let hash = place(&[&event.tenant, producer]);
-        let logs = &self.all;
-        let known = self.index.find(hash, |&at| logs[at as usize].is(&event.tenant, producer));
-        let Some(&at) = known else {
+    ) -> (Vec<LogNews>, bool) {
+        let (Some(producer), Some(seq)) = (&event.producer, event.seq) else { return (Vec::new(), false) };
+        let Some(at) = self.find(&event.tenant, producer) else {
             let room = self.all.len() < profile.logs_max;
             if room {
                 self.all.push(Log::new(event, producer, seq, watermark));
                 self.enter(self.all.len() as u32 - 1);
             }
-            return (None, !room);
+            return (Vec::new(), !room);
         };
         let log = &mut self.all[at as usize];
         log.records += 1;
@@ -85,25 +129,60 @@ impl Logs {
             Arrival::Sound => (event.ts, true),
             Arrival::NumberOnly => (watermark, false),
         };
-        let (news, limited) = log.count(seq, ts, sound, event, watermark, profile);
-        if let (None, Some(due)) = (log.due, log.gaps.first().map(|gap| gap.due)) {
-            log.due = Some(due);
-            self.timers.insert((due, at));
+        let mut news = Vec::new();
+        if let Some(silence) = log.pace.note(event.ts, watermark) {
+            news.push(log.over("log_silent", format!("It wrote again after {}.", silence.in_words())));
         }
-        // Most records bring nothing, and a finding is large: where there is none, none is moved.
-        match news {
-            None => (None, limited),
-            Some(breach) => (Some(Box::new(log.about(ts, &event.id, breach))), limited),
+        let mut limited = false;
+        match log.refill(seq, event, profile) {
+            Some(true) => {
+                news.push(
+                    log.over("sequence_gap", format!("What was missing came late, the last of it at {watermark}.")),
+                );
+            }
+            Some(false) => {}
+            None => {
+                let (breach, cut) = log.count(seq, ts, sound, event, watermark, profile);
+                limited = cut;
+                news.extend(breach.map(|breach| LogNews::Breach(Box::new(log.about(ts, &event.id, breach)))));
+            }
+        }
+        self.arm(at);
+        (news, limited)
+    }
+
+    /// Notes that a record came again, under the same id.
+    pub(in crate::detect) fn again(&mut self, event: &Event) {
+        let Some(producer) = event.producer.as_ref().filter(|_| event.seq.is_some()) else { return };
+        if let Some(at) = self.find(&event.tenant, producer) {
+            self.all[at as usize].twice += 1;
         }
     }
 
-    /// Whether the time of anything that is missing is up.
+    fn find(&self, tenant: &str, producer: &str) -> Option<u32> {
+        let logs = &self.all;
+        self.index.find(place(&[tenant, producer]), |&at| logs[at as usize].is(tenant, producer)).copied()
+    }
+
+    /// Sets a log's timer to when it is to be looked at next, if that is sooner than it stands.
+    fn arm(&mut self, at: u32) {
+        let log = &mut self.all[at as usize];
+        let next = log.next_look();
+        if let Some(next) = next.filter(|next| log.due.is_none_or(|due| *next < due)) {
+            if let Some(before) = log.due.replace(next) {
+                self.timers.remove(&(before, at));
+            }
+            self.timers.insert((next, at));
+        }
+    }
+
+    /// Whether the time of anything is up.
     pub(in crate::detect) fn are_due(&self, watermark: Timestamp) -> bool {
-        self.timers.first().is_some_and(|(due, _)| *due <= watermark)
+        self.timers.first().is_some_and(|(due, _)| *due <= watermark) || watermark.day_utc() > self.day
     }
 
-    /// What is still missing although its time is up. `of_tenant` gives the constants of a tenant at a time, where it has
-    /// its own.
+    /// What is still missing although its time is up, who is silent, and whose clock is off. `of_tenant` gives the constants
+    /// of a tenant at a time, where it has its own.
     pub(in crate::detect) fn due(
         &mut self,
         watermark: Timestamp,
@@ -111,35 +190,108 @@ impl Logs {
         mut of_tenant: impl FnMut(&str, Timestamp) -> Option<IntegrityProfile>,
     ) -> Vec<LogBreach> {
         let mut told = Vec::new();
-        while self.are_due(watermark) {
+        while self.timers.first().is_some_and(|(due, _)| *due <= watermark) {
             let Some((_, at)) = self.timers.pop_first() else { break };
             let log = &mut self.all[at as usize];
+            log.due = None;
             let (over, open): (Vec<Gap>, Vec<Gap>) = log.gaps.drain(..).partition(|gap| gap.due <= watermark);
             log.gaps = open;
-            log.due = log.gaps.iter().map(|gap| gap.due).min();
-            if let Some(due) = log.due {
-                self.timers.insert((due, at));
-            }
             for gap in over {
                 let own = of_tenant(&log.tenant, gap.after);
                 let breach = log.lose(&gap, own.as_ref().unwrap_or(profile));
                 told.push(log.about(gap.after, &gap.event, breach));
             }
+            let own = of_tenant(&log.tenant, watermark);
+            let again = self.look_for_silence(at, watermark, own.as_ref().unwrap_or(profile), &mut told);
+            let log = &mut self.all[at as usize];
+            log.due = log.gaps.iter().map(|gap| gap.due).chain(again).min();
+            self.timers.extend(log.due.map(|due| (due, at)));
+        }
+        if watermark.day_utc() > self.day {
+            self.compare_clocks(watermark, profile, of_tenant, &mut told);
         }
         told
+    }
+
+    /// Tells of a log that has been silent for too long while others of its tenant went on; when to look again.
+    fn look_for_silence(
+        &mut self,
+        at: u32,
+        watermark: Timestamp,
+        profile: &IntegrityProfile,
+        told: &mut Vec<LogBreach>,
+    ) -> Option<Timestamp> {
+        let log = &self.all[at as usize];
+        let due = log.pace.due()?;
+        let late = log.pace.too_long(profile).later(due);
+        if late > watermark {
+            return Some(if due > watermark { due } else { late });
+        }
+        let halfway = log.pace.seen + Span::from_micros((late - log.pace.seen).as_micros() / 2);
+        let goes_on = |other: &Log| other.tenant == log.tenant && other.pace.seen > halfway;
+        if !self.all.iter().any(goes_on) {
+            return Some(watermark + LOOK_AGAIN);
+        }
+        let log = &mut self.all[at as usize];
+        let breach = log.fall_silent(watermark);
+        told.push(log.about(watermark, &Text::default(), breach));
+        None
+    }
+
+    /// A day is over: holds the clocks of each tenant's logs against each other.
+    fn compare_clocks(
+        &mut self,
+        watermark: Timestamp,
+        profile: &IntegrityProfile,
+        mut of_tenant: impl FnMut(&str, Timestamp) -> Option<IntegrityProfile>,
+        told: &mut Vec<LogBreach>,
+    ) {
+        let day = std::mem::replace(&mut self.day, watermark.day_utc());
+        let mut lags: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+        for log in &self.all {
+            if let Some(lag) = log.pace.lag_on(day) {
+                lags.entry(&log.tenant).or_default().push(lag);
+            }
+        }
+        let medians = lags.into_iter().filter(|(_, lags)| lags.len() > CLOCKS_MIN).map(|(tenant, mut lags)| {
+            lags.sort_unstable();
+            (Text::from(tenant), (lags[lags.len() / 2], lags.len() - 1))
+        });
+        let medians: BTreeMap<Text, (Span, usize)> = medians.collect();
+        for log in &mut self.all {
+            let (Some(lag), Some((median, others))) = (log.pace.lag_on(day), medians.get(&log.tenant)) else {
+                continue;
+            };
+            let own = of_tenant(&log.tenant, watermark);
+            let behind = lag - *median;
+            if log.pace.is_news(behind, own.as_ref().unwrap_or(profile)) {
+                let breach = Log::be_off(behind, *others);
+                told.push(log.about(watermark, &Text::default(), breach));
+            }
+        }
     }
 
     /// Records of a log that are missing: those that may still come, and those lost on this day or the one before. None
     /// where the log is unknown or its numbers say nothing.
     pub(in crate::detect) fn missing(&self, tenant: &str, producer: &str, watermark: Timestamp) -> Option<u64> {
-        let hash = place(&[tenant, producer]);
-        let at = self.index.find(hash, |&at| self.all[at as usize].is(tenant, producer))?;
-        self.all[*at as usize].missing(watermark)
+        self.all[self.find(tenant, producer)? as usize].missing(watermark)
     }
 
-    /// Each log: tenant, producer, records that came, records lost, records that may still come.
-    pub(in crate::detect) fn each(&self) -> impl Iterator<Item = (&Text, &Text, u64, u64, u64)> {
-        self.all.iter().map(|log| (&log.tenant, &log.producer, log.records, log.lost_ever, log.waited_for()))
+    /// Each log as it stands.
+    pub(in crate::detect) fn each(&self) -> impl Iterator<Item = LogState<'_>> {
+        self.all.iter().map(|log| LogState {
+            tenant: &log.tenant,
+            producer: &log.producer,
+            records: log.records,
+            lost: log.lost_ever,
+            waited_for: log.waited_for(),
+            behind: log.behind,
+            twice: log.twice,
+            seen: log.pace.seen,
+            silent: log.pace.is_silent(),
+            lag: log.pace.lag_before.map(|(_, lag)| lag),
+            ranges: log.losses.ranges().collect(),
+        })
     }
 
     /// The same logs with what a snapshot does not carry.
@@ -153,7 +305,8 @@ impl Logs {
     /// Bytes that it takes, about.
     pub(in crate::detect) fn heap_bytes(&self) -> usize {
         let gaps: usize = self.all.iter().map(|log| log.gaps.capacity()).sum();
-        self.all.capacity() * (size_of::<Log>() + size_of::<u64>()) + gaps * size_of::<Gap>()
+        let lost: usize = self.all.iter().map(|log| log.losses.heap_bytes()).sum();
+        self.all.capacity() * (size_of::<Log>() + size_of::<u64>()) + gaps * size_of::<Gap>() + lost
     }
 
     fn enter(&mut self, at: u32) {

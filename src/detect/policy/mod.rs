@@ -9,9 +9,9 @@ mod secret;
 pub(super) mod standing;
 
 pub(super) use control::{burst, needs_ticket};
-pub(super) use integrity::{Arrival, LogBreach, Logs};
+pub(super) use integrity::{Arrival, LogBreach, LogNews, Logs};
 pub(super) use login::{Methods, Signing};
-pub(super) use secret::{Read, Secrets, name as secret_name};
+pub(super) use secret::{Read, Secrets, name as secret_name, unused as secret_unused};
 
 mod breach;
 pub(super) mod fraud;
@@ -20,10 +20,11 @@ pub(super) use breach::Breach;
 
 use super::change::ChangeWindows;
 use super::operator::Reading;
-use super::profile::Profile;
+use super::profile::{LifecycleProfile, Profile};
 use crate::alert::{Dimension, Reason, Severity};
 use crate::event::{Event, Kind};
 use crate::registry::{BotRecord, BotStatus};
+use crate::time::{Span, Timestamp};
 
 /// Holds an event against all rules but those that are off.
 pub(super) fn check(
@@ -35,7 +36,7 @@ pub(super) fn check(
     off: &[&str],
 ) -> Vec<Breach> {
     let rules = [
-        lifecycle(event, record, off),
+        lifecycle(event, record, &profile.lifecycle, off),
         control::control(event, reading, &profile.operator, off),
         control::entitlement(event, reading, profile, off),
         login::login(event, windows),
@@ -51,17 +52,18 @@ pub(super) fn is_plain(event: &Event, record: Option<&BotRecord>) -> bool {
 }
 
 /// A bot at work that the registry says is not.
-fn lifecycle(event: &Event, record: Option<&BotRecord>, off: &[&str]) -> Option<Breach> {
+fn lifecycle(event: &Event, record: Option<&BotRecord>, profile: &LifecycleProfile, off: &[&str]) -> Option<Breach> {
     let (record, on) = (record?, |rule| !off.contains(&rule));
+    let past = |end: Timestamp, hours: i64| event.ts >= end + Span::from_hours(hours);
+    let over = |hours: i64| record.retired_at.is_none_or(|at| past(at, hours));
     if matches!(event.kind, Kind::Grant(_) | Kind::Control(_)) {
         return None;
     }
     let since = record.retired_at.filter(|at| event.ts >= *at);
-    let ended = record.retired_at.is_none() || since.is_some();
     let (state, detector) = match record.status {
-        BotStatus::Retired if ended && on("retired_bot") => ("retired", "retired_bot"),
-        BotStatus::Disabled if ended && on("disabled_bot") => ("disabled", "disabled_bot"),
-        _ if record.expires_at.is_some_and(|at| event.ts >= at) => ("expired", "expired_bot"),
+        BotStatus::Retired if over(profile.retired_grace_hours) && on("retired_bot") => ("retired", "retired_bot"),
+        BotStatus::Disabled if over(profile.disabled_grace_hours) && on("disabled_bot") => ("disabled", "disabled_bot"),
+        _ if record.expires_at.is_some_and(|at| past(at, profile.expired_grace_hours)) => ("expired", "expired_bot"),
         _ => return None,
     };
     let when = since.or(record.expires_at).map_or_else(String::new, |at| format!(" since {at}"));

@@ -33,6 +33,25 @@ pub(in crate::detect) struct Secrets {
     since: i32,
     today: i32,
     sights: Vec<Sight>,
+    #[serde(default)]
+    burst: Burst,
+    /// Sessions that read a secret and did work, and those that did none.
+    #[serde(default)]
+    used: u16,
+    #[serde(default)]
+    unused: u16,
+}
+
+/// How many reads there are at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Burst {
+    since: Timestamp,
+    reads: u32,
+    /// The most that there were, bursts that were told left out.
+    most: u32,
+    /// Days with bursts that were told, and the last of them.
+    days: u16,
+    day: i32,
 }
 
 /// A fresh read.
@@ -52,8 +71,8 @@ pub(in crate::detect) struct Read<'a> {
     pub secret: &'a str,
     /// The one other bot that reads the secret.
     pub owner: Option<&'a str>,
-    /// Whether sweeps are told of.
-    pub sweeps: bool,
+    /// The rules that are off.
+    pub off: &'a [&'a str],
     /// The bot's local day, and its days at work, weighted by age.
     pub today: i32,
     pub days: f64,
@@ -103,7 +122,55 @@ impl Secrets {
             Some(_) => profile.learn.trust_page,
         };
         self.known.learn(read.secret, read.today, trust, profile.novelty.values_max);
-        found
+        let burst = self.burst(read, profile);
+        found.or(burst)
+    }
+
+    /// Counts a read among those of the last minutes; whether that makes more of them than ever.
+    fn burst(&mut self, read: &Read<'_>, profile: &Profile) -> Option<Breach> {
+        let (event, limits) = (read.event, &profile.secret);
+        if event.outcome != Outcome::Ok {
+            return None;
+        }
+        let burst = &mut self.burst;
+        let window = Span::from_mins(limits.sweep_minutes);
+        let limit = limits.burst_reads.max((f64::from(burst.most) * limits.burst_factor).ceil() as u32);
+        if event.ts - burst.since > window || burst.since - event.ts > window {
+            if burst.reads < limit || burst.days > profile.learn.adopt_days {
+                burst.most = burst.most.max(burst.reads);
+            }
+            (burst.since, burst.reads) = (event.ts, 0);
+        }
+        burst.reads = burst.reads.saturating_add(1);
+        let known = read.mature && read.today - self.since >= read.mature_days as i32 && !read.announced;
+        if read.off.contains(&"secret_burst") || !known || burst.reads != limit {
+            return None;
+        }
+        if burst.day != read.today {
+            (burst.day, burst.days) = (read.today, burst.days.saturating_add(1));
+        }
+        let (reads, most, minutes) = (burst.reads, burst.most, limits.sweep_minutes);
+        let phrase =
+            format!("{} secrets {reads} times within {minutes} minutes; the most before were {most}", verb(event));
+        let (observed, expected) = (format!("{reads} reads in {minutes} minutes"), format!("at most {most}"));
+        let mut found = breach(Severity::Medium, 78.0, Dimension::Secret, "secret_burst", &observed, &expected, phrase);
+        found.key = fingerprint(&["burst", &read.today.to_string()]);
+        Some(found)
+    }
+
+    /// A session that read a secret is over. If it did nothing with it, and that is unheard of: how many did something.
+    pub(in crate::detect) fn used(&mut self, worked: bool, profile: &Profile) -> Option<u16> {
+        let (used, unused) = (self.used, self.unused);
+        if used == u16::MAX || unused == u16::MAX {
+            (self.used, self.unused) = (used / 2, unused / 2);
+        }
+        if worked {
+            self.used += 1;
+            return None;
+        }
+        self.unused += 1;
+        let share = (f64::from(unused) + 0.5) / (f64::from(used) + f64::from(unused) + 1.0);
+        (used >= profile.secret.used_min && share <= profile.secret.unused_share_max).then_some(used)
     }
 
     /// Whether the bot reads a secret so regularly that it is one of its own.
@@ -158,7 +225,7 @@ impl Secrets {
         };
         // No release needs the secrets of several other bots.
         let sweep = if read.announced && !foreign { None } else { self.sweep(read, halves, profile) };
-        if sweep.is_some() && read.sweeps {
+        if sweep.is_some() && !read.off.contains(&"secret_sweep") {
             return sweep;
         }
         let (severity, score) = match (habit, foreign) {
@@ -232,6 +299,13 @@ impl Secrets {
     }
 }
 
+/// A secret that a session read and did nothing with.
+pub(in crate::detect) fn unused(secret: &str, used: u16) -> Breach {
+    let phrase = format!("read the secret `{secret}` and did no work with it; {used} sessions that read one did");
+    let (observed, expected) = (format!("`{secret}` and no work"), "work after the secret is read");
+    breach(Severity::Low, 45.0, Dimension::Secret, "secret_unused", &observed, expected, phrase)
+}
+
 fn verb(event: &Event) -> &'static str {
     if event.outcome == Outcome::Ok { "read" } else { "tried to read" }
 }
@@ -279,7 +353,7 @@ mod tests {
             event: &event,
             secret,
             owner: (how == How::Foreign).then_some("other"),
-            sweeps: true,
+            off: &[],
             today: day,
             days: if how == How::Rare { 1.5 } else { f64::from(day.min(16)) },
             // Who seldom works is remembered for longer.
@@ -385,6 +459,33 @@ mod tests {
                 assert!(found.is_none_or(|(_, severity)| severity == Severity::Low));
             }
         }
+    }
+
+    #[test]
+    fn far_more_reads_at_once_than_ever_are_a_burst_once() {
+        let profile = Profile::shipped();
+        let mut secrets = settled(&profile);
+        let told = |secrets: &mut Secrets, day: i32, reads: i64| {
+            let read = |nth: i64| read(secrets, &profile, "kv/db", (day, 2 * nth), "s", How::Plain);
+            (0..reads).filter_map(read).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&mut secrets, 21, 19), [], "fewer than are a burst at all");
+        assert_eq!(told(&mut secrets, 22, 75), [], "fewer than four times the most before");
+        let burst = [("secret_burst".to_owned(), Severity::Medium)];
+        assert_eq!(told(&mut settled(&profile), 21, 100), burst);
+        assert_eq!(told(&mut secrets, 23, 299), []);
+        assert_eq!(told(&mut secrets, 24, 40), [], "what was let pass is the most now");
+    }
+
+    #[test]
+    fn a_secret_that_is_read_for_nothing_is_told_where_that_is_unheard_of() {
+        let profile = Profile::shipped();
+        let mut secrets = settled(&profile);
+        let used: Vec<_> = (0..29).filter_map(|_| secrets.used(true, &profile)).collect();
+        assert_eq!((used.len(), secrets.used(false, &profile)), (0, None), "too little is known");
+        (0..70).for_each(|_| assert_eq!(secrets.used(true, &profile), None));
+        assert_eq!(secrets.used(false, &profile), Some(99));
+        assert_eq!(secrets.used(false, &profile), None, "it has become a habit");
     }
 
     #[test]

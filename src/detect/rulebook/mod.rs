@@ -124,9 +124,8 @@ impl Rulebook {
     pub(super) fn tune(&self, profile: &Profile, thresholds: &Thresholds) -> Profile {
         let mut own = profile.clone();
         for decision in thresholds.iter().filter_map(|number| self.overrides.get(usize::from(*number))) {
-            let threshold = rule(decision.rule).and_then(|rule| rule.threshold);
-            if let Some((threshold, value)) = threshold.zip(decision.threshold) {
-                threshold.apply(&mut own, value);
+            if let Some((rule, value)) = rule(decision.rule).zip(decision.threshold) {
+                rule.threshold.apply(&mut own, value);
             }
         }
         own

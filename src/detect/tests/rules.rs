@@ -81,3 +81,61 @@ fn a_refused_or_late_record_is_no_gap() {
     events[150].ts = at(300, 0);
     assert_eq!(alerts_of(events).into_iter().filter(|alert| alert.severity.pages()).count(), 0);
 }
+
+#[test]
+fn a_gap_that_fills_up_late_resolves_itself() {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let mut output = Output::default();
+    let soon = || log_with_a_gap().into_iter().take(210);
+    soon().for_each(|event| engine.observe(event, &mut output));
+    let gap = output.alerts.iter().find(|alert| alert.status == Status::Firing).expect("a gap").clone();
+    output.alerts.clear();
+    for seq in 200..240 {
+        engine.observe(numbered(seq, 40 + seq as i64 / 144, 10 * (seq as i64 % 144)), &mut output);
+    }
+    let [over] = output.alerts.as_slice() else { panic!("{:#?}", output.alerts) };
+    assert_eq!((&over.id, over.status, over.revision), (&gap.id, Status::Resolved, gap.revision + 1));
+    let text = &over.reasons[0].text;
+    assert!(text.contains("numbers 200 to 239") && text.contains("What was missing came late"), "{text}");
+    let logs = engine.logs();
+    assert_eq!((logs[0].lost, logs[0].out_of_order, logs[0].ranges.len()), (0, 40, 0));
+    let mut still = Engine::new(Settings::default(), Registry::default());
+    let mut output = Output::default();
+    soon().for_each(|event| still.observe(event, &mut output));
+    output.alerts.clear();
+    for seq in 200..239 {
+        still.observe(numbered(seq, 40 + seq as i64 / 144, 10 * (seq as i64 % 144)), &mut output);
+    }
+    assert_eq!((output.alerts.len(), still.logs()[0].ranges.len()), (0, 1), "one is missing yet");
+}
+
+#[test]
+fn a_secret_that_is_read_from_a_strange_host_is_named() {
+    let from = |host: &str, event: Event| Event { host: Some(host.into()), ..event };
+    let days = readers(0..30).into_iter().map(|event| from(&format!("srv-{}", event.bot), event));
+    let alerts = alerts_of(days.chain([from("kali", read("payroll", "ledger", "run-30", at(30, 121)))]));
+    let reasons: Vec<_> = alerts.iter().flat_map(|alert| &alert.reasons).collect();
+    let reason = reasons.iter().find(|reason| reason.detector == "secret_elsewhere");
+    let reason = reason.unwrap_or_else(|| panic!("{alerts:#?}"));
+    assert_eq!(reason.text, "It read the secret `ledger` there, from a host that is not the bot's.");
+}
+
+#[test]
+fn a_secret_that_is_read_and_not_used_is_told_at_the_end_of_the_session() {
+    let work = |day: i64| {
+        let rest = format!(r#""type":"call","session":"run-{day}","system":"erp","operation":"POST /run""#);
+        Event { bot: "payroll".into(), ..event(&format!("work-{day}"), at(day, 121 + day % 4), &rest) }
+    };
+    let days = |range: std::ops::Range<i64>| {
+        range.flat_map(|day| [read("payroll", "ledger", &format!("run-{day}"), at(day, 120 + day % 4)), work(day)])
+    };
+    let alone = read("payroll", "ledger", "run-45", at(45, 121));
+    let told = |events: Vec<Event>| {
+        let alerts = alerts_of(events);
+        alerts.into_iter().filter(|alert| alert.reasons.iter().any(|reason| reason.detector == "secret_unused")).count()
+    };
+    assert_eq!(told(days(0..45).chain([alone.clone()]).chain(days(46..47)).collect()), 1);
+    assert_eq!(told(days(0..47).collect()), 0);
+    let idle = (0..45).map(|day| read("payroll", "ledger", &format!("run-{day}"), at(day, 120 + day % 4)));
+    assert_eq!(told(idle.chain([alone]).collect()), 0, "a bot that only reads");
+}

@@ -184,7 +184,7 @@ impl PrivilegeRow {
 
 impl From<LogFacts> for LogRow {
     fn from(log: LogFacts) -> Self {
-        let LogFacts { tenant, producer, records, lost, waited_for } = log;
+        let LogFacts { tenant, producer, records, lost, waited_for, .. } = log;
         let complete = records as f64 / (records + lost + waited_for).max(1) as f64;
         Self { tenant, producer, records, lost, waited_for, complete }
     }

@@ -14,13 +14,8 @@ pub fn rules() -> String {
     let mut rows = vec![["Rule", "Dimension", "Severity", "Threshold", "Broken where"].map(ToOwned::to_owned)];
     for rule in RULES {
         let severities: Vec<&str> = rule.severities.iter().map(|severity| severity.as_str()).collect();
-        let threshold = rule.threshold.map_or_else(
-            || "-".to_owned(),
-            |threshold| {
-                let (least, most) = threshold.range;
-                format!("{} {} ({least} to {most})", threshold.default(), threshold.counts)
-            },
-        );
+        let (threshold, (least, most)) = (rule.threshold, rule.threshold.range);
+        let threshold = format!("{} {} ({least} to {most})", threshold.default(), threshold.counts);
         let (name, dimension) = (format!("`{}`", rule.name), rule.dimension.to_string());
         rows.push([name, dimension, severities.join(", "), threshold, rule.breaks.to_owned()]);
     }

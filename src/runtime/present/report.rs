@@ -136,7 +136,8 @@ fn broken(row: &RoleRow) -> String {
         return "nothing".to_owned();
     }
     let days = row.broken_days.max(1);
-    format!("{} on {days} day{}", names(&row.broken_sessions), if days == 1 { "" } else { "s" })
+    let some = if row.broken_complete { "" } else { "among them " };
+    format!("{some}{} on {days} day{}", names(&row.broken_sessions), if days == 1 { "" } else { "s" })
 }
 
 /// Least privilege with every field, a role a line.
@@ -161,6 +162,7 @@ pub fn privileges_csv(bots: &[BotPrivileges]) -> String {
         "last_session",
         "broken_days",
         "broken_sessions",
+        "broken_complete",
     ];
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let cells = |(bot, row): (&BotPrivileges, &RoleRow)| {
@@ -183,6 +185,7 @@ pub fn privileges_csv(bots: &[BotPrivileges]) -> String {
             text(&row.last_session),
             row.broken_days.to_string(),
             list(&row.broken_sessions),
+            row.broken_complete.to_string(),
         ]
     };
     csv(

@@ -204,7 +204,7 @@ pub(super) const LAYERS: &[Layer] = &[
     ),
     layer(&["detect"], &[]),
     // Reports are made from facts, and judge nothing.
-    layer(&["report"], &["alert", "detect", "registry", "time"]),
+    layer(&["report"], &["alert", "detect", "event", "registry", "time"]),
     // A fleet that never was knows the contract and no detector; the measure knows labels and alerts.
     layer(&["simulate"], &["alert::Dimension", "event", "registry", "time"]),
     layer(&["evaluate"], &["alert", "simulate", "time"]),

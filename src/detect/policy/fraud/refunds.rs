@@ -28,8 +28,6 @@ use crate::stats::sorted::SortedMap;
 const WEEK_DAYS: i32 = 7;
 /// A refund is a repeat of a level when it is its customer's at least so-manieth within a week.
 const LEVELS: [u32; 5] = [2, 3, 5, 9, 17];
-/// Refunds behind a sum that is too large for one customer.
-const AMOUNT_REFUNDS_MIN: u32 = 3;
 /// Days with refunds before sums are judged.
 const AMOUNT_DAYS_MIN: f64 = 7.0;
 /// Least spread of a day's largest sum, log scale. Smaller: steady shops are alarmed by half as much again.
@@ -161,7 +159,7 @@ impl Refunds {
         let on = |rule| !case.off.contains(&rule);
         let counts = in_week >= profile.refunds_min && on("refunds_to_few");
         let by_count = if counts { (least * LEVELS.len() as f64).min(1.0) } else { 1.0 };
-        let enough = on("refund_sum_to_few") && count >= AMOUNT_REFUNDS_MIN && self.sums.total() >= AMOUNT_DAYS_MIN;
+        let enough = on("refund_sum_to_few") && count >= profile.refund_sum_min && self.sums.total() >= AMOUNT_DAYS_MIN;
         let by_sum = if enough { self.sums.p_side(sum, Side::High, SPREAD_FLOOR) } else { 1.0 };
         let (top, share) = self.top(case.day);
         let currency = case.transaction.currency.as_deref();

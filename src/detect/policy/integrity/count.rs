@@ -5,14 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LogBreach;
+use super::loss::Losses;
+use super::pace::Pace;
+use super::{LogBreach, LogNews};
 use crate::alert::{Dimension, Severity};
 use crate::detect::policy::{Breach, breach};
 use crate::detect::profile::IntegrityProfile;
 use crate::event::{Event, Text};
 use crate::time::{Span, Timestamp};
 
-/// Days after which a restart, or a loss, is news again.
+/// Days after which a loss is news again.
 const NEWS_DAYS: i64 = 7;
 /// Highest number with which a count is taken to have begun at 1 and lost its beginning.
 const RESTART_MAX: u64 = 64;
@@ -44,17 +46,31 @@ pub(super) struct Log {
     loss_day: i64,
     lost: u64,
     loss_days: u16,
-    /// Records lost in all.
+    /// Records lost in all, without those that came after all.
     pub lost_ever: u64,
+    #[serde(default)]
+    pub losses: Losses,
+    /// Records that came after one with a higher number, and those whose number had come.
+    #[serde(default)]
+    pub behind: u64,
+    #[serde(default)]
+    pub twice: u64,
+    /// Day of the last number that came with another record than before, and how many those were on it.
+    #[serde(default)]
+    twice_day: i64,
+    #[serde(default)]
+    twice_today: u64,
+    #[serde(default)]
+    pub pace: Pace,
 }
 
 /// A range that is missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Gap {
-    from: u64,
-    to: u64,
+    pub from: u64,
+    pub to: u64,
     /// Event times of the records around it.
-    before: Timestamp,
+    pub before: Timestamp,
     pub after: Timestamp,
     pub due: Timestamp,
     /// The record after it.
@@ -83,6 +99,12 @@ impl Log {
             lost: 0,
             loss_days: 0,
             lost_ever: 0,
+            losses: Losses::default(),
+            behind: 0,
+            twice: 0,
+            twice_day: i64::MIN,
+            twice_today: 0,
+            pace: Pace::new(watermark),
         }
     }
 
@@ -111,7 +133,7 @@ impl Log {
                 return (None, false);
             }
             if sound && self.before.is_some_and(|before| seq >= before && seq - before < seq - self.next) {
-                return (self.muddle(ts), false);
+                return (self.muddle(ts, profile), false);
             }
             let room = self.gaps.len() < profile.gaps_max;
             if seq > self.next && room {
@@ -125,21 +147,54 @@ impl Log {
         }
         let again = sound && ts > self.newest;
         if again && seq <= 1 {
-            return (self.restart(seq, ts, event, watermark + grace), false);
+            return (self.restart(seq, ts, event, watermark + grace, profile.restart_news_days), false);
         }
         if let Some(at) = self.gap_of(seq, ts) {
             if sound && ts > self.gaps[at].after + grace {
-                return (self.muddle(ts), false);
+                return (self.muddle(ts, profile), false);
             }
+            self.behind += 1;
             return (None, self.fill(at, seq, ts, event, profile.gaps_max));
         }
         if seq < self.first && watermark < self.started + grace {
             // The first records of a log that is new to us came out of order.
             self.first = seq;
+            self.behind += 1;
             return (None, false);
         }
-        let restart = if again { self.restart(seq, ts, event, watermark + grace) } else { None };
-        (restart, false)
+        if again {
+            return (self.restart(seq, ts, event, watermark + grace, profile.restart_news_days), false);
+        }
+        let of_this_count = seq >= self.first && ts >= self.started;
+        (if of_this_count { self.repeat(seq, ts, sound, profile) } else { None }, false)
+    }
+
+    /// A record that was told as lost came after all; whether the story of its loss is over. None where it is no such one.
+    pub(super) fn refill(&mut self, seq: u64, event: &Event, profile: &IntegrityProfile) -> Option<bool> {
+        let (after, over) = self.losses.refill(seq, event, Span::from_mins(profile.grace_minutes))?;
+        self.behind += 1;
+        self.lost_ever = self.lost_ever.saturating_sub(1);
+        self.lost = self.lost.saturating_sub(u64::from(after.day_utc() == self.loss_day));
+        Some(over)
+    }
+
+    /// A number that came before. One record that is delivered twice has one id and never gets here in time.
+    fn repeat(&mut self, seq: u64, ts: Timestamp, sound: bool, profile: &IntegrityProfile) -> Option<Breach> {
+        self.twice += 1;
+        if !sound {
+            return None;
+        }
+        let day = ts.day_utc();
+        if day > self.twice_day {
+            (self.twice_day, self.twice_today) = (day, 0);
+        }
+        self.twice_today += u64::from(day == self.twice_day);
+        (day == self.twice_day && self.twice_today == profile.twice_records).then(|| {
+            let count =
+                if self.twice_today == 1 { String::new() } else { format!(", the {}th of the day", self.twice_today) };
+            let phrase = format!("has two records of number {seq}{count}");
+            of_log(Severity::Info, 20.0, "number_twice", &format!("number {seq} twice"), "every number once", phrase)
+        })
     }
 
     /// The gap that a number belongs to; of several, the one nearest in time.
@@ -191,7 +246,7 @@ impl Log {
     }
 
     /// The count starts again. What is missing of the old one stays missing.
-    fn restart(&mut self, seq: u64, ts: Timestamp, event: &Event, due: Timestamp) -> Option<Breach> {
+    fn restart(&mut self, seq: u64, ts: Timestamp, event: &Event, due: Timestamp, news_days: i64) -> Option<Breach> {
         let (ended, before) = (self.next, self.newest);
         let gaps = std::mem::take(&mut self.gaps);
         self.begin(seq, ts);
@@ -200,7 +255,7 @@ impl Log {
             self.gaps.push(Gap { from: 1, to: seq - 1, before, after: ts, due, event: event.id.clone() });
         }
         let day = ts.day_utc();
-        let news = self.restart_told_day.saturating_add(NEWS_DAYS) < day;
+        let news = self.restart_told_day.saturating_add(news_days) < day;
         self.restart_told_day = day;
         let last = ended.saturating_sub(1);
         let phrase = format!("started counting again at {seq} after number {last}");
@@ -210,10 +265,10 @@ impl Log {
     }
 
     /// Two writers under one name.
-    fn muddle(&mut self, ts: Timestamp) -> Option<Breach> {
+    fn muddle(&mut self, ts: Timestamp, profile: &IntegrityProfile) -> Option<Breach> {
         let again = self.muddled_until.is_some();
         self.begin(self.next, ts);
-        self.muddled_until = Some(ts + Span::DAY);
+        self.muddled_until = Some(ts + Span::from_hours(profile.shared_hours));
         let phrase = "is numbered by two writers at once, so that its gaps cannot be seen".to_owned();
         let (observed, expected) = ("two counts under one name", "one count");
         (!again).then(|| of_log(Severity::Info, 20.0, "counter_shared", observed, expected, phrase))
@@ -244,8 +299,32 @@ impl Log {
             1 => ("1 record".to_owned(), format!("number {}", gap.from)),
             _ => (format!("{missing} records"), format!("numbers {} to {}", gap.from, gap.to)),
         };
+        self.losses.note(gap, profile.gaps_max);
         let phrase = format!("lacks {count}, {range}, about {} from {} on", span.in_words(), gap.before);
-        of_log(severity, score, "sequence_gap", &range, "every number once", phrase)
+        let all = self.losses.in_words(gap.after);
+        of_log(severity, score, "sequence_gap", &all, "every number once", phrase)
+    }
+
+    /// A log that has been silent for longer than ever, where others of its tenant went on.
+    pub(super) fn fall_silent(&mut self, now: Timestamp) -> Breach {
+        self.pace.tell();
+        let (silence, longest) = (now - self.pace.seen, self.pace.longest());
+        let phrase = format!(
+            "has been silent for {} since {}; the longest silence before was {}",
+            silence.in_words(),
+            self.pace.seen,
+            longest.in_words()
+        );
+        let expected = format!("at most {}", longest.in_words());
+        of_log(Severity::Low, 45.0, "log_silent", &silence.in_words(), &expected, phrase)
+    }
+
+    /// A clock that is wrong beside those of the other logs.
+    pub(super) fn be_off(behind: Span, logs: usize) -> Breach {
+        let (off, side) = if behind > Span::ZERO { (behind, "behind") } else { (Span::ZERO - behind, "ahead of") };
+        let phrase = format!("is written by a clock about {} {side} those of the other {logs} logs", off.in_words());
+        let observed = format!("{} {side} the others", off.in_words());
+        of_log(Severity::Low, 30.0, "clock_skew", &observed, "the time of the others", phrase)
     }
 
     /// Records that are missing by now; none where two writers give the numbers.
@@ -261,6 +340,16 @@ impl Log {
     /// Records that have not come and still may.
     pub(super) fn waited_for(&self) -> u64 {
         self.gaps.iter().map(|gap| (gap.to - gap.from).saturating_add(1)).fold(0, u64::saturating_add)
+    }
+
+    /// When it is to be looked at next.
+    pub(super) fn next_look(&self) -> Option<Timestamp> {
+        self.gaps.first().map(|gap| gap.due).into_iter().chain(self.pace.due()).min()
+    }
+
+    /// That what a rule found about it is over.
+    pub(super) fn over(&self, detector: &'static str, how: String) -> LogNews {
+        LogNews::Over { tenant: self.tenant.clone(), producer: self.producer.clone(), detector, how }
     }
 
     pub(super) fn about(&self, ts: Timestamp, event: &Text, breach: Breach) -> LogBreach {

@@ -12,6 +12,7 @@ struct Bench {
     logs: Logs,
     watermark: Timestamp,
     told: Vec<LogBreach>,
+    over: Vec<(&'static str, String)>,
     limited: usize,
 }
 
@@ -44,7 +45,12 @@ impl Bench {
             format!(r#"{{"id":"e{seq}","ts":"{}","bot":"b","type":"call","producer":"p","seq":{seq}}}"#, at(secs));
         let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
         let (told, limited) = self.logs.note(&event, arrival, self.watermark, &profile());
-        self.told.extend(told.map(|told| *told));
+        for news in told {
+            match news {
+                LogNews::Breach(breach) => self.told.push(*breach),
+                LogNews::Over { detector, how, .. } => self.over.push((detector, how)),
+            }
+        }
         self.limited += usize::from(limited);
     }
 
@@ -59,6 +65,7 @@ impl Bench {
         let name = |told: &LogBreach| match told.breach.reason.detector.as_str() {
             "sequence_gap" => "gap",
             "counter_restart" => "restart",
+            "number_twice" => "twice",
             _ => "shared",
         };
         self.told.iter().map(|told| (name(told), told.breach.severity)).collect()
@@ -97,7 +104,7 @@ fn a_gap_is_told_by_its_size_once_its_time_is_up() {
 #[test]
 fn records_that_come_late_twice_or_out_of_order_are_no_gap() {
     assert_eq!(told(&[(2882, 120), (2881, 60), (2880, 0), (2883, 180)]), []);
-    assert_eq!(told(&[(2880, 0), (2880, 0), (2879, -60), (2881, 60)]), []);
+    assert_eq!(told(&[(2880, 0), (2881, 60), (2882, 120)]), []);
     let backward: Vec<(u64, i64)> = (2880..3080).rev().map(|seq| (seq, 60 * (seq as i64 - 2880) / 20)).collect();
     assert_eq!(told(&backward), []);
     assert_eq!(told(&[(2890, 600), (2885, 300), (2900, 1200)]).len(), 3, "what remains on both sides is missing");
@@ -114,6 +121,135 @@ fn a_filled_gap_is_forgotten_and_a_half_filled_one_tells_the_rest() {
     assert_eq!(bench.after_an_hour(), [("gap", Severity::Low)]);
     assert_eq!(bench.told[0].breach.reason.observed, "numbers 2889 to 2890");
     assert_eq!(bench.told[0].ts, at(2891 * 60));
+}
+
+#[test]
+fn what_was_told_as_lost_and_comes_after_all_ends_its_story() {
+    let mut bench = Bench::settled();
+    bench.record(2885, 2885 * 60);
+    bench.record(2888, 2888 * 60);
+    bench.after_an_hour();
+    let named: Vec<&str> = bench.told.iter().map(|told| told.breach.reason.observed.as_str()).collect();
+    assert_eq!(named, ["numbers 2880 to 2884", "numbers 2880 to 2884, 2886 to 2887"], "the whole of what is missing");
+    let lost = |bench: &Bench| bench.logs.each().next().map(|log| (log.lost, log.ranges.len()));
+    assert_eq!(lost(&bench), Some((7, 2)));
+    for seq in [2882, 2880, 2881, 2884, 2886, 2887] {
+        bench.note(seq, 60 * seq as i64, Arrival::NumberOnly);
+    }
+    assert_eq!((bench.over.len(), lost(&bench)), (0, Some((1, 1))), "2883 is still missing");
+    bench.note(2883, 60 * 2910, Arrival::NumberOnly);
+    assert_eq!(bench.over, [], "a record of another time fills nothing");
+    bench.note(2883, 60 * 2883, Arrival::NumberOnly);
+    assert_eq!(bench.over.len(), 1);
+    assert!(bench.over[0].0 == "sequence_gap" && bench.over[0].1.starts_with("What was missing came late"));
+    assert_eq!((lost(&bench), bench.logs.missing("default", "p", bench.watermark)), (Some((0, 0)), Some(0)));
+    assert_eq!(bench.logs.each().next().map(|log| log.behind), Some(7));
+}
+
+#[test]
+fn another_record_under_a_number_is_told_and_the_same_one_again_is_counted() {
+    let twice = [("twice", Severity::Info)];
+    assert_eq!(told(&[(2880, 0), (2881, 60), (2880, 0), (2879, -60)]), twice, "once a day");
+    let mut bench = Bench::settled();
+    bench.record(2880, 2880 * 60);
+    let json = r#"{"id":"e2880","ts":"2026-03-04T00:00:00Z","bot":"b","type":"call","producer":"p","seq":2880}"#;
+    let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(json);
+    bench.logs.again(&event);
+    assert_eq!(bench.logs.each().next().map(|log| log.twice), Some(1));
+    assert_eq!(bench.after_an_hour(), []);
+}
+
+/// Records of some logs of one tenant, an hour between two of one log, as seconds by which each is late; each log's number.
+fn hourly(days: std::ops::Range<i64>, lags: &[i64]) -> Vec<(String, u64, i64, i64)> {
+    let logs = lags.iter().enumerate();
+    let of = |hour: i64| logs.clone().map(move |(log, lag)| (format!("p{log}"), hour as u64, 3600 * hour, *lag));
+    (24 * days.start..24 * days.end).flat_map(of).collect()
+}
+
+/// What is told of logs that write so.
+fn paced(bench: &mut Bench, records: Vec<(String, u64, i64, i64)>) -> Vec<(String, String, Timestamp)> {
+    let before = bench.told.len();
+    for (producer, seq, secs, lag) in records {
+        bench.pass(at(secs));
+        let stamped = at(secs - lag);
+        let json = format!(
+            r#"{{"id":"{producer}-{seq}","ts":"{stamped}","bot":"b","type":"call","producer":"{producer}","seq":{seq}}}"#
+        );
+        let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
+        for news in bench.logs.note(&event, Arrival::Sound, bench.watermark, &profile()).0 {
+            match news {
+                LogNews::Breach(breach) => bench.told.push(*breach),
+                LogNews::Over { detector, how, .. } => bench.over.push((detector, how)),
+            }
+        }
+    }
+    let told = bench.told[before..].iter();
+    told.map(|told| (told.producer.to_string(), told.breach.reason.detector.clone(), told.ts)).collect()
+}
+
+#[test]
+fn a_log_that_falls_silent_while_others_go_on_is_told_until_it_writes_again() {
+    let mut bench = Bench::default();
+    assert_eq!(paced(&mut bench, hourly(0..20, &[0, 0])), []);
+    // The second goes on alone. An hour is the longest silence there was, and a day the shortest that counts.
+    let alone = |days| hourly(days, &[0, 0]).into_iter().filter(|(producer, ..)| producer == "p0").collect();
+    let told = paced(&mut bench, alone(20..25));
+    assert_eq!(told, [("p1".to_owned(), "log_silent".to_owned(), at(86_400 * 20 + 3600 * 47))]);
+    let phrase = &bench.told[0].breach.phrase;
+    assert_eq!(
+        phrase,
+        "has been silent for 48 hours since 2026-03-21T23:00:00Z; the longest silence before was 60 minutes"
+    );
+    assert_eq!((bench.over.len(), bench.logs.each().filter(|log| log.silent).count()), (0, 1));
+    let back = paced(&mut bench, hourly(25..26, &[0, 0]));
+    assert_eq!(
+        back.iter().map(|(_, rule, _)| rule.as_str()).collect::<Vec<_>>(),
+        ["sequence_gap"],
+        "what it wrote then"
+    );
+    assert_eq!(bench.over, [("log_silent", "It wrote again after 5 days.".to_owned())]);
+}
+
+#[test]
+fn logs_that_are_silent_together_and_those_of_working_days_are_not_told() {
+    let mut bench = Bench::default();
+    assert_eq!(paced(&mut bench, hourly(0..20, &[0, 0])), []);
+    bench.pass(at(86_400 * 40));
+    assert_eq!(bench.told, [], "nothing proves that anything goes on");
+    let mut weekly = Bench::default();
+    let open = |(producer, _, secs, _): &(String, u64, i64, i64)| producer == "p0" || (secs / 86_400) % 7 < 5;
+    let mut seq = 0;
+    let mut records: Vec<_> = hourly(0..40, &[0, 0]).into_iter().filter(open).collect();
+    for record in records.iter_mut().filter(|(producer, ..)| producer == "p1") {
+        seq += 1;
+        record.1 = seq;
+    }
+    assert_eq!(paced(&mut weekly, records), [], "weekends are usual");
+    let restored = postcard::to_stdvec(&weekly.logs).expect("bytes");
+    weekly.logs = postcard::from_bytes::<Logs>(&restored).expect("logs").rebuilt();
+    weekly.pass(at(86_400 * 41));
+    assert_eq!(weekly.told, []);
+}
+
+#[test]
+fn a_clock_that_is_off_beside_the_others_is_told_once_on_either_side() {
+    for (lags, expected) in [
+        ([0, 0, 0, 1200, 0], Some(("p3", "20 minutes behind the others"))),
+        ([1200, 1200, 1200, 0, 1200], Some(("p3", "20 minutes ahead of the others"))),
+        ([300, 0, 0, 120, 60], None),
+    ] {
+        let mut bench = Bench::default();
+        let told = paced(&mut bench, hourly(0..5, &lags));
+        let observed = |bench: &Bench| bench.told[0].breach.reason.observed.clone();
+        match expected {
+            Some((producer, words)) => {
+                assert_eq!(told.len(), 1, "{told:?}");
+                assert_eq!((told[0].0.as_str(), told[0].1.as_str()), (producer, "clock_skew"));
+                assert_eq!(observed(&bench), words);
+            }
+            None => assert_eq!(told, []),
+        }
+    }
 }
 
 #[test]
@@ -146,7 +282,7 @@ fn a_restart_is_no_gap_of_billions() {
     let restart = [("restart", Severity::Info)];
     assert_eq!(told(&[(0, 0), (1, 60), (2, 120)]), restart);
     assert_eq!(told(&[(3, 180), (1, 60), (2, 120), (4, 240)]), restart, "out of order, from 1");
-    assert_eq!(told(&[(1, 60), (2880, 0), (2, 120), (2, 120)]), restart, "the old count's last record is late");
+    assert_eq!(told(&[(1, 60), (2880, 0), (2, 120)]), restart, "the old count's last record is late");
     assert_eq!(told(&[(0, 0), (1, 60), (0, 7200), (1, 7260)]), restart, "the second one is no news");
     assert_eq!(told(&[(0, 0), (20, 60)]), [restart[0], ("gap", Severity::Medium)], "a new count may have gaps");
 }

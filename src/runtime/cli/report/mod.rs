@@ -16,12 +16,14 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::output;
 use super::settings::SettingsArgs;
-use crate::detect::BotFacts;
+use crate::detect::{BotFacts, LogFacts};
 use crate::registry::Registry;
 use crate::report::Estate;
 use crate::report::inventory::inventory;
+use crate::report::logs::logs;
 use crate::report::privileges::{Window, privileges};
 use crate::report::review::{Review, review};
+use crate::report::uses::Uses;
 use crate::runtime::present;
 use crate::time::Timestamp;
 
@@ -48,6 +50,8 @@ enum Report {
         #[command(flatten)]
         window: WindowArgs,
     },
+    /// Every log that numbers its records: what is missing, twice, out of order, silent, or by another clock
+    Logs(CommonArgs),
     /// The page for the periodic review, with what has changed since the last one
     Review {
         #[command(flatten)]
@@ -108,6 +112,7 @@ impl WindowArgs {
 /// What a report is made from.
 struct Facts {
     bots: Vec<BotFacts>,
+    logs: Vec<LogFacts>,
     registry: Registry,
     now: Timestamp,
 }
@@ -122,19 +127,32 @@ impl Facts {
 pub(super) fn run(args: &ReportArgs) -> Result<(), Failure> {
     match &args.report {
         Report::Inventory(common) => {
-            let facts = source::facts(common)?;
+            let facts = source::facts(common, None)?;
             let rows: Vec<_> = inventory(&facts.estate()).into_iter().filter(|row| common.wants(&row.tenant)).collect();
             common.write(rows.as_slice(), present::inventory, present::inventory_csv)
         }
         Report::Privileges { common, window } => {
-            let (facts, window) = (source::facts(common)?, window.window());
+            let window = window.window();
+            let mut uses = Uses::new(window.session_days);
+            let facts = source::facts(common, Some(&mut uses))?;
             let bots = privileges(&facts.estate(), window);
-            let bots: Vec<_> = bots.into_iter().filter(|bot| common.wants(&bot.tenant)).collect();
+            let mut bots: Vec<_> = bots.into_iter().filter(|bot| common.wants(&bot.tenant)).collect();
+            if !common.events.is_empty() {
+                for bot in &mut bots {
+                    uses.complete(bot, facts.now);
+                }
+            }
             common.write(bots.as_slice(), |bots| present::privileges(bots, window), present::privileges_csv)
+        }
+        Report::Logs(common) => {
+            let facts = source::facts(common, None)?;
+            let rows: Vec<_> =
+                logs(&facts.logs, facts.now).into_iter().filter(|row| common.wants(&row.tenant)).collect();
+            common.write(rows.as_slice(), present::logs, present::logs_csv)
         }
         Report::Review { common, window, since } => {
             let before = since.as_deref().map(before).transpose()?;
-            let facts = source::facts(common)?;
+            let facts = source::facts(common, None)?;
             let mut page = review(&facts.estate(), window.window(), before.as_ref());
             page.bots.retain(|bot| common.wants(&bot.inventory.tenant));
             page.changes.retain(|change| common.wants(&change.tenant));

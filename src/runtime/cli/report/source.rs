@@ -8,25 +8,27 @@ use anyhow::{Context, anyhow};
 use super::{CommonArgs, Facts};
 use crate::config::Config;
 use crate::detect::{Engine, Output};
+use crate::event::Event;
 use crate::event::decode::{Envelope, decode};
 use crate::registry::Registry;
+use crate::report::uses::Uses;
 use crate::runtime::cli::failure::Failure;
 use crate::runtime::cli::settings::{self, Secrets};
-use crate::runtime::geo::GeoDatabase;
 use crate::runtime::lines::Lines;
 use crate::runtime::store;
 
 /// The facts that the command line asks for.
-pub(super) fn facts(args: &CommonArgs) -> Result<Facts, Failure> {
+pub(super) fn facts(args: &CommonArgs, uses: Option<&mut Uses>) -> Result<Facts, Failure> {
     let flags = [
         settings::flag("--state-dir", "state.dir", args.state_dir.as_ref()),
         settings::flag("--registry", "registry", args.registry.as_ref()),
     ];
     let config = args.settings.load(flags.into_iter().flatten().collect(), Secrets::NotNeeded)?;
     let registry = settings::registry_alone(&config)?;
-    let engine = if args.events.is_empty() { restored(&config, registry)? } else { replayed(args, &config, registry)? };
+    let engine =
+        if args.events.is_empty() { restored(&config, registry)? } else { replayed(args, &config, registry, uses)? };
     let now = engine.watermark().ok_or_else(|| anyhow!("there is no event yet to report on"))?;
-    Ok(Facts { bots: engine.facts(), registry: engine.registry().clone(), now })
+    Ok(Facts { bots: engine.facts(), logs: engine.logs(), registry: engine.registry().clone(), now })
 }
 
 fn restored(config: &Config, registry: Registry) -> Result<Engine, Failure> {
@@ -41,11 +43,29 @@ fn restored(config: &Config, registry: Registry) -> Result<Engine, Failure> {
     Ok(engine.with_context(|| format!("the snapshot in {dir} cannot be used"))?)
 }
 
-fn replayed(args: &CommonArgs, config: &Config, registry: Registry) -> Result<Engine, Failure> {
+fn replayed(
+    args: &CommonArgs,
+    config: &Config,
+    registry: Registry,
+    mut uses: Option<&mut Uses>,
+) -> Result<Engine, Failure> {
     let (mut engine, mut output) = (Engine::new(config.detection.clone(), registry), Output::default());
     let (mut refused, mut geo) = (0_u64, settings::geo(config)?);
     for path in &args.events {
-        refused += read(path, config, geo.as_mut(), &mut engine, &mut output)?;
+        refused += read(
+            path,
+            config,
+            |event| {
+                if let Some(geo) = &mut geo {
+                    geo.locate(event);
+                }
+                if let Some(uses) = &mut uses {
+                    uses.note(event);
+                }
+            },
+            &mut engine,
+            &mut output,
+        )?;
     }
     engine.finish(&mut output);
     if refused > 0 {
@@ -58,7 +78,7 @@ fn replayed(args: &CommonArgs, config: &Config, registry: Registry) -> Result<En
 fn read(
     path: &Path,
     config: &Config,
-    mut geo: Option<&mut GeoDatabase>,
+    mut see: impl FnMut(&mut Event),
     engine: &mut Engine,
     output: &mut Output,
 ) -> anyhow::Result<u64> {
@@ -68,9 +88,7 @@ fn read(
     while let Some(line) = lines.next().with_context(|| format!("{name} cannot be read"))? {
         match decode(line.text, &Envelope::default(), &config.limits) {
             Ok(mut event) => {
-                if let Some(geo) = &mut geo {
-                    geo.locate(&mut event);
-                }
+                see(&mut event);
                 engine.observe(event, output);
             }
             Err(_) => refused += 1,
