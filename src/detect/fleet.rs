@@ -29,6 +29,7 @@ pub(super) struct Fleet {
     /// by whether they keep to a rhythm.
     silences: [[Pool; EXPERIENCE.len() + 1]; 2],
     /// How far the p-values of sessions are believed, by scorer and by how many days bots have shown.
+    #[serde(default)]
     tempers: [[Temper; EXPERIENCE.len() + 1]; BY_SESSION],
     /// Who behaves alike.
     pub cohorts: Cohorts,

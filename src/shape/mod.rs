@@ -3,11 +3,12 @@
 //! Snapshots hold values one after the other: whoever reads them has to know which, and in which order. The types of
 //! this version know it for what this version writes. For what an earlier one wrote its shape says it, which was written
 //! down as well; values then get their names back, and a type takes those that it knows: a field that is new has its
-//! default, one that is gone is passed over, and the order does not matter.
+//! default, one that is gone is passed over, and the order does not matter. Where an array has grown, zeros follow.
 
 mod read;
 #[cfg(test)]
 mod trace;
+mod zero;
 
 use serde::{Deserialize, Serialize};
 

@@ -5,11 +5,12 @@ use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqA
 use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::Shape;
+use super::zero::Zero;
 
 /// Bytes that are not of their shape, or of a shape that the type cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ShapeError(String);
+pub struct ShapeError(pub(super) String);
 
 impl de::Error for ShapeError {
     fn custom<T: std::fmt::Display>(text: T) -> Self {
@@ -115,10 +116,13 @@ impl<'de> Deserializer<'de> for Shaped<'_, 'de> {
                 let count = input.unsigned()?;
                 visitor.visit_borrowed_bytes(input.bytes(count)?)
             }
-            Shape::Option(inner) => match input.flag()? {
-                true => visitor.visit_some(Shaped { shape: inner, input }),
-                false => visitor.visit_none(),
-            },
+            Shape::Option(inner) => {
+                if input.flag()? {
+                    visitor.visit_some(Shaped { shape: inner, input })
+                } else {
+                    visitor.visit_none()
+                }
+            }
             Shape::Seq(inner) => {
                 let left = input.unsigned()?;
                 visitor.visit_seq(Alike { shape: inner, left, input })
@@ -129,7 +133,7 @@ impl<'de> Deserializer<'de> for Shaped<'_, 'de> {
                 let left = input.unsigned()?;
                 visitor.visit_map(Entries { shapes: inner, left, input })
             }
-            Shape::Struct(fields) => visitor.visit_map(Fields { fields, value: None, input }),
+            Shape::Struct(left) => visitor.visit_map(Fields { left, value: None, input }),
             Shape::Enum(variants) => visitor.visit_enum(Variants { variants, input }),
         }
     }
@@ -142,12 +146,24 @@ impl<'de> Deserializer<'de> for Shaped<'_, 'de> {
         }
     }
 
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, ShapeError> {
+        let Self { shape: Shape::Array(count, inner), input } = self else { return self.deserialize_any(visitor) };
+        let left = (*count).min(len);
+        // Where there is room for more by now, nothing is in it yet.
+        let known = Alike { shape: inner, left, input: &mut *input };
+        let value = visitor.visit_seq(Padded { known, zeros: len - left })?;
+        for _ in left..*count {
+            de::IgnoredAny::deserialize(Shaped { shape: inner, input: &mut *input })?;
+        }
+        Ok(value)
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ShapeError> {
         visitor.visit_newtype_struct(self)
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
         tuple_struct map struct enum identifier ignored_any
     }
 }
@@ -171,6 +187,25 @@ impl<'de> SeqAccess<'de> for Alike<'_, 'de> {
     fn size_hint(&self) -> Option<usize> {
         // A count is only believed as far as there are bytes.
         Some(self.left.min(self.input.0.len()))
+    }
+}
+
+/// Values of one shape, and behind them as many more as are missing.
+struct Padded<'a, 'de> {
+    known: Alike<'a, 'de>,
+    zeros: usize,
+}
+
+impl<'de> SeqAccess<'de> for Padded<'_, 'de> {
+    type Error = ShapeError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {
+        if self.known.left > 0 {
+            return self.known.next_element_seed(seed);
+        }
+        let Some(zeros) = self.zeros.checked_sub(1) else { return Ok(None) };
+        self.zeros = zeros;
+        seed.deserialize(Zero).map(Some)
     }
 }
 
@@ -213,7 +248,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 
 /// Values with names.
 struct Fields<'a, 'de> {
-    fields: &'a [(String, Shape)],
+    left: &'a [(String, Shape)],
     value: Option<&'a Shape>,
     input: &'a mut Input<'de>,
 }
@@ -222,8 +257,8 @@ impl<'de> MapAccess<'de> for Fields<'_, 'de> {
     type Error = ShapeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ShapeError> {
-        let Some(((name, shape), rest)) = self.fields.split_first() else { return Ok(None) };
-        (self.fields, self.value) = (rest, Some(shape));
+        let Some(((name, shape), rest)) = self.left.split_first() else { return Ok(None) };
+        (self.left, self.value) = (rest, Some(shape));
         seed.deserialize(StrDeserializer::new(name)).map(Some)
     }
 
@@ -306,9 +341,26 @@ mod tests {
     #[serde(default)]
     struct New {
         name: Option<String>,
-        new: Vec<u8>,
+        added: Vec<u8>,
         table: BTreeMap<String, i64>,
         number: u64,
+    }
+
+    #[test]
+    fn an_array_may_have_grown_or_shrunk() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Pair {
+            share: f32,
+            name: String,
+        }
+        let bytes = postcard::to_stdvec(&([3_u8, 4, 5], 6_u8)).expect("encodes");
+        let shape = shape_of::<([u8; 3], u8)>().expect("has a shape");
+        assert_eq!(take::<([u16; 5], u8)>(&shape, &bytes), Ok((([3, 4, 5, 0, 0], 6), &[][..])));
+        assert_eq!(take::<([u8; 2], u8)>(&shape, &bytes), Ok((([3, 4], 6), &[][..])));
+        let one = [Pair { share: 0.5, name: "a".to_owned() }];
+        let (shape, bytes) = (shape_of::<[Pair; 2]>(), postcard::to_stdvec(&(&one[0], &one[0])));
+        let grown = take::<[Pair; 3]>(&shape.expect("has a shape"), &bytes.expect("encodes")).map(|(pairs, _)| pairs);
+        assert_eq!(grown.map(|[.., last]| last), Ok(Pair { share: 0.0, name: String::new() }));
     }
 
     fn case() -> impl Strategy<Value = Case> {
@@ -346,7 +398,7 @@ mod tests {
             prop_assert_eq!(take::<Old>(&shape, &bytes), Ok((old.clone(), &[77][..])));
             let (new, rest) = take::<New>(&shape, &bytes).expect("is read");
             let table = old.table.iter().map(|(key, value)| (key.clone(), i64::from(*value))).collect();
-            let wanted = New { name: Some(old.name), new: Vec::new(), table, number: u64::from(old.number) };
+            let wanted = New { name: Some(old.name), added: Vec::new(), table, number: u64::from(old.number) };
             prop_assert_eq!((new, rest), (wanted, &[77][..]));
         }
 

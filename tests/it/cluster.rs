@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectOptions};
 use humdrum::alert::Alert;
 use humdrum::config::{ClusterConfig, PartitionKey};
 use humdrum::detect::{Engine, Output, Settings};
@@ -347,6 +347,29 @@ async fn silence_is_put_on_record_and_read_back() {
     running.app.stop().await.expect("stops");
 }
 
+/// Whoever may do nothing is told so, and the questions leave nothing behind.
+async fn permissions_are_only_asked_for(server: &NatsServer, producer: &Client, admin: &Context) {
+    let layout = {
+        let config = shared(server, PartitionKey::Tenant);
+        Layout::new(config.cluster.as_ref().expect("a cluster"), &config.events, &config.alerts)
+    };
+    let refused = permissions(producer, &layout).await;
+    assert!(
+        refused.len() >= 11 && refused[0].text.contains("`humdrum.cluster.alerts.check` is not answered"),
+        "{refused:?}"
+    );
+    for (stream, subject) in [
+        ("HUMDRUM_EVENTS", "humdrum.cluster.tick.0"),
+        ("HUMDRUM_FENCE", "humdrum.cluster.alerts.check"),
+        ("HUMDRUM_REJECTED", "humdrum.rejected.check"),
+        ("KV_HUMDRUM_CLUSTER", "$KV.HUMDRUM_CLUSTER.check"),
+        ("OBJ_HUMDRUM_SNAPSHOTS", "$O.HUMDRUM_SNAPSHOTS.M.check"),
+    ] {
+        let stream = admin.get_stream(stream).await.expect("exists");
+        assert!(stream.get_last_raw_message_by_subject(subject).await.is_err(), "{subject}: only asked for");
+    }
+}
+
 #[tokio::test]
 async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
     let server = NatsServer::start_configured(&read(&repository("fixtures/nats/cluster.conf"))).await;
@@ -385,25 +408,7 @@ async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
     owned(&admin, "b-").await;
     let status = cluster(b.path(), &as_user("humdrum", ""), &["status"]);
     assert!(!status.contains("is not answered"), "{status}");
-    let layout = {
-        let config = shared(&server, PartitionKey::Tenant);
-        Layout::new(config.cluster.as_ref().expect("a cluster"), &config.events, &config.alerts)
-    };
-    let refused = permissions(&producer, &layout).await;
-    assert!(
-        refused.len() >= 11 && refused[0].text.contains("`humdrum.cluster.alerts.check` is not answered"),
-        "{refused:?}"
-    );
-    for (stream, subject) in [
-        ("HUMDRUM_EVENTS", "humdrum.cluster.tick.0"),
-        ("HUMDRUM_FENCE", "humdrum.cluster.alerts.check"),
-        ("HUMDRUM_REJECTED", "humdrum.rejected.check"),
-        ("KV_HUMDRUM_CLUSTER", "$KV.HUMDRUM_CLUSTER.check"),
-        ("OBJ_HUMDRUM_SNAPSHOTS", "$O.HUMDRUM_SNAPSHOTS.M.check"),
-    ] {
-        let stream = admin.get_stream(stream).await.expect("exists");
-        assert!(stream.get_last_raw_message_by_subject(subject).await.is_err(), "{subject}: only asked for");
-    }
+    permissions_are_only_asked_for(&server, &producer, &admin).await;
     for (subject, payload) in [
         ("humdrum.events.acme.other", event("e2")),
         ("humdrum.events.3.acme.payroll", event("e3")),

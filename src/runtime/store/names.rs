@@ -1,7 +1,5 @@
 //! Names of snapshots in a directory: a number that only grows, and the number of the one with all bots that it builds on.
 
-#![expect(clippy::disallowed_methods, reason = "the store is the part of the shell that owns files")]
-
 use std::fmt;
 use std::fs;
 use std::path::Path;
