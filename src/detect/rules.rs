@@ -91,7 +91,7 @@ pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: 
     let (found, limited) = engine.logs.note(event, arrival, watermark, &engine.profile.integrity);
     engine.stats.limited += u64::from(limited);
     if let Some(found) = found {
-        broken::log(engine, found, output);
+        broken::log(engine, *found, output);
     }
 }
 

@@ -66,7 +66,7 @@ impl Logs {
         arrival: Arrival,
         watermark: Timestamp,
         profile: &IntegrityProfile,
-    ) -> (Option<LogBreach>, bool) {
+    ) -> (Option<Box<LogBreach>>, bool) {
         let (Some(producer), Some(seq)) = (&event.producer, event.seq) else { return (None, false) };
         let hash = place(&[&event.tenant, producer]);
         let logs = &self.all;
@@ -90,8 +90,11 @@ impl Logs {
             log.due = Some(due);
             self.timers.insert((due, at));
         }
-        let breach = news.map(|breach| log.about(ts, &event.id, breach));
-        (breach, limited)
+        // Most records bring nothing, and a finding is large: where there is none, none is moved.
+        match news {
+            None => (None, limited),
+            Some(breach) => (Some(Box::new(log.about(ts, &event.id, breach))), limited),
+        }
     }
 
     /// Whether the time of anything that is missing is up.

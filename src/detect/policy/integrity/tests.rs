@@ -44,7 +44,7 @@ impl Bench {
             format!(r#"{{"id":"e{seq}","ts":"{}","bot":"b","type":"call","producer":"p","seq":{seq}}}"#, at(secs));
         let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect(&json);
         let (told, limited) = self.logs.note(&event, arrival, self.watermark, &profile());
-        self.told.extend(told);
+        self.told.extend(told.map(|told| *told));
         self.limited += usize::from(limited);
     }
 
