@@ -11,6 +11,7 @@ use humdrum::runtime::notify::gate::{Newest, Passage, Passed};
 use humdrum::runtime::source::Message;
 use humdrum::runtime::source::upstream::{ConsumerFacts, Delivery, Record, StreamFacts};
 use humdrum::runtime::store::format::{Mark, Position};
+use humdrum::time::Span;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tempfile::TempDir;
@@ -468,6 +469,12 @@ impl World {
     }
 }
 
+/// An earlier event that comes again, unless it is late by then: that is another trouble, and a log counts its number.
+fn again(story: &Story, nth: usize, earlier: usize) -> usize {
+    let late = story.events[earlier].event.ts + Span::from_mins(100) < story.events[nth].event.ts;
+    if late { nth } else { earlier }
+}
+
 /// What the stream is to hold, in order.
 fn script(plan: &Plan, story: &Story, rng: &mut Xoshiro256PlusPlus) -> VecDeque<Item> {
     let mut items = VecDeque::new();
@@ -476,7 +483,7 @@ fn script(plan: &Plan, story: &Story, rng: &mut Xoshiro256PlusPlus) -> VecDeque<
         items.push_back(Item::Event(nth));
         if plan.class == Class::Repeated {
             for _ in 0..rng.gen_range(0..3) {
-                items.push_back(Item::Event(nth - rng.gen_range(0..=nth.min(20))));
+                items.push_back(Item::Event(again(story, nth, nth - rng.gen_range(0..=nth.min(20)))));
             }
         }
         let odd = rng.gen_range(0..1000);

@@ -88,7 +88,11 @@ impl Outlets for Exit {
 
     async fn head(&mut self, _head: Option<Head>) {}
 
-    fn told(&mut self, _scored: &Scored) {}
+    fn told(&mut self, scored: &Scored) {
+        if let (Some(fence), Some(event)) = (&mut self.fence, scored.reached) {
+            fence.reached(event);
+        }
+    }
 
     async fn dead_letters(&mut self, letters: &[DeadLetter], _abort: &CancellationToken) -> Result<(), SettleError> {
         for letter in letters {

@@ -208,7 +208,8 @@ async fn load(
     if let Some(fence) = &mut fence
         && !hold.world().is(Mutant::NoRecall)
     {
-        fence.recall(told).await.map_err(|_| Ended::Failed)?;
+        let until = hold.ask(|world| world.last()).await.map_err(failed)?;
+        fence.recall(told, until).await.map_err(|_| Ended::Failed)?;
     }
     Ok((checkpoint, read, fence))
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Builder;
+use tokio::sync::Notify;
 
 use crate::broker::World;
 use crate::check::wrong;
@@ -84,6 +85,7 @@ fn down(world: &mut World, story: &Story) {
 /// A process that stands still, and one that takes its partition over meanwhile.
 async fn two_owners(world: &Arc<Mutex<World>>, story: &Story, figures: &Figures) -> Option<(Vec<u8>, Vec<usize>)> {
     let begun = Arc::clone(&world.lock().unwrap_or_else(PoisonError::into_inner).begun);
+    let alone = Notify::new();
     let first = async {
         loop {
             let hold = Hold::new(world, 0);
@@ -91,35 +93,33 @@ async fn two_owners(world: &Arc<Mutex<World>>, story: &Story, figures: &Figures)
             match ended {
                 // Whoever has stood still does not begin again.
                 Ended::Failed if !hold.world().stalled => pass(1000).await,
-                ended => return ended,
+                ended => {
+                    alone.notify_one();
+                    return ended;
+                }
             }
         }
     };
     let second = async {
-        begun.notified().await;
+        tokio::select! {
+            biased;
+            () = begun.notified() => {}
+            () = alone.notified() => return None,
+        }
         loop {
             let hold = Hold::new(world, 1);
             match live(hold.clone(), story, figures).await {
                 Ended::Failed => pass(1000).await,
                 ended => {
                     hold.world().over = true;
-                    return ended;
+                    return Some(ended);
                 }
             }
         }
     };
-    let mut second = std::pin::pin!(second);
-    let mut first = std::pin::pin!(first);
-    let ended = tokio::select! {
-        biased;
-        ended = &mut first => ended,
-        ended = &mut second => {
-            first.await;
-            return finished(ended);
-        }
-    };
-    let stalled = world.lock().unwrap_or_else(PoisonError::into_inner).stalled;
-    if stalled { finished(second.await) } else { finished(ended) }
+    let (first, second) = tokio::join!(first, second);
+    // Whoever stood still before it claimed is the newer owner when it wakes.
+    second.and_then(finished).or_else(|| finished(first))
 }
 
 fn finished(ended: Ended) -> Option<(Vec<u8>, Vec<usize>)> {
