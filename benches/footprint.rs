@@ -86,7 +86,7 @@ fn warm(bots: u32, days: u32) -> std::io::Result<()> {
     let (mut events, mut nanos) = (0_u64, 0_u64);
     while lines.read_until(b'\n', &mut line)? > 0 {
         let event = decode(&line, &Envelope::default(), &Limits::default()).map_err(Error::other)?;
-        let measured = event.ts >= *began.get_or_insert(event.ts) + Span::from_days(i64::from(days));
+        let measured = event.ts >= *began.get_or_insert(event.ts) + Span::from_days(i64::from(days) - 1);
         for copy in 0..copies {
             let mut event = event.clone();
             event.tenant = format!("{}-{copy}", event.tenant).into();
@@ -125,12 +125,13 @@ fn warm(bots: u32, days: u32) -> std::io::Result<()> {
     )
 }
 
-/// Memory of bots that were seen once.
+/// Memory of bots that were seen once, within a day.
 fn once(bots: u32) -> std::io::Result<()> {
     let mut engine = Engine::new(Settings::default(), Registry::default());
     let (mut output, before) = (Output::default(), resident_kb());
     for bot in 0..bots {
-        let at = Timestamp::from_micros(1_771_804_800_000_000 + i64::from(bot) * 100);
+        let at =
+            Timestamp::from_micros(1_771_804_800_000_000 + i64::from(bot) * Span::DAY.as_micros() / i64::from(bots));
         let line = format!(
             r#"{{"ts":"{at}","tenant":"t{}","bot":"bot-{bot}","type":"call","host":"host-{}","ip":"10.1.{}.7","system":"erp","operation":"GET /orders/{{id}}","role":"reader","records_read":10,"bytes":900}}"#,
             bot % 50,
@@ -147,7 +148,7 @@ fn once(bots: u32) -> std::io::Result<()> {
     let (settled, bots) = (resident_kb() - before, u64::from(bots));
     writeln!(
         std::io::stdout(),
-        "{bots} bots seen once: {} MiB while their sessions are open, {} MiB after ({} bytes a bot)",
+        "{bots} bots seen once: {} MiB at the end of a day, {} MiB once all sessions are over ({} bytes a bot)",
         open / 1024,
         settled / 1024,
         settled * 1024 / bots

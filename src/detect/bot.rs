@@ -12,6 +12,7 @@ use super::normal::LastNormal;
 use super::policy::fraud::MoneyHistory;
 use super::policy::{Methods, Secrets};
 use crate::event::Text;
+use crate::stats::late::{Late, blank};
 use crate::stats::make_room;
 use crate::time::{Span, Timestamp};
 
@@ -78,7 +79,7 @@ pub(super) struct BotState {
     pub normal: Option<Box<LastNormal>>,
     /// When silence is looked at next, or told of.
     pub watch: Watch,
-    ids: IdWindow,
+    ids: Late<IdWindow>,
     /// Judged sessions, newest last.
     recent: SmallVec<[Judged; 2]>,
     /// What paged; none for most.
@@ -151,7 +152,7 @@ impl BotState {
             sighting: None,
             normal: None,
             watch: Watch::default(),
-            ids: IdWindow::default(),
+            ids: Late::default(),
             recent: SmallVec::new(),
             told: None,
             said: None,
@@ -171,7 +172,7 @@ impl BotState {
     /// Forgets the event ids if none of them can come again at a watermark.
     pub(super) fn drop_old_ids(&mut self, watermark: Timestamp, window: Span) {
         if self.ids_due(window).is_some_and(|due| due <= watermark) {
-            self.ids = IdWindow::default();
+            self.ids = Late::default();
         }
     }
 
@@ -271,7 +272,8 @@ impl BotState {
                 .sum::<usize>()
             + self.baseline.heap_bytes()
             + self.windows.heap_bytes()
-            + self.ids.heap_bytes()
+            + Late::heap_bytes(&self.ids)
+            + IdWindow::heap_bytes(&self.ids)
             + if self.recent.spilled() { self.recent.capacity() * size_of::<Judged>() } else { 0 }
             + self.told.as_ref().map_or(0, |told| size_of::<Vec<Told>>() + told.capacity() * size_of::<Told>())
             + self.said.as_ref().map_or(0, |said| {
@@ -287,13 +289,15 @@ impl BotState {
 
 /// Event ids seen within a stretch of time, in two generations: each insertion is looked up in both, and the older
 /// one goes when the younger is full of time. Bounded; past the bound the older generation goes early.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct IdWindow {
     /// Sorted, so that a look-up is a binary search and a snapshot is the same bytes.
     young: Vec<u64>,
     old: Box<[u64]>,
     since: Timestamp,
 }
+
+blank!(IdWindow);
 
 impl IdWindow {
     fn insert(&mut self, id: u64, at: Timestamp, window: Span, ids_max: usize) -> bool {

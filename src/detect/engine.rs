@@ -22,6 +22,7 @@ use super::operator::Operators;
 use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
 use super::settings::Settings;
+use super::silence::Asked;
 use super::stats::Stats;
 use super::tags::TagTable;
 use super::worth::{count_volume, is_news, session_doubled};
@@ -102,6 +103,8 @@ pub struct Engine {
     /// What people decided.
     pub(super) decisions: Decisions,
     pub(super) stats: Stats,
+    /// What circles of bots answered at this instant.
+    pub(super) asked: Asked,
 }
 
 impl Engine {
@@ -133,6 +136,7 @@ impl Engine {
             budget: Budget::default(),
             decisions: Decisions::default(),
             stats: Stats::default(),
+            asked: Asked::default(),
         }
     }
 
@@ -349,6 +353,7 @@ impl Engine {
             // Monday of the calendar, whatever the bots' zones.
             if (day + 3) / 7 > (day - passed + 3) / 7 {
                 peers::refit(self, ts, output);
+                self.asked.forget();
                 tenure::forget_names(self);
             }
         }
@@ -405,6 +410,7 @@ impl Engine {
             self.bots.reserve_exact(self.bots.len() / BOTS_GROWTH + BOTS_GROWTH);
         }
         self.bots.push(bot);
+        self.asked.forget();
         let bots = &self.bots;
         let print = |&at: &u32| place(&[&bots[at as usize].tenant, &bots[at as usize].bot]);
         self.index.insert_unique(print(&at), at, print);

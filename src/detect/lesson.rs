@@ -43,6 +43,7 @@ pub(super) fn learn(
     bot.baseline.note_overlap(judgment.overlap, trust);
     if trust >= 0.5 && !by_hand {
         bot.baseline.presence.note(start.day * 24 + i32::from(start.minute) / 60);
+        engine.asked.forget();
     }
     if judgment.excused[1] && matches!(judgment.scores[1].why, Why::NewHost { .. }) {
         bot.windows.moved(session.newest);

@@ -258,8 +258,8 @@ fn volumes(baseline: &Baseline) -> Vec<VolumeFacts> {
     for (at, measure) in MEASURES.into_iter().enumerate() {
         let spans: [(&'static str, &LogHistogram, Option<f32>); 3] = [
             ("session", &volumes.session[at], None),
-            ("hour", &volumes.hour[at], Some(volumes.this_hour[at])),
-            ("day", &volumes.day[at], Some(volumes.this_day[at])),
+            ("hour", &volumes.past.hour[at], Some(volumes.this_hour[at])),
+            ("day", &volumes.past.day[at], Some(volumes.this_day[at])),
         ];
         for (per, history, now) in spans {
             if history.quantile(QUANTILES[0]).is_none() {
@@ -274,6 +274,6 @@ fn volumes(baseline: &Baseline) -> Vec<VolumeFacts> {
 }
 
 fn levels(baseline: &Baseline) -> Vec<(&'static str, Vec<f64>)> {
-    let named = MEASURES.into_iter().take(LEVELS).zip(&baseline.levels);
+    let named = MEASURES.into_iter().take(LEVELS).zip(baseline.levels.iter());
     named.map(|(measure, levels)| (measure.noun(), levels.nats().map(f64::exp_m1).collect())).collect()
 }

@@ -41,6 +41,7 @@ impl Engine {
         let at = self.number(tenant, bot).ok_or_else(|| unknown("newest"))?;
         let baseline = &earlier.bots[from as usize].baseline;
         let reverted = self.bots[at as usize].baseline.revert(baseline, dimension);
+        self.asked.forget();
         if reverted { Ok(()) } else { Err(dimension.map_or_else(|| unknown("newest"), RevertError::Dimension)) }
     }
 

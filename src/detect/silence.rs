@@ -18,7 +18,7 @@ use super::engine::{Engine, Output, SILENCE};
 use super::hidden;
 use super::judge;
 use crate::alert::{Dimension, Severity};
-use crate::event::Event;
+use crate::event::{Event, Text};
 use crate::registry::BotStatus;
 use crate::stats::presence::Trace;
 use crate::time::{Local, Span, Timestamp};
@@ -138,7 +138,7 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
     }
     let since = odd.since;
     // Those that work alike, the tenant, everybody: whichever circle is silent is the cause.
-    let circles =
+    let mut circles =
         |from| [Circle::Cohort, Circle::Tenant, Circle::All].map(|circle| others(engine, at, from, now, circle));
     // Since shortly before, and over the day: in the night behind a holiday nobody is due, and all were in its day.
     let circles = [circles(since - BEFORE), circles((now - Span::DAY).min(since - BEFORE))].concat();
@@ -224,28 +224,94 @@ enum Circle {
     All,
 }
 
-/// The other bots that were due in a stretch of time.
-fn others(engine: &Engine, at: u32, from: Timestamp, to: Timestamp, circle: Circle) -> Others {
-    let tenant = &engine.bots[at as usize].tenant;
-    let mut others = Others::default();
-    let cohort = engine.bots[at as usize].cohort;
-    if circle == Circle::Cohort && cohort == COHORT_NONE {
-        return others;
+/// What circles answered at one instant. On a holiday all of a circle are silent, and each asks the same of all others.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    at: Option<Timestamp>,
+    answers: Vec<(Question, Answer)>,
+}
+
+/// Who of a circle is silent since when.
+#[derive(Clone, Debug, PartialEq)]
+struct Question {
+    circle: Circle,
+    tenant: Text,
+    cohort: u8,
+    from: Timestamp,
+}
+
+/// The circle with whoever asks, as far as it was asked.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    all: Others,
+    last: u32,
+}
+
+impl Asked {
+    /// A bot came, or what is known of one has changed.
+    pub(super) fn forget(&mut self) {
+        self.answers.clear();
     }
-    let all = engine.bots.iter().enumerate().map(|(number, bot)| (number as u32, bot));
+
+    fn answer(&mut self, at: Timestamp, question: &Question) -> Option<Answer> {
+        if self.at != Some(at) {
+            self.at = Some(at);
+            self.forget();
+        }
+        self.answers.iter().find(|(known, _)| known == question).map(|(_, answer)| *answer)
+    }
+}
+
+/// The other bots that were due in a stretch of time.
+fn others(engine: &mut Engine, at: u32, from: Timestamp, to: Timestamp, circle: Circle) -> Others {
+    let bot = &engine.bots[at as usize];
+    if circle == Circle::Cohort && bot.cohort == COHORT_NONE {
+        return Others::default();
+    }
+    let tenant = if circle == Circle::All { Text::default() } else { bot.tenant.clone() };
+    let cohort = if circle == Circle::Cohort { bot.cohort } else { COHORT_NONE };
+    let question = Question { circle, tenant, cohort, from };
+    let Answer { mut all, last } = if let Some(known) = engine.asked.answer(to, &question) {
+        known
+    } else {
+        let answer = ask(engine, &question, to);
+        engine.asked.answers.push((question, answer));
+        answer
+    };
+    if at <= last
+        && let Some((silent, p)) = missed(engine, &engine.bots[at as usize], from, to)
+    {
+        all.due -= 1;
+        all.silent -= usize::from(silent);
+        all.by_chance = (all.by_chance - p).max(0.0);
+    }
+    all
+}
+
+/// Asks a circle.
+fn ask(engine: &Engine, question: &Question, to: Timestamp) -> Answer {
+    let (bots, circle) = (&engine.bots, question.circle);
+    let all = bots.iter().enumerate().map(|(number, bot)| (number as u32, bot));
     let all = Some(all).filter(|_| circle == Circle::All).into_iter().flatten();
-    let own = Some(engine.bots.of_tenant(tenant)).filter(|_| circle != Circle::All).into_iter().flatten();
-    let near = |(number, bot): &(u32, &BotState)| *number != at && (circle != Circle::Cohort || bot.cohort == cohort);
-    for (_, bot) in all.chain(own).filter(near).take(ASKED_MAX) {
-        let zone = &engine.zones[usize::from(bot.zone)].1;
-        let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));
-        let presence = &bot.baseline.presence;
-        let usual = presence.silence(from, to);
-        if let Some(usual) = usual.filter(|usual| usual.compared >= 3.0 && usual.p <= DUE_P_MAX) {
-            others.due += 1;
-            others.silent += usize::from(presence.busy(from, to) == 0);
-            others.by_chance += usual.p;
+    let own = Some(bots.of_tenant(&question.tenant)).filter(|_| circle != Circle::All).into_iter().flatten();
+    let near = |(_, bot): &(u32, &BotState)| circle != Circle::Cohort || bot.cohort == question.cohort;
+    let mut answer = Answer { all: Others::default(), last: 0 };
+    for (number, bot) in all.chain(own).filter(near).take(ASKED_MAX) {
+        answer.last = number;
+        if let Some((silent, p)) = missed(engine, bot, question.from, to) {
+            answer.all.due += 1;
+            answer.all.silent += usize::from(silent);
+            answer.all.by_chance += p;
         }
     }
-    others
+    answer
+}
+
+/// Whether a bot was silent in a stretch in which it was due, and the chance of that; `None` if it was not due.
+fn missed(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp) -> Option<(bool, f64)> {
+    let zone = &engine.zones[usize::from(bot.zone)].1;
+    let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));
+    let presence = &bot.baseline.presence;
+    let usual = presence.silence(from, to).filter(|usual| usual.compared >= 3.0 && usual.p <= DUE_P_MAX)?;
+    Some((presence.busy(from, to) == 0, usual.p))
 }

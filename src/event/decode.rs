@@ -57,10 +57,10 @@ pub fn decode(payload: &[u8], envelope: &Envelope<'_>, limits: &Limits) -> Resul
         return Err(Reject::new(RejectReason::TooLarge, detail));
     }
     let text = std::str::from_utf8(payload).map_err(|e| Reject::new(RejectReason::NotUtf8, e))?;
-    let raw = match quick::read(text).filter(|_| limits.depth_max >= quick::DEPTH) {
-        Some(raw) => raw,
-        None => general(text, limits)?,
-    };
+    let mut raw = WireEvent::default();
+    if limits.depth_max < quick::DEPTH || quick::read(text, &mut raw).is_none() {
+        raw = general(text, limits)?;
+    }
     let fallback = || match envelope.message_id {
         Some(id) if !id.is_empty() && id.len() <= limits.id_bytes_max => Text::from(id),
         _ => Text::from(&blake3::hash(payload).to_hex()[..32]),

@@ -39,12 +39,13 @@ pub fn endpoint(event: &Event) -> Option<Text> {
 pub fn network(ip: IpAddr) -> Text {
     match ip {
         IpAddr::V4(ip) => {
-            let mut name = Text::const_new("");
-            for octet in &ip.octets()[..3] {
-                push_octet(&mut name, *octet);
+            let [a, b, c, _] = ip.octets();
+            let mut name = smallvec::SmallVec::<[u8; 16]>::new();
+            for octet in [a, b, c] {
+                push_octet(&mut name, octet);
             }
-            name.push_str("0/24");
-            name
+            name.extend_from_slice(b"0/24");
+            Text::from_utf8_lossy(&name)
         }
         IpAddr::V6(ip) => {
             let [a, b, c, ..] = ip.segments();
@@ -54,13 +55,13 @@ pub fn network(ip: IpAddr) -> Text {
 }
 
 /// A number of an address with the dot behind it. Formatting would take ten times as long, in each event.
-fn push_octet(name: &mut Text, octet: u8) {
+fn push_octet(name: &mut smallvec::SmallVec<[u8; 16]>, octet: u8) {
     for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
         if octet >= least {
-            name.push(char::from(b'0' + octet / unit % 10));
+            name.push(b'0' + octet / unit % 10);
         }
     }
-    name.push('.');
+    name.push(b'.');
 }
 
 /// Replaces identifiers within a path by `{id}`.

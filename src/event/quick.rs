@@ -17,43 +17,92 @@ const EXACT_DIGITS: usize = 15;
 const TENS: [f64; EXACT_DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
+/// The keys of a line, in the contract's order, in which most producers write them as well.
+const KEYS: [&str; 22] = [
+    "id",
+    "ts",
+    "tenant",
+    "bot",
+    "type",
+    "session",
+    "host",
+    "ip",
+    "device",
+    "geo",
+    "system",
+    "operation",
+    "outcome",
+    "role",
+    "records_read",
+    "records_written",
+    "bytes",
+    "producer",
+    "seq",
+    "run",
+    "login",
+    "secret",
+];
+
+/// The first eight bytes of each key with the quote behind it, and which of them are its own.
+const HEADS: [(u64, u64); KEYS.len()] = {
+    let mut heads = [(0, 0); KEYS.len()];
+    let mut at = 0;
+    while at < KEYS.len() {
+        let key = KEYS[at].as_bytes();
+        let mut place = 0;
+        while place < 8 && place <= key.len() {
+            let byte = if place < key.len() { key[place] } else { b'"' };
+            heads[at].0 |= (byte as u64) << (8 * place);
+            heads[at].1 |= 0xff << (8 * place);
+            place += 1;
+        }
+        at += 1;
+    }
+    heads
+};
+
 /// Nested objects that a line read here has at most.
 pub(super) const DEPTH: usize = 2;
 
-/// What a line says; `None` where that takes the general parser.
-pub(super) fn read(text: &str) -> Option<WireEvent<'_>> {
+/// Reads what a line says; `None` where that takes the general parser, whatever was read so far.
+pub(super) fn read<'a>(text: &'a str, event: &mut WireEvent<'a>) -> Option<()> {
     let mut line = Line { text, at: 0 };
     line.skip_blanks();
-    let mut event = WireEvent::default();
-    line.object(|line, key| field(line, key, &mut event))?;
+    let mut next = 0;
+    line.entries(|line| {
+        let key = line.key(next)?;
+        next = key + 1;
+        line.colon()?;
+        field(line, key, event)
+    })?;
     line.skip_blanks();
-    (line.at == text.len()).then_some(event)
+    (line.at == text.len()).then_some(())
 }
 
-fn field<'a>(line: &mut Line<'a>, key: &str, event: &mut WireEvent<'a>) -> Option<()> {
+fn field<'a>(line: &mut Line<'a>, key: usize, event: &mut WireEvent<'a>) -> Option<()> {
     match key {
-        "id" => line.text_into(&mut event.id),
-        "ts" => line.text_into(&mut event.ts),
-        "ip" => line.text_into(&mut event.ip),
-        "bot" => line.text_into(&mut event.bot),
-        "seq" => line.whole_into(&mut event.seq),
-        "geo" => once(&mut event.geo, geo(line)?),
-        "run" => once(&mut event.run, run(line)?),
-        "type" => line.text_into(&mut event.kind),
-        "host" => line.text_into(&mut event.host),
-        "role" => line.text_into(&mut event.role),
-        "bytes" => line.whole_into(&mut event.bytes),
-        "login" => once(&mut event.login, login(line)?),
-        "tenant" => line.text_into(&mut event.tenant),
-        "device" => line.text_into(&mut event.device),
-        "system" => line.text_into(&mut event.system),
-        "secret" => once(&mut event.secret, secret(line)?),
-        "session" => line.text_into(&mut event.session),
-        "outcome" => line.text_into(&mut event.outcome),
-        "producer" => line.text_into(&mut event.producer),
-        "operation" => line.text_into(&mut event.operation),
-        "records_read" => line.whole_into(&mut event.records_read),
-        "records_written" => line.whole_into(&mut event.records_written),
+        0 => line.text_into(&mut event.id),
+        1 => line.text_into(&mut event.ts),
+        2 => line.text_into(&mut event.tenant),
+        3 => line.text_into(&mut event.bot),
+        4 => line.text_into(&mut event.kind),
+        5 => line.text_into(&mut event.session),
+        6 => line.text_into(&mut event.host),
+        7 => line.text_into(&mut event.ip),
+        8 => line.text_into(&mut event.device),
+        9 => once(&mut event.geo, geo(line)?),
+        10 => line.text_into(&mut event.system),
+        11 => line.text_into(&mut event.operation),
+        12 => line.text_into(&mut event.outcome),
+        13 => line.text_into(&mut event.role),
+        14 => line.whole_into(&mut event.records_read),
+        15 => line.whole_into(&mut event.records_written),
+        16 => line.whole_into(&mut event.bytes),
+        17 => line.text_into(&mut event.producer),
+        18 => line.whole_into(&mut event.seq),
+        19 => once(&mut event.run, run(line)?),
+        20 => once(&mut event.login, login(line)?),
+        21 => once(&mut event.secret, secret(line)?),
         _ => None,
     }
 }
@@ -133,17 +182,44 @@ impl<'a> Line<'a> {
 
     /// An object, each of whose values is read by `field`.
     fn object(&mut self, mut field: impl FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
+        self.entries(|line| {
+            let key = line.string()?;
+            line.colon()?;
+            field(line, key)
+        })
+    }
+
+    /// The number of the key that stands here, sought from one on and then from the first.
+    fn key(&mut self, from: usize) -> Option<usize> {
+        self.take(b'"')?;
+        let rest = &self.text.as_bytes()[self.at..];
+        let first = u64::from_le_bytes(*rest.first_chunk()?);
+        let stands = |&at: &usize| {
+            let (key, (head, mask)) = (KEYS[at].as_bytes(), HEADS[at]);
+            let short = key.len() < 8;
+            first & mask == head && (short || (rest.get(key.len()) == Some(&b'"') && rest.starts_with(key)))
+        };
+        let key = (from..KEYS.len()).chain(0..from).find(stands)?;
+        self.at += KEYS[key].len() + 1;
+        Some(key)
+    }
+
+    fn colon(&mut self) -> Option<()> {
+        self.skip_blanks();
+        self.take(b':')?;
+        self.skip_blanks();
+        Some(())
+    }
+
+    /// An object, each of whose entries is read by `entry`.
+    fn entries(&mut self, mut entry: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.take(b'{')?;
         self.skip_blanks();
         if self.take(b'}').is_some() {
             return Some(());
         }
         loop {
-            let key = self.string()?;
-            self.skip_blanks();
-            self.take(b':')?;
-            self.skip_blanks();
-            field(self, key)?;
+            entry(self)?;
             self.skip_blanks();
             match self.peek()? {
                 b',' => self.at += 1,
@@ -260,15 +336,19 @@ mod tests {
         "bytes":11504305,"producer":"audit","seq":246205,"run":{"phase":"end","trigger":"queue","by":"ann"},
         "login":{"method":"key","interactive":false,"mfa":true},"secret":{"name":"n","vault":"v"}}"#;
 
+    fn short(text: &str) -> Option<String> {
+        let mut event = WireEvent::default();
+        read(text, &mut event).map(|()| format!("{event:?}"))
+    }
+
     fn general(text: &str) -> Option<String> {
         serde_json::from_str::<WireEvent<'_>>(text).ok().map(|event| format!("{event:?}"))
     }
 
     #[test]
     fn a_line_with_all_that_it_knows_is_read_as_the_general_parser_reads_it() {
-        let read = read(LINE).map(|event| format!("{event:?}"));
-        assert!(read.is_some());
-        assert_eq!(read, general(LINE));
+        assert!(short(LINE).is_some());
+        assert_eq!(short(LINE), general(LINE));
     }
 
     #[test]
@@ -295,9 +375,9 @@ mod tests {
             "[]",
         ];
         for text in unusual {
-            assert!(read(text).is_none(), "{text}");
+            assert_eq!(short(text), None, "{text}");
         }
-        assert!(read("{\"bot\":\"a\u{1}\"}").is_none());
+        assert_eq!(short("{\"bot\":\"a\u{1}\"}"), None);
     }
 
     proptest! {
@@ -317,8 +397,8 @@ mod tests {
                 }
             }
             let text: String = text.into_iter().collect();
-            if let Some(event) = read(&text) {
-                prop_assert_eq!(Some(format!("{event:?}")), general(&text));
+            if let Some(read) = short(&text) {
+                    prop_assert_eq!(Some(read), general(&text));
             }
         }
 
@@ -328,8 +408,8 @@ mod tests {
             let number = if places == 0 { whole.to_string() } else { format!("{whole}.{}", &part[..places]) };
             for sign in ["", "-"] {
                 let text = format!(r#"{{"geo":{{"lat":{sign}{number}}}}}"#);
-                if let Some(event) = read(&text) {
-                    prop_assert_eq!(Some(format!("{event:?}")), general(&text));
+                if let Some(read) = short(&text) {
+                    prop_assert_eq!(Some(read), general(&text));
                 }
             }
         }

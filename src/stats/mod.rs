@@ -12,6 +12,7 @@ pub mod combine;
 pub mod daily_peak;
 pub mod half;
 pub mod hours;
+pub mod late;
 pub mod levels;
 pub mod log_histogram;
 pub mod novelty;

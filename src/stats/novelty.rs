@@ -10,13 +10,15 @@
 //! Blind spot: values that alternate with a period longer than the window look new each time.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
+use super::room;
 use crate::event::Text;
 
-/// Values seen, by day; 40 bytes a value of up to 24 bytes.
+/// Values seen, by day; 56 bytes with the first value, and 40 for each if there are more, with names of up to 24 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Novelty {
-    values: Vec<Value>,
+    values: SmallVec<[Value; 1]>,
     /// Days on which anything was seen, weighted.
     days: f32,
     last_day: i32,
@@ -73,7 +75,8 @@ impl Novelty {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let spilled: usize = self.values.iter().filter(|v| v.name.is_heap_allocated()).map(|v| v.name.len()).sum();
-        self.values.capacity() * size_of::<Value>() + spilled
+        let room = if self.values.spilled() { self.values.capacity() * size_of::<Value>() } else { 0 };
+        room + spilled
     }
 
     /// Whether a value is trusted.
@@ -125,7 +128,10 @@ impl Novelty {
         if full && let Some(at) = (0..self.values.len()).min_by_key(|&i| self.values[i].last_day) {
             self.values.remove(at);
         }
-        super::make_room(&mut self.values);
+        if self.values.len() == self.values.capacity() {
+            let known = self.values.len();
+            self.values.reserve_exact(room::<Value>(known + 1 + known / 4) - known);
+        }
         self.values.push(Value { name: Text::from(name), days: trust, seen: 1, first_day: day, last_day: day });
         full
     }
@@ -165,7 +171,10 @@ impl Novelty {
             value.days *= factor as f32;
         }
         self.values.retain(|value| value.last_day >= oldest_day);
-        super::give_back(&mut self.values);
+        let known = self.values.len();
+        if self.values.spilled() && (known <= 1 || self.values.capacity() > known + known / 4 + 2) {
+            self.values.shrink_to_fit();
+        }
     }
 }
 
@@ -175,7 +184,7 @@ mod tests {
 
     #[test]
     fn it_is_as_small_as_it_says() {
-        assert_eq!(size_of::<Value>(), 40);
+        assert_eq!((size_of::<Value>(), size_of::<Novelty>()), (40, 56));
     }
 
     const PRIOR: NoveltyPrior = NoveltyPrior { a: 0.05, b: 5.0, c: 0.5 };

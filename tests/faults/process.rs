@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use humdrum::config::{EventsConfig, SourceMode};
+use humdrum::detect::Part;
 use humdrum::event::decode::Limits;
 use humdrum::runtime::feedback::desk::FeedbackDesk;
 use humdrum::runtime::health::HealthState;
@@ -20,7 +21,7 @@ use humdrum::runtime::source::jetstream::JetStreamSource;
 use humdrum::runtime::source::reading::{Reading, Start};
 use humdrum::runtime::source::{Batch, Feed};
 use humdrum::runtime::store::format::{Checkpoint, Position};
-use humdrum::runtime::store::{Store, newest};
+use humdrum::runtime::store::{Ground, Store, newest};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,8 @@ const FENCE: &str = "humdrum.cluster.alerts.0";
 /// Silence of our own: never, since a story's is on record.
 const NEVER: Duration = Duration::from_secs(400 * 24 * 3600);
 const FEED_ITEMS: usize = 4;
+/// Ticks at the end before it is over: what a partition left out is asked about once a second.
+const TICKS_AT_END: u32 = 6;
 /// Snapshots that a process keeps.
 const SNAPSHOTS: usize = 3;
 
@@ -84,6 +87,7 @@ enum Work {
 struct Process {
     hold: Hold,
     store: Store,
+    ground: Ground,
     home: PathBuf,
     decoder: Decoder,
     scorer: Scorer,
@@ -92,6 +96,8 @@ struct Process {
     read: Vec<usize>,
     work: VecDeque<Work>,
     items: u32,
+    /// How often nothing has happened, in a row.
+    ticks: u32,
     snapshot: bool,
     marked: Option<(u64, Vec<usize>)>,
     place: Option<Position>,
@@ -112,7 +118,7 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
     let (fence, epoch) = if plan.partition { claim(&hold).await? } else { (None, 0) };
     let (checkpoint, read, fence) = load(&hold, fence).await?;
     let home = hold.world().home();
-    let store = Store::open(&home, SNAPSHOTS).expect("a directory");
+    let (store, ground) = (Store::open(&home, SNAPSHOTS).expect("a directory"), Ground::default());
     let reader = Reader { hold: hold.clone(), consumer: epoch };
     let start = if plan.keeps_state { Start::Snapshot(checkpoint.position.clone()) } else { Start::Acknowledged };
     let (metrics, health) = (figures.source.clone(), HealthState::new(None));
@@ -122,8 +128,12 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
     let source = JetStreamSource::open_on(reader, reading, &start, metrics, health).await.map_err(|_| Ended::Failed)?;
     let engine = story.engine(&checkpoint.engine);
     let subject_prefix = if plan.partition { format!("{EVENTS}.0") } else { EVENTS.to_owned() };
-    let settings =
-        ScorerSettings { subject_prefix: EVENTS.to_owned(), snapshot_every: Some(NEVER), snapshot_first: None };
+    let settings = ScorerSettings {
+        subject_prefix: EVENTS.to_owned(),
+        snapshot_every: Some(NEVER),
+        snapshot_first: None,
+        ground: ground.clone(),
+    };
     let (_, inbox) = inquiry(|| {});
     let (_, desk) = FeedbackDesk::new(&engine, None, figures.feedback.clone());
     let process = Process {
@@ -132,11 +142,13 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
         exit: Exit { hold: hold.clone(), fence },
         hold,
         store,
+        ground,
         home,
         epoch,
         read,
         work: VecDeque::new(),
         items: 0,
+        ticks: 0,
         snapshot: false,
         marked: None,
         place: None,
@@ -226,8 +238,11 @@ impl Process {
     async fn run(mut self, mut fed: mpsc::Receiver<Feed>) -> Result<Ended, Ended> {
         let behind = self.hold.world().plan.behind;
         loop {
-            if self.work.is_empty() && self.hold.world().is_end(self.place.as_ref()) {
-                let state = self.scorer.state().engine.unwrap_or_default();
+            let over = self.ticks >= TICKS_AT_END && self.work.is_empty();
+            if over && self.hold.world().is_end(self.place.as_ref()) {
+                self.ground.set(None);
+                let whole = self.scorer.state().engine.and_then(|part| Part::assemble(&[part]));
+                let state = whole.expect("all bots");
                 return Ok(Ended::Finished(state, self.read));
             }
             let next = if self.work.is_empty() {
@@ -245,6 +260,7 @@ impl Process {
     }
 
     async fn take(&mut self, item: Feed) -> Result<(), Ended> {
+        self.ticks = if matches!(item, Feed::Tick) { self.ticks + 1 } else { 0 };
         if matches!(item, Feed::Gap(_)) && self.hold.world().is(Mutant::SilentGap) {
             return Ok(());
         }
@@ -317,8 +333,7 @@ impl Process {
 
     async fn save(&mut self, state: State) -> Result<(), Ended> {
         let (Some(engine), Some((fence, read))) = (state.engine, self.marked.take()) else { return Ok(()) };
-        let checkpoint =
-            Checkpoint { position: state.position, event_time: state.event_time, engine, ..Checkpoint::default() };
+        let checkpoint = Checkpoint { position: state.position, event_time: state.event_time, ..Checkpoint::default() };
         let kept = Kept { home: self.home.clone(), position: checkpoint.position.clone(), fence, read };
         let (epoch, store) = (self.epoch, &mut self.store);
         let keep = |world: &mut World| {
@@ -326,12 +341,16 @@ impl Process {
                 return false;
             }
             if !world.happens(world.plan.chances.unsaved) {
-                store.save(&checkpoint).expect("is written");
-                world.keep(kept);
+                // What it was to build on may be gone by now.
+                if store.save_part(&checkpoint, engine).is_ok() {
+                    world.keep(kept);
+                }
             }
             true
         };
         // One that fails is told of, and the next one tries again.
-        if self.hold.ask(keep).await == Ok(false) { Err(Ended::Fenced) } else { Ok(()) }
+        let kept = self.hold.ask(keep).await;
+        self.ground.set(self.store.ground());
+        if kept == Ok(false) { Err(Ended::Fenced) } else { Ok(()) }
     }
 }

@@ -122,12 +122,16 @@ fn sealed(file: &[u8]) -> Vec<u8> {
     sealed
 }
 
-/// A state is taken or refused. What is taken can be written again.
+/// A state is taken or refused. What is taken is the same when it is written and read again.
 fn take_state(input: &[u8]) -> Result<(), String> {
-    if let Ok(engine) = Engine::restore(input, Settings::default(), Registry::default()) {
-        drop(engine.snapshot());
+    let restore = |state: &[u8]| Engine::restore(state, Settings::default(), Registry::default());
+    let Ok(engine) = restore(input) else { return Ok(()) };
+    let written = engine.snapshot();
+    match restore(&written) {
+        Ok(again) if again.snapshot() == written => Ok(()),
+        Ok(_) => Err("is another when it is written and read again".to_owned()),
+        Err(error) => Err(format!("is written and cannot be read: {error}")),
     }
-    Ok(())
 }
 
 fn settings() -> Vec<Vec<u8>> {
@@ -151,8 +155,7 @@ fn take_settings(input: &[u8]) -> Result<(), String> {
     let Ok(text) = std::str::from_utf8(input) else { return Ok(()) };
     let sources = Sources { file: Some(text), ..Sources::default() };
     match config::load(sources, &|path| Err(format!("nothing at {}", path.display()))) {
-        Ok(_) => Ok(()),
         Err(faults) if faults.to_string().is_empty() => Err("is refused without a word".to_owned()),
-        Err(_) => Ok(()),
+        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -25,6 +25,7 @@ use super::profile::Profile;
 use crate::stats::calibrate::{Calibrators, SCORES_MAX};
 use crate::stats::daily_peak::DailyPeak;
 use crate::stats::forget;
+use crate::stats::late::{Late, blank};
 use crate::stats::levels::{DayKind, Levels, Rise};
 use crate::stats::novelty::Novelty;
 use crate::stats::presence::Presence;
@@ -59,12 +60,12 @@ pub(super) struct Baseline {
     pub volumes: Volumes,
     /// What kinds of sessions there are, by volume.
     pub modes: Modes,
-    pub calibrators: Calibrators,
+    pub calibrators: Late<Calibrators>,
     pub peaks: Peaks,
     /// Which hours it was at work.
     pub presence: Presence,
     /// Daily levels of what a session moves: records read, records written, bytes.
-    pub levels: [Levels; LEVELS],
+    pub levels: Late<[Levels; LEVELS]>,
     /// Sums of those levels today, and sessions in them.
     level_sums: [f32; LEVELS],
     level_sessions: u16,
@@ -94,6 +95,8 @@ pub(super) struct Baseline {
     pub hour_number: i32,
     pub hour_sessions: [u16; 2],
 }
+
+blank!(Calibrators, [Levels; LEVELS]);
 
 /// Trust in a day whose level has crept. Larger: the same creep surprises less each day.
 const DRIFT_TRUST: f64 = 0.1;
@@ -198,7 +201,9 @@ impl Baseline {
         }
         self.graph.forget(factor, oldest);
         self.volumes.forget(factor);
-        self.calibrators.forget(factor);
+        if let Some(calibrators) = self.calibrators.made() {
+            calibrators.forget(factor);
+        }
         for values in [&mut self.devices, &mut self.places].into_iter().flatten() {
             values.forget(factor, oldest);
         }
@@ -361,7 +366,9 @@ impl Baseline {
         let boxed = [&self.devices, &self.places].into_iter().flatten();
         let boxed: usize = boxed.map(|values| size_of::<Novelty>() + values.heap_bytes()).sum();
         self.week.heap_bytes()
-            + self.calibrators.heap_bytes()
+            + Late::heap_bytes(&self.calibrators)
+            + Calibrators::heap_bytes(&self.calibrators)
+            + self.levels.heap_bytes()
             + values
             + self.graph.heap_bytes()
             + self.volumes.heap_bytes()

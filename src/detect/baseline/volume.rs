@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detect::feature::Session;
+use crate::stats::late::{Late, blank};
 use crate::stats::log_histogram::LogHistogram;
 
 /// A quantity that is counted.
@@ -27,8 +28,8 @@ type Sums = [f32; MEASURES.len()];
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::detect) struct Volumes {
     pub session: [LogHistogram; MEASURES.len()],
-    pub hour: [LogHistogram; MEASURES.len()],
-    pub day: [LogHistogram; MEASURES.len()],
+    /// Of hours and days that are over.
+    pub past: Late<Past>,
     /// What was moved in the present hour, and which one that is.
     pub this_hour: Sums,
     pub hour_number: i32,
@@ -41,12 +42,20 @@ pub(in crate::detect) struct Volumes {
     trust_hour: f32,
 }
 
+/// What hours and days came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(in crate::detect) struct Past {
+    pub hour: [LogHistogram; MEASURES.len()],
+    pub day: [LogHistogram; MEASURES.len()],
+}
+
+blank!(Past);
+
 impl Default for Volumes {
     fn default() -> Self {
         Self {
             session: Default::default(),
-            hour: Default::default(),
-            day: Default::default(),
+            past: Late::default(),
             this_hour: Sums::default(),
             hour_number: 0,
             this_day: Sums::default(),
@@ -116,7 +125,7 @@ impl Volumes {
     fn close_hour(&mut self) {
         if self.this_hour[3] > 0.0 {
             let trust = f64::from(self.trust_hour);
-            for (history, total) in self.hour.iter_mut().zip(self.this_hour) {
+            for (history, total) in self.past.hour.iter_mut().zip(self.this_hour) {
                 history.learn(f64::from(total), trust);
             }
         }
@@ -129,7 +138,7 @@ impl Volumes {
         self.close_hour();
         if self.this_day[3] > 0.0 {
             let trust = f64::from(self.trust_today);
-            for (history, total) in self.day.iter_mut().zip(self.this_day) {
+            for (history, total) in self.past.day.iter_mut().zip(self.this_day) {
                 history.learn(f64::from(total), trust);
             }
         }
@@ -138,7 +147,7 @@ impl Volumes {
 
     /// What is above the usual today was told of.
     pub(in crate::detect) fn tell_excess(&mut self) {
-        let usual = |at: usize| self.day[at].quantile(0.5).unwrap_or(0.0) as f32;
+        let usual = |at: usize| self.past.day[at].quantile(0.5).unwrap_or(0.0) as f32;
         self.told_day = Some(Box::new(std::array::from_fn(|at| (self.this_day[at] - usual(at)).max(0.0))));
     }
 
@@ -149,7 +158,8 @@ impl Volumes {
 
     /// Shrinks all histories.
     pub(in crate::detect) fn forget(&mut self, factor: f64) {
-        for history in self.session.iter_mut().chain(&mut self.hour).chain(&mut self.day) {
+        let past = self.past.made().into_iter().flat_map(|past| past.hour.iter_mut().chain(&mut past.day));
+        for history in self.session.iter_mut().chain(past) {
             history.forget(factor);
         }
     }
@@ -157,6 +167,7 @@ impl Volumes {
     /// Bytes on the heap.
     pub(in crate::detect) fn heap_bytes(&self) -> usize {
         let told = if self.told_day.is_some() { size_of::<Sums>() } else { 0 };
-        self.session.iter().chain(&self.hour).chain(&self.day).map(LogHistogram::heap_bytes).sum::<usize>() + told
+        let histories = self.session.iter().chain(&self.past.hour).chain(&self.past.day);
+        histories.map(LogHistogram::heap_bytes).sum::<usize>() + self.past.heap_bytes() + told
     }
 }

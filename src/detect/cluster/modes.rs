@@ -10,8 +10,10 @@
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::group;
+use crate::stats::room;
 
 /// Sessions remembered. More find rarer modes and cost four bytes each.
 const SESSIONS: usize = 32;
@@ -36,7 +38,9 @@ type Volume = [u8; WIDTH];
 /// Recent sessions and the modes found in them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::detect) struct Modes {
-    recent: [Volume; SESSIONS],
+    /// In a ring; what is missing at its end is nothing.
+    #[serde(with = "ring")]
+    recent: SmallVec<[Volume; 4]>,
     /// How many were remembered, less whole rounds after the first.
     seen: u8,
     found: Vec<Mode>,
@@ -63,23 +67,50 @@ pub(in crate::detect) struct Distance {
     pub modes: usize,
 }
 
+/// The ring in snapshots: all of its places.
+mod ring {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use smallvec::SmallVec;
+
+    use super::{SESSIONS, Volume};
+
+    pub(super) fn serialize<S: Serializer>(recent: &SmallVec<[Volume; 4]>, serializer: S) -> Result<S::Ok, S::Error> {
+        let all: [Volume; SESSIONS] = std::array::from_fn(|at| recent.get(at).copied().unwrap_or_default());
+        all.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SmallVec<[Volume; 4]>, D::Error> {
+        let all = <[Volume; SESSIONS]>::deserialize(deserializer)?;
+        let held = all.iter().rposition(|volume| *volume != Volume::default()).map_or(0, |last| last + 1);
+        Ok(SmallVec::from_slice(&all[..held]))
+    }
+}
+
 impl Modes {
     /// Remembers a session.
     pub(in crate::detect) fn learn(&mut self, totals: [f64; 4]) {
         let volume = totals.map(|total| (total.max(0.0).ln_1p() * STEPS_PER_NAT).round().min(255.0) as u8);
-        self.recent[usize::from(self.seen) % SESSIONS] = volume;
+        let place = usize::from(self.seen) % SESSIONS;
+        if place >= self.recent.capacity() {
+            let room = if self.recent.spilled() { SESSIONS } else { room::<Volume>(self.recent.len() + 1) };
+            self.recent.reserve_exact(room - self.recent.len());
+        }
+        if place >= self.recent.len() {
+            self.recent.resize(place + 1, Volume::default());
+        }
+        self.recent[place] = volume;
         // Beyond the first round only the place within it matters.
         self.seen = if usize::from(self.seen) + 1 < 2 * SESSIONS { self.seen + 1 } else { SESSIONS as u8 };
     }
 
     /// The sessions that are remembered.
-    fn recent(&self) -> &[Volume] {
-        &self.recent[..usize::from(self.seen).min(SESSIONS)]
+    fn recent(&self) -> impl ExactSizeIterator<Item = Volume> + Clone {
+        (0..usize::from(self.seen).min(SESSIONS)).map(|at| self.recent.get(at).copied().unwrap_or_default())
     }
 
     /// Finds the modes anew.
     pub(in crate::detect) fn fit(&mut self) {
-        let recent = self.recent();
+        let recent: SmallVec<[Volume; SESSIONS]> = self.recent().collect();
         if recent.len() < SESSIONS_MIN {
             return;
         }
@@ -123,7 +154,8 @@ impl Modes {
 
     /// Bytes on the heap.
     pub(in crate::detect) fn heap_bytes(&self) -> usize {
-        self.found.capacity() * size_of::<Mode>()
+        let ring = if self.recent.spilled() { self.recent.capacity() * size_of::<Volume>() } else { 0 };
+        self.found.capacity() * size_of::<Mode>() + ring
     }
 }
 

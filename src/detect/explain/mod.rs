@@ -268,8 +268,8 @@ impl Subject<'_> {
         let at = measure as usize;
         let (history, span) = match scope {
             Scope::Session => (&volumes.session[at], "in one session"),
-            Scope::Hour => (&volumes.hour[at], "within an hour"),
-            Scope::Day => (&volumes.day[at], "in one day"),
+            Scope::Hour => (&volumes.past.hour[at], "within an hour"),
+            Scope::Day => (&volumes.past.day[at], "in one day"),
         };
         let usual = history.quantile(0.5).unwrap_or(0.0);
         let range = (history.quantile(0.05).unwrap_or(0.0), history.quantile(0.95).unwrap_or(0.0));

@@ -41,8 +41,8 @@ pub(super) fn running(baseline: &Baseline, session: &Session, context: &Context<
         if never(&volumes.session[at], totals(session)[at]) {
             continue;
         }
-        let hour = (Scope::Hour, &volumes.hour[at], f64::from(volumes.this_hour[at]));
-        let day = (Scope::Day, &volumes.day[at], volumes.untold_day(at));
+        let hour = (Scope::Hour, &volumes.past.hour[at], f64::from(volumes.this_hour[at]));
+        let day = (Scope::Day, &volumes.past.day[at], volumes.untold_day(at));
         for (scope, history, amount) in [hour, day] {
             let p = history.p_side(amount / allowance(baseline, context), Side::High, profile.spread_floor);
             worst.add(p, Why::Volume { scope, measure, side: Side::High, amount });

@@ -54,6 +54,9 @@ pub(super) struct BotRow {
     /// Roles held and not used for long, or not needed.
     #[serde(skip)]
     pub idle: Vec<IdleRole>,
+    /// Whatever it is found by, in lower case: its name, owner, team and tenant.
+    #[serde(skip)]
+    pub words: String,
 }
 
 /// A role that could go.
@@ -108,6 +111,8 @@ pub(super) struct LogRow {
 impl BotRow {
     /// A bot in short, with what it holds where that is known.
     pub(super) fn new(row: InventoryRow, held: Option<&BotPrivileges>) -> Self {
+        let words = [Some(&row.bot), row.owner.as_ref(), row.team.as_ref(), Some(&row.tenant)];
+        let words = words.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n").to_lowercase();
         let idle: Vec<IdleRole> = held.iter().flat_map(|held| &held.roles).filter_map(idle).collect();
         let mut parts: Vec<_> = row.risk.parts.iter().filter(|part| part.points > 0.0).collect();
         parts.sort_by(|a, b| b.points.total_cmp(&a.points));
@@ -132,6 +137,7 @@ impl BotRow {
             risk_why: parts.first().map(|part| format!("{}: {}", part.part, part.why)).unwrap_or_default(),
             risk_level: row.risk.level,
             idle,
+            words,
             tenant: row.tenant,
             bot: row.bot,
         }

@@ -45,6 +45,15 @@ pub(super) fn clock(at: Timestamp) -> String {
     format!("{}, {:02}:{:02}{seconds} UTC", day(i64::from(local.day)), local.minute / 60, local.minute % 60)
 }
 
+/// `until 4 May 2026, 06:00 UTC`; midnight is the end of the day before.
+pub(super) fn until(at: Timestamp) -> String {
+    if at.as_micros().rem_euclid(Span::DAY.as_micros()) == 0 {
+        format!("until the end of {}", day(at.day_utc() - 1))
+    } else {
+        format!("until {}", clock(at))
+    }
+}
+
 /// `4 May 2026`, of a day since 1970.
 pub(super) fn day(day: i64) -> String {
     let date = crate::report::date(day);
@@ -144,6 +153,8 @@ mod tests {
             [number(0.0), number(1.5), number(12_345.0), number(3.2e7)],
             ["0", "1.5", "12\u{202f}345", "32.0 M"]
         );
+        assert_eq!(until(at), "until 4 May 2026, 06:00:12 UTC");
+        assert_eq!(until("2026-05-05T00:00:00Z".parse().expect("a time")), "until the end of 4 May 2026");
         assert_eq!([bytes(12.0), bytes(2.5e6)], ["12 B", "2.5 MB"]);
         assert_eq!([plural(1.0, "bot"), plural(0.0, "bot")], ["1 bot", "0 bots"]);
     }

@@ -92,7 +92,7 @@ pub(super) struct SaidRow {
     comment: String,
     ts: Timestamp,
     state: &'static str,
-    until: Option<Timestamp>,
+    until: Option<String>,
     alerts: u64,
     /// Who took it back.
     undone_by: Option<String>,
@@ -335,7 +335,7 @@ pub(super) fn words(record: &Feedback) -> String {
         Ruling::True => "says it was real".to_owned(),
         Ruling::False => "says it was nothing".to_owned(),
         Ruling::Expected => match record.until {
-            Some(until) => format!("expects it until {}", say::clock(until)),
+            Some(until) => format!("expects it {}", say::until(until)),
             None => "expects it".to_owned(),
         },
         Ruling::Fine => "says this is normal for the bot".to_owned(),
@@ -367,7 +367,7 @@ pub(super) fn said(decisions: &[DecisionFacts], decides: bool, takes: impl Fn(&F
                 DecisionState::Ended => "ended",
                 DecisionState::Undone => "undone",
             },
-            until: facts.until,
+            until: facts.until.map(say::until),
             alerts: facts.alerts,
             undone_by: undone.map(|undo| format!("{}{}", undo.by, why.unwrap_or_default())),
             may_undo: decides && facts.state == DecisionState::Active,

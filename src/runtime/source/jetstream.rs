@@ -38,10 +38,10 @@ use crate::time::Timestamp;
 
 /// Time between two comparisons with the stream. Longer stays blind for longer after the stream was made anew.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// Runs of sequences that wait to be judged, the longest of all. One that was given up is long; others' records are many.
+const JUMPS_MAX: usize = 64;
 /// Time between two questions whether what a partition left out is gone. Longer tells of a gap late.
 const JUDGED_EVERY: Duration = Duration::from_secs(1);
-/// Runs of sequences that wait to be judged, the longest ones.
-const JUMPS_MAX: usize = 512;
 /// Longest pause between attempts to open the source again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -64,7 +64,7 @@ pub struct JetStreamSource<U = Server> {
     heard: Timestamp,
     silence: Silence,
     checked: Instant,
-    /// When the stream was last asked what is gone.
+    /// When the stream was last asked about what was left out.
     judged: Option<Instant>,
     /// Whether the stream's records can be looked at.
     marks: Marks,
@@ -202,7 +202,6 @@ impl<U: Upstream> JetStreamSource<U> {
                     *pause = Duration::ZERO;
                     self.reconnected().await?;
                     let Accepted { items, pending, fault } = self.accept(gathered);
-                    self.judge().await;
                     (items, pending, fault)
                 }
                 _ = tick.tick() => match self.tick().await {
@@ -210,6 +209,7 @@ impl<U: Upstream> JetStreamSource<U> {
                     Err(fault) => (vec![Feed::Tick], None, Some(fault)),
                 },
             };
+            self.judge().await;
             // A gap is told before what came behind it.
             let gap = self.gap.take().map(|gap| self.told(&Gap { part: self.reading.ticks.clone(), ..gap }));
             for item in gap.into_iter().chain(items) {
@@ -240,7 +240,7 @@ impl<U: Upstream> JetStreamSource<U> {
                 Ok(Some(Delivery { message, reply, pending: behind, .. })) => {
                     pending = Some(behind);
                     if before > 0 && message.sequence > before + 1 {
-                        self.jumps.push((before + 1, message.sequence - 1));
+                        self.leave_out(before + 1, message.sequence - 1);
                     }
                     ack = reply;
                     mark = Some((message.stamp, message.payload.clone()));
@@ -389,20 +389,30 @@ impl<U: Upstream> JetStreamSource<U> {
         Some(Feed::Batch(Batch { position, live, ..Batch::default() }))
     }
 
-    /// Whether messages that were left out are gone, or were none of ours. While the stream cannot be asked, that is open.
+    /// A run of sequences was left out.
+    fn leave_out(&mut self, from: u64, to: u64) {
+        let shortest = self.jumps.iter().enumerate().min_by_key(|(_, (from, to))| to - from);
+        match shortest {
+            Some((at, (begun, ended))) if self.jumps.len() >= JUMPS_MAX => {
+                if to - from > ended - begun {
+                    self.jumps.remove(at);
+                    self.jumps.push((from, to));
+                }
+            }
+            _ => self.jumps.push((from, to)),
+        }
+    }
+
+    /// Whether messages that were left out are gone, or were none of ours. While the stream cannot be asked, that is open. A
+    /// partition leaves most sequences to the others: one question a batch would be as many as batches.
     async fn judge(&mut self) {
         let now = clock::monotonic();
-        // A partition leaves most sequences to the others: one question a batch would be as many as batches.
         let asked = self.judged.is_some_and(|at| now.saturating_duration_since(at) < JUDGED_EVERY);
-        if self.jumps.len() > JUMPS_MAX {
-            self.jumps.sort_by_key(|(from, to)| std::cmp::Reverse(to - from));
-            self.jumps.truncate(JUMPS_MAX);
-        }
-        if self.jumps.is_empty() || asked && self.reading.ticks.is_some() {
+        if self.jumps.is_empty() || self.reading.ticks.is_some() && asked {
             return;
         }
-        let Ok(stream) = self.upstream.stream().await else { return };
         self.judged = Some(now);
+        let Ok(stream) = self.upstream.stream().await else { return };
         // Others' records are left out as well, but rarely so many at once.
         let gone = self.jumps.drain(..).filter(|(from, _)| *from < stream.first);
         if let Some((from, to)) = gone.max_by_key(|(from, to)| to - from) {

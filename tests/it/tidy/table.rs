@@ -85,7 +85,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::policy",
             "detect::policy::fraud",
             "event::Text",
-            "stats::make_room",
+            "stats",
             "time",
         ],
     ),

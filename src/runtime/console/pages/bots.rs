@@ -54,11 +54,8 @@ struct Bots {
 pub(super) const NOTES: [&str; 5] = ["not registered", "no owner", "never seen", "dormant", "at work after its end"];
 
 impl Wanted {
-    pub(in crate::runtime::console) fn takes(&self, row: &BotRow) -> bool {
-        let words = self.q.to_lowercase();
-        let named = |text: &str| text.to_lowercase().contains(&words);
-        let some = |text: &Option<String>| text.as_deref().is_some_and(named);
-        (words.is_empty() || named(&row.bot) || some(&row.owner) || some(&row.team) || named(&row.tenant))
+    fn takes(&self, row: &BotRow, words: &str) -> bool {
+        row.words.contains(words)
             && (self.baseline.is_empty() || row.baseline == self.baseline)
             && (self.risk.is_empty() || row.risk_level == self.risk)
             && (self.note.is_empty() || row.is_noted(&self.note))
@@ -67,10 +64,11 @@ impl Wanted {
 
     /// The bots that it takes, in its order.
     pub(in crate::runtime::console) fn of<'a>(&self, rolls: &'a Rolls) -> Vec<&'a BotRow> {
+        let words = self.q.to_lowercase();
         let by_risk = rolls.by_risk.iter().map(|&at| &rolls.rows[at as usize]);
         let mut rows: Vec<&BotRow> = match self.sort.as_str() {
-            "name" | "silent" => rolls.rows.iter().filter(|row| self.takes(row)).collect(),
-            _ => by_risk.filter(|row| self.takes(row)).collect(),
+            "name" | "silent" => rolls.rows.iter().filter(|row| self.takes(row, &words)).collect(),
+            _ => by_risk.filter(|row| self.takes(row, &words)).collect(),
         };
         if self.sort == "silent" {
             rows.sort_by_key(|row| std::cmp::Reverse(row.silent_days));
