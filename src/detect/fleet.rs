@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::Cohorts;
 use super::familiar::{EVERYBODY, Familiar, HostNews, Standing, kind};
-use super::score::BY_SESSION;
 use crate::stats::calibrate::Pool;
 use crate::stats::sorted::SortedMap;
 use crate::stats::temper::Temper;
 use crate::stats::{fingerprint, forget};
 use crate::time::{Span, Timestamp};
 
+/// Scorers that judge session by session.
+pub(super) const BY_SESSION: usize = 9;
 /// Owners remembered for one host. More would only lengthen the list of a shared runner.
 const OWNERS_MAX: usize = 4;
 

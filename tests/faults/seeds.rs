@@ -38,9 +38,9 @@ pub(crate) fn run(seed: u64, class: Class, mutant: Option<Mutant>, figures: &Fig
     let ended = runtime.block_on(async {
         let lives = async {
             if class == Class::Stale {
-                two_owners(&world, story, figures).await
+                Box::pin(two_owners(&world, story, figures)).await
             } else {
-                one(&world, story, figures).await
+                Box::pin(one(&world, story, figures)).await
             }
         };
         tokio::select! {
@@ -61,7 +61,7 @@ pub(crate) fn run(seed: u64, class: Class, mutant: Option<Mutant>, figures: &Fig
 async fn one(world: &Arc<Mutex<World>>, story: &Story, figures: &Figures) -> Option<(Vec<u8>, Vec<usize>)> {
     loop {
         let hold = Hold::new(world, 0);
-        match live(hold.clone(), story, figures).await {
+        match Box::pin(live(hold.clone(), story, figures)).await {
             Ended::Finished(state, read) => return Some((state, read)),
             Ended::Crashed => down(&mut hold.world(), story),
             Ended::Failed => pass(1000).await,
@@ -89,7 +89,7 @@ async fn two_owners(world: &Arc<Mutex<World>>, story: &Story, figures: &Figures)
     let first = async {
         loop {
             let hold = Hold::new(world, 0);
-            let ended = live(hold.clone(), story, figures).await;
+            let ended = Box::pin(live(hold.clone(), story, figures)).await;
             match ended {
                 // Whoever has stood still does not begin again.
                 Ended::Failed if !hold.world().stalled => pass(1000).await,
@@ -108,7 +108,7 @@ async fn two_owners(world: &Arc<Mutex<World>>, story: &Story, figures: &Figures)
         }
         loop {
             let hold = Hold::new(world, 1);
-            match live(hold.clone(), story, figures).await {
+            match Box::pin(live(hold.clone(), story, figures)).await {
                 Ended::Failed => pass(1000).await,
                 ended => {
                     hold.world().over = true;
@@ -150,7 +150,7 @@ async fn produce(world: &Arc<Mutex<World>>, story: &Story) {
             break;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn trouble(world: &Arc<Mutex<World>>, story: &Story) {

@@ -23,6 +23,7 @@ use crate::stats::combine::weighted_harmonic;
 use crate::stats::log_histogram::Side;
 use crate::time::Local;
 
+pub(super) use super::fleet::BY_SESSION;
 pub(super) use person::{Person, suspected};
 pub(super) use volume::p_call;
 
@@ -40,8 +41,6 @@ pub(super) const DIMENSIONS: [Dimension; SCORED] = [
     Dimension::Drift,
     Dimension::Absence,
 ];
-/// How many of them are scored session by session.
-pub(super) const BY_SESSION: usize = 9;
 
 /// What a scorer may look at besides baseline and session.
 #[derive(Clone, Copy, Debug)]

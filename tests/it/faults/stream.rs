@@ -57,9 +57,9 @@ fn row_13_times_that_cannot_be_move_nothing() {
             (odd.id, odd.producer, odd.seq) = (format!("odd-{nth}").into(), None, None);
             odd.ts = event.ts + Span::from_days(days);
             if days < 0 {
-                late += 1
+                late += 1;
             } else {
-                ahead += 1
+                ahead += 1;
             }
             observe(&mut engine, &odd, &mut output);
         }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 /// What the network does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own, and they come together")]
 pub(crate) struct Weather {
     /// Connections are reset, and none is taken.
     pub(crate) cut: bool,
