@@ -213,7 +213,6 @@ impl World {
 
     /// A crash, if there is one left.
     pub(crate) fn crashes_now(&mut self) -> bool {
-        // What was given up before anything was kept is nobody's loss.
         let early = self.plan.class == Class::ExpiredDown && self.kept.is_empty();
         let crashes = self.crashes > 0 && !early && self.happens(self.plan.chances.crash);
         self.crashes -= u32::from(crashes);
@@ -229,7 +228,6 @@ impl World {
         let Some(place) = place.filter(|place| self.script.is_empty() && place.created_us == self.created_us) else {
             return false;
         };
-        // What stands there must be what was read, or somebody is blind for a while.
         let same = |record: Mark| self.records.get(&place.sequence) == Some(&ordinal(record.stamp_us));
         place.sequence == self.last && place.record.is_none_or(same)
     }

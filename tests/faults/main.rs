@@ -2,7 +2,7 @@
 //! code; the streams behind it lose, repeat, forget and stand still by a seed. Time is virtual, so that thousands of runs
 //! take a minute, and a seed that fails fails again.
 //!
-//! `HUMDRUM_FAULT_SEEDS` is how many there are, `HUMDRUM_FAULT_FROM` the first; `RUST_LOG=debug` tells what happens in them.
+//! `HUMDRUM_FAULT_SEEDS` is how many there are, `HUMDRUM_FAULT_FROM` the first.
 
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "what a test expects and does not get ends it")]
 
