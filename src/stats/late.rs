@@ -73,8 +73,13 @@ impl<T: Blank + Serialize> Serialize for Late<T> {
 
 impl<'de, T: Blank + Deserialize<'de>> Deserialize<'de> for Late<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = T::deserialize(deserializer)?;
-        Ok(Self((value != *T::blank()).then(|| Box::new(value))))
+        T::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl<T: Blank> From<T> for Late<T> {
+    fn from(value: T) -> Self {
+        Self((value != *T::blank()).then(|| Box::new(value)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much a bot moves: by session, hour and day, each quantity on its own log histogram.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::detect::feature::Session;
 use crate::stats::late::{Late, blank};
@@ -25,7 +25,8 @@ pub(in crate::detect) type Totals = [f64; MEASURES.len()];
 type Sums = [f32; MEASURES.len()];
 
 /// Histories of volume.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Kept")]
 pub(in crate::detect) struct Volumes {
     pub session: [LogHistogram; MEASURES.len()],
     /// Of hours and days that are over.
@@ -43,13 +44,69 @@ pub(in crate::detect) struct Volumes {
 }
 
 /// What hours and days came to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::detect) struct Past {
     pub hour: [LogHistogram; MEASURES.len()],
     pub day: [LogHistogram; MEASURES.len()],
 }
 
 blank!(Past);
+
+/// The same in a snapshot, where hours and days have always stood beside sessions.
+#[derive(Serialize)]
+#[serde(rename = "Volumes")]
+struct Keeping<'a> {
+    session: &'a [LogHistogram; MEASURES.len()],
+    hour: &'a [LogHistogram; MEASURES.len()],
+    day: &'a [LogHistogram; MEASURES.len()],
+    this_hour: Sums,
+    hour_number: i32,
+    this_day: Sums,
+    told_day: &'a Option<Box<Sums>>,
+    trust_today: f32,
+    trust_hour: f32,
+}
+
+/// What comes back.
+#[derive(Deserialize)]
+#[serde(rename = "Volumes")]
+struct Kept {
+    session: [LogHistogram; MEASURES.len()],
+    hour: [LogHistogram; MEASURES.len()],
+    day: [LogHistogram; MEASURES.len()],
+    this_hour: Sums,
+    hour_number: i32,
+    this_day: Sums,
+    told_day: Option<Box<Sums>>,
+    trust_today: f32,
+    trust_hour: f32,
+}
+
+impl Serialize for Volumes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { session, past, this_hour, hour_number, this_day, told_day, trust_today, trust_hour } = self;
+        Keeping {
+            session,
+            hour: &past.hour,
+            day: &past.day,
+            this_hour: *this_hour,
+            hour_number: *hour_number,
+            this_day: *this_day,
+            told_day,
+            trust_today: *trust_today,
+            trust_hour: *trust_hour,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl From<Kept> for Volumes {
+    fn from(kept: Kept) -> Self {
+        let Kept { session, hour, day, this_hour, hour_number, this_day, told_day, trust_today, trust_hour } = kept;
+        let past = Late::from(Past { hour, day });
+        Self { session, past, this_hour, hour_number, this_day, told_day, trust_today, trust_hour }
+    }
+}
 
 impl Default for Volumes {
     fn default() -> Self {
