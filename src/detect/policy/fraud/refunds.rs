@@ -8,7 +8,7 @@
 //! speaks at the refund that is one too many. One customer needs `refunds_min` of them.
 //!
 //! Money: the sum that one customer gets on a day is held against the largest such sums of earlier days, where it is
-//! made of at least [`AMOUNT_REFUNDS_MIN`] refunds (one large refund is an amount, not a concentration).
+//! made of at least `refund_sum_min` refunds (one large refund is an amount, not a concentration).
 //!
 //! Bound: `customers_max` customers, longest unseen first. Blind spots: a new customer for each refund; sums in several
 //! currencies share one history.
