@@ -189,6 +189,23 @@ mod tests {
     }
 
     #[test]
+    fn a_host_like_none_of_any_tenant_is_alien_where_there_are_several() {
+        let mut fleet = Fleet::default();
+        for whose in ["t", EVERYBODY] {
+            fleet.host_kinds.learn(whose, "srv", 10);
+        }
+        fleet.host_kinds.learn(EVERYBODY, "pod", 10);
+        fleet.host_news.learn("t", Standing::Kin, 1.0);
+        assert_eq!(fleet.standing("t", "jump-1", 1), Standing::Strange, "one tenant says nothing of others");
+        fleet.host_news.learn("u", Standing::Kin, 1.0);
+        assert_eq!(fleet.standing("t", "jump-1", 1), Standing::Alien);
+        assert_eq!(fleet.standing("t", "pod-1", 1), Standing::Strange, "another tenant has such");
+        assert_eq!(fleet.standing("t", "srv-2", 1), Standing::Kin);
+        let nats = |standing| fleet.host_news.strangeness("t", standing, 3.0);
+        assert!(nats(Standing::Alien) > nats(Standing::Strange) && nats(Standing::Strange) > nats(Standing::Kin));
+    }
+
+    #[test]
     fn a_secret_belongs_to_the_one_bot_that_reads_it() {
         let mut fleet = Fleet::default();
         fleet.learn_secret("t", "kv/db", 1, 10);
