@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
 
-use humdrum::alert::Severity;
+use humdrum::alert::{Alert, Reason, Severity};
 use humdrum::evaluate::{AlertView, Options, Report, Truth, evaluate};
+use humdrum::simulate::Label;
+use humdrum::time::Span;
 
 use crate::fleet::{self, Keep, Run};
 use crate::wish::Wish;
@@ -37,7 +39,54 @@ pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
     by_fleet(&runs, &reports, out)?;
     by_scenario(&runs, out)?;
     by_budget(&runs, out)?;
-    by_cause(&reports, out)
+    by_cause(&reports, out)?;
+    missed(&runs, wish.show, out)?;
+    wrong(&runs, wish.show, out)
+}
+
+/// Attacks that no page tells of for the right reason, each with the strongest words that were said meanwhile.
+fn missed(runs: &[Run], most: usize, out: &mut impl Write) -> Result<()> {
+    let labels = runs.iter().flat_map(|run| run.summary.labels.iter().map(move |label| (run, label)));
+    let is_missed = |(run, label): &(&Run, &Label)| {
+        let alerts: Vec<AlertView> = run.alerts.iter().map(AlertView::from).collect();
+        let truth = Truth { labels: std::slice::from_ref(*label), ..run.truth() };
+        evaluate(&truth, &alerts, &Options::default()).right_reason != Some(1.0)
+    };
+    for (run, label) in labels.filter(is_missed).take(most) {
+        let who = label.bot.as_deref().or(label.producer.as_deref()).unwrap_or_default();
+        let (start, end) = (label.start, label.end + Span::from_mins(15));
+        writeln!(out, "{}: missed {} of {who}, {start} to {end}", run.name, label.scenario)?;
+        let said = run.alerts.iter().filter(|alert| {
+            let subject = (alert.tenant.as_str(), alert.bot.as_deref().or(alert.producer.as_deref()));
+            subject == (label.tenant.as_str(), Some(who)) && (start..=end).contains(&alert.ts)
+        });
+        said.take(3).try_for_each(|alert| writeln!(out, "    {}", words(alert)))?;
+    }
+    Ok(())
+}
+
+/// Pages that fall into no attack.
+fn wrong(runs: &[Run], most: usize, out: &mut impl Write) -> Result<()> {
+    let pages = runs.iter().flat_map(|run| run.pages().into_iter().map(move |page| (run, page)));
+    let is_wrong = |(run, page): &(&Run, &Alert)| {
+        !run.summary.labels.iter().any(|label| {
+            let who = (label.tenant.as_str(), label.bot.as_deref().or(label.producer.as_deref()));
+            let times = label.start..=label.end + Span::from_mins(15);
+            who == (page.tenant.as_str(), page.bot.as_deref().or(page.producer.as_deref())) && times.contains(&page.ts)
+        })
+    };
+    pages.filter(is_wrong).take(most).try_for_each(|(run, page)| writeln!(out, "{}: false {}", run.name, words(page)))
+}
+
+fn words(alert: &Alert) -> String {
+    let reason = |reason: &Reason| {
+        let p = reason.p_value.map_or_else(|| "rule".to_owned(), |p| format!("{p:.1e}"));
+        format!("{} {} {p}: {} / {}", reason.dimension.as_str(), reason.detector, reason.observed, reason.expected)
+    };
+    let reasons: Vec<String> = alert.reasons.iter().map(reason).collect();
+    let Alert { ts, severity, score, title, baseline, .. } = alert;
+    let days = baseline.days;
+    format!("{ts} {severity:?} {score:.1} after {days:.0} days: {title} [{}]", reasons.join(" | "))
 }
 
 fn by_fleet(runs: &[Run], reports: &[Report], out: &mut impl Write) -> Result<()> {

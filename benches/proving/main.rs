@@ -3,7 +3,8 @@
 //! `cargo bench --bench proving --no-default-features -- COMMAND [--seeds 1,2,3] [--bots 200] [--days 28,14]`, where
 //! `--days` are those of the baseline and of the test:
 //!
-//! - `fleets [--folder DIR]`: recall, right reason, false pages and time to detect, by seed and by scenario;
+//! - `fleets [--folder DIR] [--show N]`: recall, right reason, false pages and time to detect, by seed and by scenario;
+//!   and up to N attacks that were missed or told for another reason, and N false pages, with what was said;
 //! - `clean`: fleets on which nothing is wrong: what pages all the same;
 //! - `standing`: what the rules on identities find, and what they page for on clean fleets;
 //! - `calibration`: what p-values mean, on clean fleets, by detector, kind of bot and experience;
@@ -27,7 +28,7 @@ use std::io::{Error, Result, Write, stdout};
 
 use wish::Wish;
 
-const USAGE: &str = "proving fleets|clean|standing|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR]";
+const USAGE: &str = "proving fleets|clean|standing|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR] [--show 0]";
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench").peekable();

@@ -13,12 +13,14 @@ pub(crate) struct Wish {
     pub(crate) days: (u32, u32),
     /// Folders that hold labelled fleets; where there are any, nothing is simulated.
     pub(crate) folders: Vec<String>,
+    /// Missed attacks and false pages to print.
+    pub(crate) show: usize,
 }
 
 impl Wish {
     /// Reads options over a command's defaults; says what it does not understand.
     pub(crate) fn read(mut args: impl Iterator<Item = String>, bots: usize, days: (u32, u32)) -> Result<Self, String> {
-        let mut wish = Self { seeds: vec![1, 2, 3], bots, days, folders: Vec::new() };
+        let mut wish = Self { seeds: vec![1, 2, 3], bots, days, folders: Vec::new(), show: 0 };
         while let Some(option) = args.next() {
             let value = args.next().ok_or_else(|| format!("`{option}` has no value"))?;
             match option.as_str() {
@@ -28,6 +30,7 @@ impl Wish {
                     [baseline, test] => wish.days = (baseline, test),
                     _ => return Err(format!("`{value}` is not two numbers of days")),
                 },
+                "--show" => wish.show = number(&value)?,
                 "--folder" => wish.folders.push(value),
                 _ => return Err(format!("there is no option `{option}`")),
             }

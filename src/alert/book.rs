@@ -83,6 +83,9 @@ struct Matter {
     /// Events of the session that was counted last, since it may be reported again as it grows.
     last_session: Option<String>,
     last_count: u64,
+    /// What was said of that session.
+    #[serde(default)]
+    last_said: Vec<String>,
 }
 
 impl AlertBook {
@@ -236,7 +239,8 @@ impl Matter {
         alert.events.truncate(EVENTS_MAX);
         alert.reasons.truncate(REASONS_MAX);
         weigh(&mut alert.reasons);
-        Self { alert, deadline, last_session, last_count }
+        let last_said = alert.reasons.iter().map(word).collect();
+        Self { alert, deadline, last_session, last_count, last_said }
     }
 
     /// The alert that comes after this one in the same story.
@@ -270,8 +274,9 @@ impl Matter {
                 alert.events.push(id);
             }
         }
+        let before = std::mem::replace(&mut self.last_said, finding.reasons.iter().map(word).collect());
         for reason in finding.reasons {
-            merge_reason(&mut alert.reasons, reason);
+            merge_reason(&mut alert.reasons, reason, if again { &before } else { &[] });
         }
         weigh(&mut alert.reasons);
         merge_tags(&mut alert.tags.mitre_attack, finding.tags.mitre_attack);
@@ -312,10 +317,26 @@ fn identity(finding: &Finding) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-/// The same detector speaks once; its stronger word stays. Strongest first.
-fn merge_reason(reasons: &mut Vec<Reason>, reason: Reason) {
+/// Words of one detector about different values that an alert carries.
+const VALUES_MAX: usize = 4;
+
+/// What a reason says, whatever its weight.
+fn word(reason: &Reason) -> String {
+    format!("{} {}", reason.detector, reason.observed)
+}
+
+/// The same detector speaks once of an amount or a time, and once of each value; its stronger word stays. Strongest first.
+/// `before` is what was said of the session that is told again as it has grown: its detectors speak of all of it.
+fn merge_reason(reasons: &mut Vec<Reason>, reason: Reason, before: &[String]) {
     let rank = |reason: &Reason| reason.p_value.unwrap_or(0.0);
-    match reasons.iter_mut().find(|r| r.dimension == reason.dimension && r.detector == reason.detector) {
+    let same = |known: &Reason| known.dimension == reason.dimension && known.detector == reason.detector;
+    let is_of_values = matches!(reason.dimension, Dimension::Source | Dimension::Sequence | Dimension::Privilege);
+    let full = reasons.iter().filter(|known| same(known)).count() >= VALUES_MAX;
+    let place = |is: &dyn Fn(&Reason) -> bool| reasons.iter().position(|known| same(known) && is(known));
+    let known = place(&|known| known.observed == reason.observed)
+        .or_else(|| place(&|known| before.contains(&word(known))))
+        .or_else(|| place(&|_| !is_of_values || full));
+    match known.and_then(|at| reasons.get_mut(at)) {
         // What a log lacks is named as a whole each time.
         Some(known) if rank(&reason) < rank(known) || reason.dimension == Dimension::Integrity => *known = reason,
         Some(_) => {}
@@ -427,6 +448,34 @@ mod tests {
         assert!(book.is_empty());
         let next = book.raise(finding(600, Severity::Medium, "a"), at(600), QUIET).remove(0);
         assert_ne!(next.id, first.id);
+    }
+
+    #[test]
+    fn an_alert_keeps_the_hosts_of_its_story_and_the_last_word_on_a_session() {
+        let mut book = AlertBook::default();
+        let from = |minute: i64, host: &str| {
+            let mut finding = finding(minute, Severity::Medium, "new_host");
+            finding.reasons[0].observed = format!("host {host}");
+            finding
+        };
+        for (minute, host) in [(0, "a"), (1, "b"), (2, "a"), (3, "c")] {
+            book.raise(from(minute, host), at(minute), QUIET);
+        }
+        let named = |book: &AlertBook| -> Vec<String> {
+            let reasons = book.open().flat_map(|alert| &alert.reasons);
+            reasons.map(|reason| reason.observed.clone()).collect()
+        };
+        assert_eq!(named(&book), ["host a", "host b", "host c"]);
+        let mut grown = from(3, "c and d");
+        grown.reasons[0].p_value = Some(1e-6);
+        book.raise(grown, at(4), QUIET);
+        assert_eq!(named(&book), ["host c and d", "host a", "host b"], "the session that grew has one word");
+        for host in ["e", "f", "g"] {
+            book.raise(from(5, host), at(5), QUIET);
+        }
+        assert_eq!(named(&book).len(), VALUES_MAX);
+        let shares: f64 = book.open().flat_map(|alert| &alert.reasons).filter_map(|reason| reason.contribution).sum();
+        assert!((shares - 1.0).abs() < 1e-9, "{shares}");
     }
 
     #[test]
