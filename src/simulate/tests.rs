@@ -93,10 +93,14 @@ fn what_is_done_to_a_log_shows_in_its_numbers_and_times_and_in_no_other() {
     };
     let fleet = Fleet::generate(&spec);
     let mut logs: BTreeMap<&str, Vec<(Timestamp, u64)>> = BTreeMap::new();
+    let (mut late, mut newest) = (BTreeSet::new(), Timestamp::MIN);
     for event in &fleet.events {
-        logs.entry(event.producer.as_deref().expect("a log"))
-            .or_default()
-            .push((event.ts, event.seq.expect("a number")));
+        let log = event.producer.as_deref().expect("a log");
+        if newest - event.ts > Span::from_mins(15) {
+            late.insert(log);
+        }
+        newest = newest.max(event.ts);
+        logs.entry(log).or_default().push((event.ts, event.seq.expect("a number")));
     }
     let mut seen = BTreeSet::new();
     for (log, mut records) in logs {
