@@ -164,6 +164,13 @@ impl BotRecord {
     pub fn has_owner(&self) -> bool {
         self.owner.as_ref().is_some_and(|owner| !owner.trim().is_empty())
     }
+
+    /// Whether somebody is the bot's owner.
+    #[must_use]
+    pub fn is_owned_by(&self, somebody: &str) -> bool {
+        let name = somebody.trim();
+        self.owner.as_ref().is_some_and(|owner| !name.is_empty() && owner.trim().eq_ignore_ascii_case(name))
+    }
 }
 
 fn record(line: &str) -> Result<BotRecord, String> {

@@ -7,6 +7,7 @@
 //!   and up to N attacks that were missed or told for another reason, and N false pages, with what was said;
 //! - `clean`: fleets on which nothing is wrong: what pages all the same;
 //! - `standing`: what the rules on identities find, and what they page for on clean fleets;
+//! - `privileges`: the report on least privilege against what the simulator granted and did;
 //! - `calibration`: what p-values mean, on clean fleets, by detector, kind of bot and experience;
 //! - `poison`: how far one gets who teaches the baseline slowly, a run a seed;
 //! - `rivals`: other methods on the very same events.
@@ -20,6 +21,7 @@ mod clean;
 mod fleet;
 mod fleets;
 mod poison;
+mod privileges;
 mod rivals;
 mod standing;
 mod wish;
@@ -28,7 +30,7 @@ use std::io::{Error, Result, Write, stdout};
 
 use wish::Wish;
 
-const USAGE: &str = "proving fleets|clean|standing|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR] [--show 0]";
+const USAGE: &str = "proving fleets|clean|standing|privileges|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR] [--show 0]";
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench").peekable();
@@ -45,6 +47,7 @@ fn main() -> Result<()> {
         "fleets" => fleets::prove(&wish(200, (28, 14))?, &mut out),
         "clean" => clean::prove(&wish(50, (28, 337))?, &mut out),
         "standing" => standing::prove(&wish(120, (90, 42))?, &mut out),
+        "privileges" => privileges::prove(&wish(120, (90, 42))?, &mut out),
         "calibration" => calibration::prove(&wish(100, (28, 28))?, &mut out),
         "poison" => poison::prove(&wish(1, (28, 240))?, &mut out),
         "rivals" => rivals::prove(&wish(200, (28, 14))?, &mut out),

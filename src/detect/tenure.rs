@@ -64,6 +64,11 @@ pub(super) fn exercise(
     if !engine.registry.is_empty() {
         breaches.extend(registered(engine, at, event, news));
     }
+    tell(engine, at, event, breaches, week_over, output);
+}
+
+/// Tells what an event broke, and what the week that it ends shows.
+fn tell(engine: &mut Engine, at: u32, event: &Event, mut breaches: Vec<Breach>, week_over: bool, output: &mut Output) {
     let hushes = week_over && engine.hushes();
     let before = hushes.then(|| engine.bots[at as usize].entitlements.clone());
     if week_over {
@@ -234,6 +239,9 @@ pub(super) fn forget_names(engine: &mut Engine) {
 pub(super) fn grant(engine: &mut Engine, at: u32, event: &Event, output: &mut Output) {
     let Kind::Grant(change) = &event.kind else { return };
     let added = change.change.as_deref() != Some("removed");
+    // A bot that works once a month is given roles in between: its weeks end with those as well.
+    let week_over = engine.bots[at as usize].entitlements.roll(day(event.ts), &engine.profile.entitlement);
+    tell(engine, at, event, Vec::new(), week_over, output);
     if let Some(role) = &change.role {
         let ticket = event.ticket().map(Into::into);
         let ledger = &mut engine.bots[at as usize].entitlements;
@@ -246,7 +254,9 @@ pub(super) fn grant(engine: &mut Engine, at: u32, event: &Event, output: &mut Ou
             None => 1,
         };
     }
-    let Some(by) = change.by.as_deref().filter(|_| added) else { return };
+    // Whoever answers for a bot is no stranger to it, and says nothing of whether strangers give roles here.
+    let owned = |by: &str| engine.record(at).is_some_and(|record| record.is_owned_by(by));
+    let Some(by) = change.by.as_deref().filter(|by| added && !owned(by)) else { return };
     let own = engine.tuned(at, event.ts);
     let profile = &own.as_deref().unwrap_or(&engine.profile).entitlement;
     let circle = engine.granters.note(&event.tenant, by, day(event.ts), profile);

@@ -14,7 +14,7 @@ use super::story::{AccountChange, Change, ChangeKind, Writer};
 use super::vocabulary::Verb;
 use super::workflow::Author;
 use crate::event::{Control, Grant, Kind, Login, Text, Transaction};
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, Zone};
 
 /// The oddities that are handed out to bots.
 pub(crate) const ODDITIES: [Oddity; 9] = [
@@ -80,6 +80,24 @@ fn office_hours(w: &mut Writer<'_>) -> Option<(i32, Timestamp)> {
 pub(crate) fn provisioner(w: &mut Writer<'_>) -> Text {
     let who = w.word(&["iam.desk", "access.team", "role.admin"]);
     format_compact!("{who}@{}", w.plan.tenant)
+}
+
+/// One of the three who look after the bots of the bot's tenant day by day.
+pub(crate) fn desk(w: &mut Writer<'_>) -> Text {
+    let who = w.word(&["bot.desk", "run.team", "ops.lead"]);
+    format_compact!("{who}@{}", w.plan.tenant)
+}
+
+/// What the desk does to the bot before the test, in its own office hours, with a ticket and a second factor.
+pub(crate) fn looked_after(w: &mut Writer<'_>) {
+    for _ in 0..count(&mut w.rng, 2, 4) {
+        let days = w.free_days(w.window.first_day + CALM_DAYS, w.window.test_day);
+        let Some(&day) = days.first() else { return };
+        let mark = w.odd("looked_after");
+        let at = instant(&Zone::utc(), day, between(&mut w.rng, 9.2, 16.5) * 3_600.0);
+        let (action, by, ticket) = (Some("settings_reviewed".into()), Some(desk(w)), Some(ticket(w)));
+        w.loose(at, None, Kind::Control(Control { action, by, mfa: Some(true), ticket }), mark);
+    }
 }
 
 /// Roles that come with the bot's work, before the test.

@@ -9,7 +9,9 @@
 //!   bot's events (but for the counters of a log that they share).
 //! - [`EventStream`] makes events as they arrive and holds only running sessions, timetables of the next day and events
 //!   on their way: memory grows with the bots and not with the days.
-//! - Not simulated: producers whose clocks are wrong, bots that change their nature, and organizations that reorganize.
+//! - Usual fleets hold what goes wrong with a bot's work; standing ones ([`Wrongs::Standing`]) what goes wrong with the
+//!   identity behind it, with its administration and with its logs.
+//! - Not simulated: bots that change their nature, organizations that reorganize, and wrong clocks but in one attack.
 
 mod attacks;
 mod benign;

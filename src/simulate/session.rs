@@ -74,6 +74,8 @@ pub(crate) enum Act {
     RetryStorm,
     /// These secrets are read, too.
     Secrets(Vec<(Text, Text)>),
+    /// The bot's secret is read, and nothing is done.
+    ReadOnly,
 }
 
 /// One thing to do within a session.
@@ -146,6 +148,7 @@ pub(crate) fn render(plan: &Plan, story: &Story, seed: u64, planned: &Planned) -
             }
             return Tape::new(plan, planned, host, rng, planned.mark).person(strange, *token);
         }
+        Act::ReadOnly => return Tape::new(plan, planned, host, rng, planned.mark).read_only(),
         _ => {}
     }
     let cues = script(plan, story, planned, &mut rng);
@@ -233,7 +236,7 @@ fn apply<'a>(what: &'a ChangeKind, mark: Mark, since: Span, end: usize, cues: &m
 /// Lets the session's own peculiarity take hold.
 fn bend<'a>(act: &'a Act, body: usize, rng: &mut Rng, cues: &mut Vec<Cue<'a>>) {
     match act {
-        Act::None | Act::Items(_) | Act::From(_) | Act::Person { .. } | Act::RetryStorm => {}
+        Act::None | Act::Items(_) | Act::From(_) | Act::Person { .. } | Act::RetryStorm | Act::ReadOnly => {}
         Act::Volume(factor) => {
             for cue in cues.iter_mut().filter(|cue| cue.counts()) {
                 cue.factor *= factor * between(rng, 0.85, 1.2);

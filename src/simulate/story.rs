@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::attacks::Scenario;
 use super::chance::{Purpose, Rng, happens, mix, shuffle};
 use super::plan::{Host, Plan};
 use super::schedule;
@@ -13,7 +14,7 @@ use super::workflow::Step;
 use crate::alert::Dimension;
 use crate::event::{Kind, Text};
 use crate::registry::{BotRecord, BotStatus};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// From the first to the last event that belongs to something; none until one is seen.
 pub(crate) type Extent = Option<(Timestamp, Timestamp)>;
@@ -71,12 +72,39 @@ pub(crate) struct AccountChange {
     pub(crate) account: Text,
 }
 
-/// Events of a producer that never reach anybody.
+/// What is done to a producer's log from an instant on.
 #[derive(Clone, Debug)]
-pub(crate) struct Gap {
+pub(crate) struct LogWrong {
     pub(crate) from: Timestamp,
-    pub(crate) events: u32,
+    pub(crate) what: Tampering,
     pub(crate) mark: Mark,
+}
+
+/// What can be done to a log.
+#[derive(Clone, Debug)]
+pub(crate) enum Tampering {
+    /// So many events never reach anybody.
+    Lost(u32),
+    /// It counts from 1 again.
+    Restarted,
+    /// A second writer numbers every other event by a count of its own.
+    Shared { until: Timestamp, seq: u64 },
+    /// So many events are written once more, in other words, under the same number.
+    Twice(u32),
+    /// Nothing is written and nothing is numbered.
+    Silent { until: Timestamp },
+    /// Its clock is slow.
+    Slow { until: Timestamp, behind: Span },
+}
+
+/// The same deed at other bots of the tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Spread {
+    pub(crate) from: Timestamp,
+    pub(crate) every: Span,
+    pub(crate) kind: Kind,
+    pub(crate) scenario: Scenario,
+    pub(crate) note: String,
 }
 
 /// What the registry says of a bot in place of what its profile does.
@@ -84,10 +112,14 @@ pub(crate) struct Gap {
 pub(crate) struct Listing {
     /// It does not name the bot.
     pub(crate) unlisted: bool,
+    /// It names nobody who answers for the bot.
+    pub(crate) ownerless: bool,
     pub(crate) status: Option<BotStatus>,
     pub(crate) ended: Option<Timestamp>,
     pub(crate) expires: Option<Timestamp>,
     pub(crate) environment: Option<&'static str>,
+    /// The system of production that a bot for trials has no business with.
+    pub(crate) trial: Option<Text>,
 }
 
 impl Listing {
@@ -98,6 +130,7 @@ impl Listing {
             retired_at: self.ended.or(record.retired_at),
             expires_at: self.expires.or(record.expires_at),
             environment: self.environment.map(ToOwned::to_owned).or(record.environment),
+            owner: record.owner.filter(|_| !self.ownerless),
             ..record
         })
     }
@@ -111,7 +144,8 @@ pub(crate) struct Story {
     pub(crate) odds: Vec<Odd>,
     pub(crate) changes: Vec<Change>,
     pub(crate) accounts: Vec<AccountChange>,
-    pub(crate) gaps: Vec<Gap>,
+    pub(crate) tampered: Vec<LogWrong>,
+    pub(crate) spread: Option<Spread>,
     altered: BTreeMap<(i32, usize), (Act, Mark)>,
     extra: Vec<Planned>,
     silences: Vec<(Timestamp, Timestamp)>,
@@ -157,12 +191,26 @@ impl Story {
             .collect()
     }
 
-    /// Notes that an event of the bot was lost in its log: no fault of the bot's.
-    pub(crate) fn loses(&mut self, at: Timestamp) {
-        const WHY: &str = "log_gap";
-        let known = self.odds.iter().position(|odd| odd.why == WHY);
+    /// Adds what somebody does to the bot as to others, with a label of its own.
+    pub(crate) fn befall(&mut self, plan: &Plan, at: Timestamp, spread: &Spread) {
+        let (scenario, note) = (spread.scenario, spread.note.clone());
+        self.wrongs.push(Wrong {
+            scenario: scenario.as_str(),
+            dimensions: scenario.dimensions(),
+            note,
+            log: false,
+            extent: None,
+        });
+        let mark = Mark::Attack(self.wrongs.len() - 1);
+        let day = plan.zone.local(at).day;
+        self.loose.push(Loose { day, at, host: None, kind: spread.kind.clone(), mark });
+    }
+
+    /// Notes that an event of the bot was touched by what was done to its log: no fault of the bot's.
+    pub(crate) fn suffers(&mut self, at: Timestamp, why: &'static str) {
+        let known = self.odds.iter().position(|odd| odd.why == why);
         let place = known.unwrap_or_else(|| {
-            self.odds.push(Odd { why: WHY, extent: None });
+            self.odds.push(Odd { why, extent: None });
             self.odds.len() - 1
         });
         self.extend(Mark::Benign(place), at);
@@ -189,6 +237,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) plan: &'a Plan,
     /// Bots before this one.
     pub(crate) others: &'a [Plan],
+    /// Bots for trials before this one, by their place, and the systems that they have no business with.
+    pub(crate) trials: &'a [(usize, Text)],
     pub(crate) rng: Rng,
     pub(crate) story: Story,
     /// Days on which something special happens already.
@@ -199,15 +249,8 @@ pub(crate) struct Writer<'a> {
 const APART_DAYS: i32 = 2;
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(
-        spec: &'a FleetSpec,
-        window: &'a Window,
-        plan: &'a Plan,
-        others: &'a [Plan],
-        rng: Rng,
-        story: Story,
-    ) -> Self {
-        Self { spec, window, plan, others, rng, story, busy: Vec::new() }
+    pub(crate) fn new(spec: &'a FleetSpec, window: &'a Window, plan: &'a Plan, others: &'a [Plan], rng: Rng) -> Self {
+        Self { spec, window, plan, others, trials: &[], rng, story: Story::default(), busy: Vec::new() }
     }
 
     /// Days of a range on which nothing special happens near, in random order.

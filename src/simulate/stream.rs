@@ -12,7 +12,7 @@ use super::labels::{Benign, Label, Meta};
 use super::plan::Plan;
 use super::session::{Mark, Planned, Raw, render};
 use super::spec::{FleetSpec, Window, seconds};
-use super::story::{Gap, Story, Writer};
+use super::story::{LogWrong, Story, Tampering, Writer};
 use crate::event::{Event, Text};
 use crate::registry::BotRecord;
 use crate::time::{Span, Timestamp};
@@ -68,10 +68,16 @@ struct Bot {
 #[derive(Debug, Default)]
 struct Log {
     seq: u64,
-    /// Holes to come, with the bot whose story tells of them; the earliest last.
-    gaps: Vec<(usize, Gap)>,
+    /// What is done to it, with the bot whose story tells of that.
+    wrong: Option<(usize, LogWrong)>,
     /// The label of the hole that the next event closes.
     closing: Option<(usize, Mark)>,
+}
+
+/// How a log takes an event down.
+enum Entry {
+    As { seq: u64, behind: Span, again: bool },
+    Lost,
 }
 
 impl EventStream {
@@ -90,9 +96,9 @@ impl EventStream {
                 logs.push(Log { seq, ..Log::default() });
                 logs.len() - 1
             });
-            // A second hole in one log would lie within the first one's story: it is left out with its label.
-            if let (Some(gap), true) = (story.gaps.pop(), logs[log].gaps.is_empty()) {
-                logs[log].gaps.push((plan.index, gap));
+            // A second wrong in one log would lie within the first one's story: it is left out with its label.
+            if logs[log].wrong.is_none() {
+                logs[log].wrong = story.tampered.pop().map(|wrong| (plan.index, wrong));
             }
             let delivery = stream(spec.seed, plan.index, Purpose::Delivery, 0);
             bots.push(Bot { plan, story: std::mem::take(story), log, delivery, written: 0 });
@@ -226,54 +232,106 @@ impl EventStream {
 
     /// The producer writes an event into its log, and sends it off.
     fn write(&mut self, index: usize, raw: Raw) {
-        let log = &mut self.logs[self.bots[index].log];
         let Raw { mut event, mark } = raw;
         let ts = event.ts;
-        log.seq += 1;
-        event.seq = Some(log.seq);
-        let mut lost: Option<(usize, Mark)> = None;
-        if let Some((teller, gap)) = log.gaps.last_mut()
-            && gap.from <= ts
-            && mark == Mark::None
-        {
-            lost = Some((*teller, gap.mark));
-            gap.events -= 1;
-            if gap.events == 0 {
-                log.closing = Some((*teller, gap.mark));
-                log.gaps.pop();
-            }
-        }
-        let closed = if lost.is_none() { log.closing.take() } else { None };
-        if let Some((teller, mark)) = closed {
-            self.bots[teller].story.extend(mark, ts);
-        }
-        if let Some((teller, mark)) = lost {
-            self.bots[teller].story.extend(mark, ts);
-            self.bots[index].story.loses(ts);
-            return;
-        }
+        let Entry::As { seq, behind, again } = self.enter(index, ts, mark) else { return };
+        event.seq = Some(seq);
+        event.ts = ts - behind;
         let bot = &mut self.bots[index];
         bot.story.extend(mark, ts);
-        bot.written += 1;
-        let id = mix(self.spec.seed, &[bot.plan.index as u64, Purpose::Identifier as u64, bot.written]);
-        event.id = format_compact!("{id:016x}");
-        self.send(index, event);
+        event.id = bot.next_id(self.spec.seed);
+        if again {
+            let mut other = event.clone();
+            other.id = bot.next_id(self.spec.seed);
+            (other.records_read, other.bytes) = (Some(1), None);
+            self.send(index, event, ts);
+            self.send(index, other, ts);
+        } else {
+            self.send(index, event, ts);
+        }
     }
 
-    fn send(&mut self, index: usize, event: Box<Event>) {
+    /// Gives an event its number, and whatever else is done to the log.
+    fn enter(&mut self, index: usize, ts: Timestamp, mark: Mark) -> Entry {
+        let log = &mut self.logs[self.bots[index].log];
+        let plain = |seq| Entry::As { seq, behind: Span::ZERO, again: false };
+        // Other wrongs are not hidden by this one, unless the whole log is at fault.
+        let whole = |what: &Tampering| matches!(what, Tampering::Silent { .. } | Tampering::Slow { .. });
+        let begun = |wrong: &LogWrong| wrong.from <= ts && (mark == Mark::None || whole(&wrong.what));
+        let wrong = log.wrong.as_mut().filter(|(_, wrong)| begun(wrong));
+        let Some((teller, wrong)) = wrong else {
+            log.seq += 1;
+            if let Some((teller, mark)) = log.closing.take() {
+                self.bots[teller].story.extend(mark, ts);
+            }
+            return plain(log.seq);
+        };
+        let (teller, told) = (*teller, wrong.mark);
+        let (entry, over) = match &mut wrong.what {
+            Tampering::Lost(left) => {
+                log.seq += 1;
+                *left -= 1;
+                (Entry::Lost, *left == 0)
+            }
+            Tampering::Restarted => {
+                log.seq = 1;
+                (plain(1), true)
+            }
+            Tampering::Shared { until, seq } => {
+                let second = ts.as_micros() % 2 == 0 || index != teller;
+                let count = if second && ts < *until { seq } else { &mut log.seq };
+                *count += 1;
+                (plain(*count), ts >= *until)
+            }
+            Tampering::Twice(left) => {
+                log.seq += 1;
+                *left -= 1;
+                (Entry::As { seq: log.seq, behind: Span::ZERO, again: true }, *left == 0)
+            }
+            Tampering::Silent { until } if ts < *until => (Entry::Lost, false),
+            Tampering::Slow { until, behind } if ts < *until => {
+                log.seq += 1;
+                (Entry::As { seq: log.seq, behind: *behind, again: false }, false)
+            }
+            Tampering::Silent { .. } | Tampering::Slow { .. } => {
+                log.seq += 1;
+                (plain(log.seq), true)
+            }
+        };
+        let touches = !matches!(wrong.what, Tampering::Restarted | Tampering::Twice(_));
+        if over {
+            log.wrong = None;
+            log.closing = matches!(entry, Entry::Lost).then_some((teller, told));
+        }
+        self.bots[teller].story.extend(told, ts);
+        if touches {
+            self.bots[index].story.suffers(ts, if matches!(entry, Entry::Lost) { "log_gap" } else { "log_muddled" });
+        }
+        entry
+    }
+
+    /// Sends an event off at an instant, which is not what a wrong clock says.
+    fn send(&mut self, index: usize, event: Box<Event>, ts: Timestamp) {
         let late_secs_max = f64::from(self.spec.late_secs_max).max(DELAY_SECS_MAX);
         let rng = &mut self.bots[index].delivery;
         let usual = lognormal(rng, DELAY_SECS, 0.5).min(DELAY_SECS_MAX);
         let late = happens(rng, self.spec.late_share);
         let delay = if late { lognormal(rng, 25.0, 1.2).clamp(DELAY_SECS, late_secs_max) } else { usual };
         let again = happens(rng, self.spec.duplicate_share).then(|| between(rng, delay, late_secs_max));
-        let ts = event.ts;
         if let Some(again) = again {
             self.nth += 1;
             self.arriving.insert((ts + seconds(again), index, self.nth), event.clone());
         }
         self.nth += 1;
         self.arriving.insert((ts + seconds(delay), index, self.nth), event);
+    }
+}
+
+impl Bot {
+    fn next_id(&mut self, seed: u64) -> Text {
+        self.written += 1;
+        let id = mix(seed, &[self.plan.index as u64, Purpose::Identifier as u64, self.written]);
+        format_compact!("{id:016x}")
     }
 }
 
@@ -298,28 +356,49 @@ impl Iterator for EventStream {
 /// What befalls each bot, in the order of the bots: of all that suits a bot the fleet takes what it has seen least.
 fn stories(spec: &FleetSpec, window: &Window, plans: &[Plan]) -> Vec<Story> {
     let (mut wrongs, mut odds) = (vec![0; spec.wrongs.pool().len()], [0_u32; ODDITIES.len()]);
-    plans
-        .iter()
-        .enumerate()
-        .map(|(index, plan)| {
-            let rng = |purpose| stream(spec.seed, index, purpose, 0);
-            let mut w = Writer::new(spec, window, plan, &plans[..index], rng(Purpose::Oddities), Story::default());
-            if plan.retired_at.is_none() {
-                oddities(&mut w, &mut odds);
-            }
-            if spec.wrongs == Wrongs::Standing {
-                benign::provisioned(&mut w);
-            }
-            w.rng = rng(Purpose::Attacks);
-            if !spec.clean {
-                attacks::write(&mut w, &mut wrongs);
-            }
-            if plan.retired_at.is_none() {
-                benign::natural(&mut w);
-            }
-            w.story
-        })
-        .collect()
+    let mut trials: Vec<(usize, Text)> = Vec::new();
+    let mut stories: Vec<Story> = Vec::with_capacity(plans.len());
+    for (index, plan) in plans.iter().enumerate() {
+        let rng = |purpose| stream(spec.seed, index, purpose, 0);
+        let mut w = Writer::new(spec, window, plan, &plans[..index], rng(Purpose::Oddities));
+        w.trials = &trials;
+        if plan.retired_at.is_none() {
+            oddities(&mut w, &mut odds);
+        }
+        if spec.wrongs == Wrongs::Standing {
+            benign::provisioned(&mut w);
+            benign::looked_after(&mut w);
+        }
+        w.rng = rng(Purpose::Attacks);
+        if !spec.clean {
+            attacks::write(&mut w, &mut wrongs);
+        }
+        if plan.retired_at.is_none() {
+            benign::natural(&mut w);
+        }
+        let story = w.story;
+        trials.extend(story.listing.trial.clone().map(|system| (index, system)));
+        stories.push(story);
+    }
+    spread(plans, &mut stories);
+    stories
+}
+
+/// Bots that one deed befalls beside the one whose story tells of it.
+const SPREAD_BOTS: usize = 11;
+
+/// Lets what was done to one bot befall others of its tenant to which nothing else happens.
+fn spread(plans: &[Plan], stories: &mut [Story]) {
+    for index in 0..plans.len() {
+        let Some(spread) = stories[index].spread.take() else { continue };
+        let near = |at: &usize| plans[*at].tenant == plans[index].tenant && plans[*at].retired_at.is_none();
+        let calm: Vec<usize> = (0..plans.len()).filter(near).filter(|&at| stories[at].wrongs.is_empty()).collect();
+        let mut at = spread.from;
+        for other in calm.into_iter().take(SPREAD_BOTS) {
+            at = at + spread.every;
+            stories[other].befall(&plans[other], at, &spread);
+        }
+    }
 }
 
 fn oddities(w: &mut Writer<'_>, ledger: &mut [u32; ODDITIES.len()]) {

@@ -80,6 +80,15 @@ impl<'a> Tape<'a> {
         self.out
     }
 
+    /// A session that reads the bot's secret and ends.
+    pub(crate) fn read_only(mut self) -> Vec<Raw> {
+        self.run(Phase::Start);
+        let event = self.secret(&self.plan.secret, &self.plan.vault);
+        self.push(event, Mark::None, 2.0);
+        self.run(Phase::End);
+        self.out
+    }
+
     fn secret(&self, name: &Text, vault: &Text) -> Event {
         self.event(Kind::Secret(Secret { name: Some(name.clone()), vault: Some(vault.clone()) }))
     }

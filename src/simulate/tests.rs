@@ -54,7 +54,7 @@ fn every_scenario_and_every_oddity_takes_place() {
 #[test]
 fn every_wrong_standing_takes_place_and_the_registry_tells_of_it() {
     let spec = FleetSpec {
-        bots: 96,
+        bots: 120,
         attacks_per_bot: 1.0,
         days_baseline: 90,
         days_test: 42,
@@ -72,9 +72,59 @@ fn every_wrong_standing_takes_place_and_the_registry_tells_of_it() {
     assert!(count(|record| record.status == BotStatus::Disabled) > 0);
     assert!(count(|record| record.expires_at.is_some()) > 0);
     assert!(count(|record| record.environment.as_deref() == Some("test")) > 0);
+    assert!(count(|record| record.owner.is_none()) > 0);
     assert!(
         usual.iter().all(|record| record.expires_at.is_none() && record.environment.as_deref() == Some("production"))
     );
+}
+
+#[test]
+fn what_is_done_to_a_log_shows_in_its_numbers_and_times_and_in_no_other() {
+    let spec = FleetSpec {
+        bots: 64,
+        tenants: 1,
+        attacks_per_bot: 1.0,
+        days_baseline: 12,
+        days_test: 16,
+        late_share: 0.0,
+        duplicate_share: 0.0,
+        wrongs: Wrongs::Standing,
+        ..FleetSpec::default()
+    };
+    let fleet = Fleet::generate(&spec);
+    let mut logs: BTreeMap<&str, Vec<(Timestamp, u64)>> = BTreeMap::new();
+    let (mut late, mut newest) = (BTreeSet::new(), Timestamp::MIN);
+    for event in &fleet.events {
+        let log = event.producer.as_deref().expect("a log");
+        if newest - event.ts > Span::from_mins(15) {
+            late.insert(log);
+        }
+        newest = newest.max(event.ts);
+        logs.entry(log).or_default().push((event.ts, event.seq.expect("a number")));
+    }
+    let mut seen = BTreeSet::new();
+    for (log, mut records) in logs {
+        let label = fleet.labels.iter().find(|label| label.producer.as_deref() == Some(log));
+        let scenario = label.map_or("", |label| label.scenario.as_str());
+        let slow = late.contains(log);
+        records.sort_unstable();
+        let steps = || records.windows(2).map(|pair| (pair[1].1.cast_signed() - pair[0].1.cast_signed(), pair));
+        let lost = steps().any(|(step, _)| step > 1);
+        let back = steps().any(|(step, _)| step < 0);
+        let twice = steps().any(|(step, _)| step == 0);
+        let silence = steps().map(|(_, pair)| pair[1].0 - pair[0].0).max().unwrap_or_default();
+        seen.insert(scenario.to_owned());
+        match scenario {
+            "log_gap" => assert!(lost && !back && !twice, "{log}"),
+            "log_restart" => assert!(back && !lost, "{log}"),
+            "log_shared" => assert!(back && lost, "{log}"),
+            "number_twice" => assert!(twice && !lost && !back, "{log}"),
+            "log_silent" => assert!(silence > Span::from_days(5) && !lost && !back, "{log}: {silence:?}"),
+            "clock_skew" => assert!(slow, "{log}"),
+            _ => assert!(!lost && !back && !twice && !slow, "{log}"),
+        }
+    }
+    assert!(seen.len() >= 4, "{seen:?}");
 }
 
 #[test]

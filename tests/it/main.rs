@@ -31,6 +31,7 @@ mod receivers;
 mod registry;
 mod report;
 mod restart;
+mod rules;
 mod scenarios;
 mod send_test;
 mod state;

@@ -120,6 +120,8 @@ fn least_privilege_is_what_the_simulator_gave_and_the_bots_used() {
 struct Tape {
     granted: BTreeMap<String, bool>,
     used: BTreeMap<String, i64>,
+    /// What was done in the last 60 days, with the roles that did it.
+    work: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[test]
@@ -146,6 +148,10 @@ fn unused_roles_are_those_that_were_given_and_not_used_for_every_bot_of_fleets_u
             } else if let Some(role) = event.role.as_ref().filter(|_| event.outcome != Outcome::Denied) {
                 let day = tape.used.entry(role.to_string()).or_default();
                 *day = event.ts.day_utc().max(*day);
+                if event.outcome == Outcome::Ok && event.operation.is_some() {
+                    let work = format!("{:?} {:?}", event.system, event.operation);
+                    tape.work.entry(work).or_default().insert(role.to_string());
+                }
             }
             engine.observe(event, &mut Output::default());
         }
@@ -172,6 +178,15 @@ fn unused_roles_are_those_that_were_given_and_not_used_for_every_bot_of_fleets_u
             let dropped: BTreeSet<&String> = bot.droppable().map(|row| &row.role).collect();
             let needed: BTreeSet<&String> = bot.minimal.iter().collect();
             assert!(dropped.is_disjoint(&needed), "seed {seed}: {key:?}");
+            assert!(needed.iter().all(|role| tape.used.contains_key(*role)), "seed {seed}: {key:?} {needed:?}");
+            let missed = |needed: &BTreeSet<&String>| {
+                tape.work.iter().find(|(_, roles)| !roles.iter().any(|role| needed.contains(role)))
+            };
+            assert_eq!(missed(&needed), None, "seed {seed}: {key:?} {needed:?}");
+            for role in &needed {
+                let fewer = needed.iter().copied().filter(|other| other != role).collect();
+                assert!(missed(&fewer).is_some(), "seed {seed}: {key:?} could do without {role}");
+            }
             idle += unused.len();
         }
         assert!(idle > 12, "seed {seed}: {idle} roles that nobody uses");

@@ -1,5 +1,7 @@
 //! Privilege that grows, stays or stands idle: what the ledger of a bot shows once a week, and who grants.
 //!
+//! A bot's registered owner is no stranger to it. Blind spot: an owner whose account somebody else has.
+//!
 //! The event contract has no end of a grant. That an elevation is kept is therefore told by the bot's own earlier ones: a
 //! role that was taken away again several times is expected to be. Blind spot: the first elevations of a role.
 
@@ -47,7 +49,7 @@ pub(in crate::detect) fn weekly(
 fn creep(ledger: &mut Entitlements, now: Timestamp, profile: &Profile) -> Option<Breach> {
     let limits = &profile.entitlement;
     let settled = u32::from(ledger.first_day) + u32::from(SETTLE_DAYS) + 7 * (WEEKS as u32 - 1);
-    if now.day_utc() < i64::from(settled) {
+    if ledger.first_day == 0 || now.day_utc() < i64::from(settled) {
         return None;
     }
     let (first, last) = (ledger.weeks[0], ledger.weeks[WEEKS - 1]);

@@ -139,6 +139,32 @@ fn a_stranger_who_grants_is_told_where_a_circle_does() {
 }
 
 #[test]
+fn whoever_owns_a_bot_is_no_stranger_to_it_and_excuses_none() {
+    let bots = |n: i64| format!(r#"{{"tenant":"acme","bot":"bot-{n}","owner":"owner-{n}"}}"#);
+    let text: Vec<String> = (0..7).map(bots).collect();
+    let circle = (0..24).map(|n| grant("bot-0", at(n, 0), &format!("r{n}"), "added", ["ann", "bob"][n as usize % 2]));
+    let owners = (1..7).map(|n| grant(&format!("bot-{n}"), at(24 + n, 0), "r", "added", &format!("Owner-{n}")));
+    let of_another = grant("bot-0", at(60, 0), "r99", "added", "Owner-3");
+    let events = || in_order(circle.clone().chain(owners.clone()).chain([of_another.clone()]).chain(clock(62)));
+    let strangers = |text: &str| of("grant_by_stranger", &told(registry(text), events()));
+    assert_eq!(strangers(&text.join("\n")), [(LOW, "bot-0".to_owned())], "the owner of another bot");
+    assert_eq!(strangers(""), [(LOW, "bot-1".to_owned())], "the first of them; then newcomers are usual");
+}
+
+#[test]
+fn roles_that_a_bot_of_the_month_end_is_given_in_between_are_a_creep() {
+    let work = (0..=180).filter(|day| day % 30 == 0).map(|day| call("closer", at(day, 60), "ledger", "reader"));
+    let grants = |weeks: std::ops::Range<i64>| {
+        weeks.map(|week| grant("closer", at(7 * week + 3, 0), &format!("role-{week}"), "added", "ann"))
+    };
+    let found = |weeks| told(Registry::default(), in_order(work.clone().chain(grants(weeks)).chain(clock(181))));
+    assert_eq!(of("privilege_creep", &found(14..20)), [(LOW, "closer".to_owned())]);
+    assert_eq!(of("privilege_creep", &found(14..16)), [], "two roles are no creep");
+    let unborn = told(Registry::default(), in_order(grants(0..20).chain(clock(181))));
+    assert_eq!(of("privilege_creep", &unborn), [], "a bot that never worked is being set up");
+}
+
+#[test]
 fn roles_that_become_more_week_after_week_are_a_creep() {
     let work = |growing: bool| {
         (0..95).map(move |day| {

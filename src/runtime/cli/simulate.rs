@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use crate::event::{Event, decode};
 #[cfg(feature = "history")]
 use crate::runtime::history::parquet::ParquetWriter;
 use crate::runtime::produce::EventPublisher;
-use crate::simulate::{EventStream, FleetSpec, Summary};
+use crate::simulate::{EventStream, FleetSpec, Summary, Wrongs};
 
 /// Attacks or oddities a bot, at most. More would leave no peace for a baseline to be learned from.
 const RATE_MAX: f64 = 20.0;
@@ -60,6 +60,17 @@ pub(super) struct SimulateArgs {
     /// Odd but fine things a bot, on average
     #[arg(long, value_name = "NUMBER", default_value_t = 0.8)]
     oddities: f64,
+    /// What the attacks are drawn from: `usual`, or `standing` for what is wrong with an identity rather than with its work,
+    /// in tenants where roles are given day by day (best with 90 days before the test and 42 of it)
+    #[arg(long, value_enum, default_value_t = Pool::Usual)]
+    wrongs: Pool,
+}
+
+/// [`Wrongs`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Pool {
+    Usual,
+    Standing,
 }
 
 /// Writes the fleet: the events as they are made, so that memory does not grow with the days.
@@ -177,6 +188,10 @@ impl SimulateArgs {
             attacks_per_bot: self.attacks,
             oddities_per_bot: self.oddities,
             clean: self.attacks <= 0.0,
+            wrongs: match self.wrongs {
+                Pool::Usual => Wrongs::Usual,
+                Pool::Standing => Wrongs::Standing,
+            },
             ..FleetSpec::default()
         }
     }

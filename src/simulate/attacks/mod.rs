@@ -2,12 +2,15 @@
 
 mod access;
 mod conduct;
+mod logs;
 mod money;
 mod origin;
 mod presence;
+mod scenario;
+mod secrets;
 mod standing;
 
-use serde::{Deserialize, Serialize};
+pub use scenario::{Scenario, Wrongs};
 
 use super::chance::{count, happens, shuffle};
 use super::plan::{BotKind, Plan};
@@ -16,271 +19,7 @@ use super::story::Writer;
 use super::workflow::Effect;
 use crate::alert::Dimension;
 
-/// Every kind of wrong that the simulator knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scenario {
-    /// A usual session at 3:12 or another hour at which the bot never works.
-    OffSchedule,
-    /// About ten times the records.
-    VolumeSpike,
-    /// An endpoint that the bot never touched.
-    NewEndpoint,
-    /// A machine that nobody knows.
-    NewHost,
-    /// The usual machine's name in another network.
-    NewSegment,
-    /// Known endpoints in a new order.
-    NewOrder,
-    /// An administrative role exercised.
-    AdminRole,
-    /// Records creeping up by 7 to 12 % a day.
-    VolumeCreep,
-    /// Many more sessions, each as small as ever.
-    SmallPulls,
-    /// Many more items than ever within one session.
-    ItemFlood,
-    /// Calls from two places that nobody can travel between in the time.
-    ImpossibleTravel,
-    /// Other bots' secrets read one after another.
-    SecretSweep,
-    /// The bot's own secret read at an hour at which it never works.
-    SecretOffHours,
-    /// A role granted without a ticket.
-    GrantWithoutTicket,
-    /// Credentials exported.
-    CredentialsExported,
-    /// Logging disabled.
-    LoggingDisabled,
-    /// The schedule changed by a stranger.
-    ScheduleChanged,
-    /// A vendor's bank account changed and paid at once.
-    VendorChangePaid,
-    /// Payees set up in bulk.
-    BulkPayees,
-    /// Refunds to a few customers.
-    FewRefunds,
-    /// The approval chain changed right before a payment.
-    ApprovalChain,
-    /// One identity at work in two places.
-    TwoPlaces,
-    /// A person at the bot's account.
-    Person,
-    /// A person who works with the bot's token, from the bot's own machine.
-    PersonWithToken,
-    /// A bot that is silent when it should run.
-    Silent,
-    /// A retired bot that wakes up.
-    RetiredAwake,
-    /// The bot on another bot's machine.
-    LateralHost,
-    /// The bot at another bot's systems.
-    LateralSystem,
-    /// Events missing from a producer's log.
-    LogGap,
-    /// A bot that nobody registered.
-    UnknownBot,
-    /// A disabled bot that wakes up.
-    DisabledAwake,
-    /// A bot that works on after its expiry.
-    ExpiredAtWork,
-    /// A bot that works again after a long sleep.
-    DormantAwake,
-    /// A system that the bot is not registered for.
-    UnregisteredSystem,
-    /// A role that the bot is neither registered for nor granted.
-    UnregisteredRole,
-    /// A bot for trials at a system of production.
-    TestIdentity,
-    /// A role granted, with a ticket, by somebody who never does.
-    GrantByStranger,
-    /// Roles that become more week after week, each with a ticket.
-    PrivilegeCreep,
-    /// A role that stays and was always taken away again.
-    ElevationKept,
-    /// The bot modified by a stranger.
-    BotModified,
-    /// The bot moved to another host by a stranger.
-    HostMoved,
-    /// One secret of another bot read.
-    ForeignSecret,
-}
-
-/// Which wrongs a fleet's attacks are drawn from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Wrongs {
-    /// [`Scenario::ALL`].
-    #[default]
-    Usual,
-    /// [`Scenario::STANDING`], in tenants where a few people give roles day by day.
-    Standing,
-}
-
-impl Wrongs {
-    /// The scenarios, in a fixed order.
-    pub(crate) fn pool(self) -> &'static [Scenario] {
-        match self {
-            Self::Usual => &Scenario::ALL,
-            Self::Standing => &Scenario::STANDING,
-        }
-    }
-}
-
 impl Scenario {
-    /// What is wrong with an identity's standing rather than with what it does: who it is, whether it may be at work, what
-    /// it may do, who gave it that, and who touched it, its secrets, its money and its log.
-    pub const STANDING: [Self; 29] = [
-        Self::UnknownBot,
-        Self::RetiredAwake,
-        Self::DisabledAwake,
-        Self::ExpiredAtWork,
-        Self::DormantAwake,
-        Self::UnregisteredSystem,
-        Self::UnregisteredRole,
-        Self::TestIdentity,
-        Self::AdminRole,
-        Self::GrantWithoutTicket,
-        Self::GrantByStranger,
-        Self::PrivilegeCreep,
-        Self::ElevationKept,
-        Self::SecretSweep,
-        Self::ForeignSecret,
-        Self::SecretOffHours,
-        Self::Person,
-        Self::PersonWithToken,
-        Self::CredentialsExported,
-        Self::LoggingDisabled,
-        Self::BotModified,
-        Self::HostMoved,
-        Self::ScheduleChanged,
-        Self::VendorChangePaid,
-        Self::BulkPayees,
-        Self::FewRefunds,
-        Self::ApprovalChain,
-        Self::LateralHost,
-        Self::LogGap,
-    ];
-
-    /// Every scenario that the usual fleets hold.
-    pub const ALL: [Self; 29] = [
-        Self::OffSchedule,
-        Self::VolumeSpike,
-        Self::NewEndpoint,
-        Self::NewHost,
-        Self::NewSegment,
-        Self::NewOrder,
-        Self::AdminRole,
-        Self::VolumeCreep,
-        Self::SmallPulls,
-        Self::ItemFlood,
-        Self::ImpossibleTravel,
-        Self::SecretSweep,
-        Self::SecretOffHours,
-        Self::GrantWithoutTicket,
-        Self::CredentialsExported,
-        Self::LoggingDisabled,
-        Self::ScheduleChanged,
-        Self::VendorChangePaid,
-        Self::BulkPayees,
-        Self::FewRefunds,
-        Self::ApprovalChain,
-        Self::TwoPlaces,
-        Self::Person,
-        Self::PersonWithToken,
-        Self::Silent,
-        Self::RetiredAwake,
-        Self::LateralHost,
-        Self::LateralSystem,
-        Self::LogGap,
-    ];
-
-    /// The scenario's name in a label.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OffSchedule => "off_schedule_run",
-            Self::VolumeSpike => "volume_spike",
-            Self::NewEndpoint => "new_endpoint",
-            Self::NewHost => "new_host",
-            Self::NewSegment => "new_segment",
-            Self::NewOrder => "new_order",
-            Self::AdminRole => "admin_role",
-            Self::VolumeCreep => "volume_creep",
-            Self::SmallPulls => "small_pulls",
-            Self::ItemFlood => "item_flood",
-            Self::ImpossibleTravel => "impossible_travel",
-            Self::SecretSweep => "secret_sweep",
-            Self::SecretOffHours => "secret_off_hours",
-            Self::GrantWithoutTicket => "grant_without_ticket",
-            Self::CredentialsExported => "credentials_exported",
-            Self::LoggingDisabled => "logging_disabled",
-            Self::ScheduleChanged => "schedule_changed",
-            Self::VendorChangePaid => "vendor_change_paid",
-            Self::BulkPayees => "bulk_payees",
-            Self::FewRefunds => "few_refunds",
-            Self::ApprovalChain => "approval_chain",
-            Self::TwoPlaces => "two_places",
-            Self::Person => "person_at_account",
-            Self::PersonWithToken => "person_with_token",
-            Self::Silent => "silent_bot",
-            Self::RetiredAwake => "retired_awake",
-            Self::LateralHost => "lateral_host",
-            Self::LateralSystem => "lateral_system",
-            Self::LogGap => "log_gap",
-            Self::UnknownBot => "unknown_bot",
-            Self::DisabledAwake => "disabled_awake",
-            Self::ExpiredAtWork => "expired_at_work",
-            Self::DormantAwake => "dormant_awake",
-            Self::UnregisteredSystem => "unregistered_system",
-            Self::UnregisteredRole => "unregistered_role",
-            Self::TestIdentity => "test_identity",
-            Self::GrantByStranger => "grant_by_stranger",
-            Self::PrivilegeCreep => "privilege_creep",
-            Self::ElevationKept => "elevation_kept",
-            Self::BotModified => "bot_modified",
-            Self::HostMoved => "host_moved",
-            Self::ForeignSecret => "foreign_secret",
-        }
-    }
-
-    /// The dimensions of which a good alert names at least one.
-    #[must_use]
-    pub fn dimensions(self) -> &'static [Dimension] {
-        use Dimension as D;
-        match self {
-            Self::OffSchedule => &[D::Time],
-            Self::VolumeSpike => &[D::Volume],
-            Self::NewEndpoint | Self::NewOrder => &[D::Sequence],
-            Self::NewHost | Self::NewSegment => &[D::Source],
-            Self::AdminRole | Self::UnregisteredRole => &[D::Privilege],
-            Self::UnregisteredSystem => &[D::Sequence, D::Privilege],
-            Self::VolumeCreep => &[D::Volume, D::Drift],
-            Self::SmallPulls | Self::ItemFlood => &[D::Rate, D::Volume],
-            Self::ImpossibleTravel | Self::TwoPlaces | Self::LateralHost => &[D::Source, D::Identity],
-            Self::SecretSweep | Self::ForeignSecret => &[D::Secret],
-            Self::SecretOffHours => &[D::Secret, D::Time],
-            Self::GrantWithoutTicket | Self::GrantByStranger | Self::PrivilegeCreep | Self::ElevationKept => {
-                &[D::Entitlement]
-            }
-            Self::CredentialsExported
-            | Self::LoggingDisabled
-            | Self::ScheduleChanged
-            | Self::BotModified
-            | Self::HostMoved => &[D::Control],
-            Self::VendorChangePaid | Self::BulkPayees | Self::FewRefunds | Self::ApprovalChain => &[D::Fraud],
-            Self::Person => &[D::Login, D::Identity],
-            Self::TestIdentity => &[D::Identity],
-            // By their pace, and by walking where the bot has its order.
-            Self::PersonWithToken => &[D::Identity, D::Sequence],
-            Self::Silent => &[D::Absence],
-            Self::RetiredAwake | Self::UnknownBot | Self::DisabledAwake | Self::ExpiredAtWork | Self::DormantAwake => {
-                &[D::Lifecycle]
-            }
-            Self::LateralSystem => &[D::Sequence, D::Privilege, D::Identity],
-            Self::LogGap => &[D::Integrity],
-        }
-    }
-
     /// Whether it can befall a bot.
     fn suits(self, plan: &Plan) -> bool {
         if plan.retired_at.is_some() || self == Self::RetiredAwake {
@@ -300,8 +39,18 @@ impl Scenario {
                 matches!(plan.kind, BotKind::Daily | BotKind::Hourly | BotKind::Queue | BotKind::Identity)
             }
             Self::ImpossibleTravel => plan.premises.hosts[0].0.geo.is_some(),
-            Self::VendorChangePaid | Self::BulkPayees | Self::ApprovalChain => refunds == Some(false),
-            Self::FewRefunds => refunds == Some(true),
+            Self::VendorChangePaid
+            | Self::BulkPayees
+            | Self::ApprovalChain
+            | Self::UnknownAccount
+            | Self::OwnApproval
+            | Self::SplitPayments => refunds == Some(false),
+            Self::FewRefunds | Self::RefundSum => refunds == Some(true),
+            Self::ExtremeAmount => refunds.is_some(),
+            Self::NewSecret | Self::SecretBurst | Self::SecretUnused | Self::SecretElsewhere => {
+                plan.secret_share >= 1.0 && !rare
+            }
+            Self::PasswordLogin => plan.login_share >= 1.0 && !rare,
             Self::TwoPlaces => fixed && !rare && !plan.premises.autoscaled,
             Self::Silent => !matches!(plan.kind, BotKind::Identity | BotKind::MonthEnd),
             Self::LateralHost
@@ -309,8 +58,15 @@ impl Scenario {
             | Self::UnregisteredSystem
             | Self::TestIdentity
             | Self::ForeignSecret => plan.index > 0,
-            Self::UnknownBot | Self::DisabledAwake | Self::ExpiredAtWork | Self::DormantAwake => !rare,
-            Self::LogGap => !rare && !matches!(plan.kind, BotKind::Identity | BotKind::Finance),
+            Self::UnknownBot | Self::DisabledAwake | Self::ExpiredAtWork | Self::DormantAwake | Self::Ownerless => {
+                !rare
+            }
+            Self::LogGap
+            | Self::LogRestart
+            | Self::LogShared
+            | Self::NumberTwice
+            | Self::LogSilent
+            | Self::ClockSkew => !rare && !matches!(plan.kind, BotKind::Identity | BotKind::Finance),
             _ => true,
         }
     }
@@ -333,8 +89,8 @@ impl Scenario {
             Self::PersonWithToken => origin::person_with_token(w),
             Self::LateralHost => origin::lateral_host(w),
             Self::LateralSystem => origin::lateral_system(w),
-            Self::SecretSweep => access::secret_sweep(w),
-            Self::SecretOffHours => access::secret_off_hours(w),
+            Self::SecretSweep => secrets::sweep(w),
+            Self::SecretOffHours => secrets::off_hours(w),
             Self::GrantWithoutTicket => access::grant_without_ticket(w),
             Self::CredentialsExported
             | Self::LoggingDisabled
@@ -347,7 +103,7 @@ impl Scenario {
             Self::ApprovalChain => money::approval_chain(w),
             Self::Silent => presence::silent(w),
             Self::RetiredAwake => presence::retired_awake(w),
-            Self::LogGap => presence::log_gap(w),
+            Self::LogGap => logs::gap(w),
             Self::UnknownBot => standing::unknown_bot(w),
             Self::DisabledAwake => standing::disabled_awake(w),
             Self::ExpiredAtWork => standing::expired_at_work(w),
@@ -358,7 +114,28 @@ impl Scenario {
             Self::GrantByStranger => standing::grant_by_stranger(w),
             Self::PrivilegeCreep => standing::privilege_creep(w),
             Self::ElevationKept => standing::elevation_kept(w),
-            Self::ForeignSecret => standing::foreign_secret(w),
+            Self::ForeignSecret => secrets::foreign(w),
+            Self::NewSecret => secrets::new(w),
+            Self::SecretBurst => secrets::burst(w),
+            Self::SecretUnused => secrets::unused(w),
+            Self::SecretElsewhere => secrets::elsewhere(w),
+            Self::Ownerless => standing::ownerless(w),
+            Self::StandingPrivilege => standing::standing_privilege(w),
+            Self::ApprovedByStranger => access::approved_by_stranger(w),
+            Self::ApprovedAtNight => access::approved_at_night(w),
+            Self::NoSecondFactor => access::no_second_factor(w),
+            Self::ManyBots => access::many_bots(w),
+            Self::PasswordLogin => access::password_login(w),
+            Self::UnknownAccount => money::unknown_account(w),
+            Self::OwnApproval => money::own_approval(w),
+            Self::SplitPayments => money::split_payments(w),
+            Self::ExtremeAmount => money::extreme_amount(w),
+            Self::RefundSum => money::refund_sum(w),
+            Self::LogRestart => logs::restart(w),
+            Self::LogShared => logs::shared(w),
+            Self::NumberTwice => logs::number_twice(w),
+            Self::LogSilent => logs::silent(w),
+            Self::ClockSkew => logs::clock_skew(w),
         }
     }
 
@@ -370,6 +147,14 @@ impl Scenario {
             self,
             S::VolumeCreep
                 | S::LogGap
+                | S::LogRestart
+                | S::LogShared
+                | S::NumberTwice
+                | S::LogSilent
+                | S::ClockSkew
+                | S::ManyBots
+                | S::StandingPrivilege
+                | S::Ownerless
                 | S::UnknownBot
                 | S::DisabledAwake
                 | S::ExpiredAtWork

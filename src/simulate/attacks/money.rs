@@ -7,7 +7,7 @@ use smallvec::smallvec;
 use super::{Scenario, stranger};
 use crate::event::{Text, Transaction};
 use crate::simulate::chance::{between, count, lognormal, pick};
-use crate::simulate::money::{Purse, account};
+use crate::simulate::money::{Payee, Purse, account};
 use crate::simulate::session::Act;
 use crate::simulate::story::Writer;
 
@@ -88,4 +88,66 @@ pub(super) fn approval_chain(w: &mut Writer<'_>) -> Option<()> {
     payment.approvers = smallvec![by.clone()];
     let note = format!("{by} becomes the only approver, then {amount:.0} is paid");
     within_session(w, Scenario::ApprovalChain, note, vec![change, payment], 120.0)
+}
+
+/// A payee who is paid often.
+fn regular(w: &mut Writer<'_>) -> Option<Payee> {
+    let payees = &w.plan.purse.as_ref()?.payees;
+    Some(pick(&mut w.rng, &payees[..payees.len().min(8)]).clone())
+}
+
+pub(super) fn unknown_account(w: &mut Writer<'_>) -> Option<()> {
+    let (purse, payee) = (w.plan.purse.as_ref()?, regular(w)?);
+    let fresh = account(&mut w.rng, if w.plan.country == "DE" { "LT" } else { "DE" });
+    let note = format!("{} paid at {fresh}, which nobody announced", payee.name);
+    let payment = purse.payment(&mut w.rng, payee.name, fresh, payee.amount);
+    within_session(w, Scenario::UnknownAccount, note, vec![payment], 30.0)
+}
+
+pub(super) fn own_approval(w: &mut Writer<'_>) -> Option<()> {
+    let (purse, payee) = (w.plan.purse.as_ref()?, regular(w)?);
+    let note = format!("a payment to {} that the bot approves itself", payee.name);
+    let mut payment = purse.payment(&mut w.rng, payee.name, payee.account, payee.amount);
+    payment.approvers = payment.by.iter().cloned().collect();
+    within_session(w, Scenario::OwnApproval, note, vec![payment], 30.0)
+}
+
+pub(super) fn split_payments(w: &mut Writer<'_>) -> Option<()> {
+    let (purse, payee) = (w.plan.purse.as_ref()?, regular(w)?);
+    let n = count(&mut w.rng, 3, 7);
+    let mut parts = Vec::with_capacity(n);
+    for _ in 0..n {
+        let amount = purse.limit * between(&mut w.rng, 0.92, 0.995);
+        parts.push(purse.payment(&mut w.rng, payee.name.clone(), payee.account.clone(), amount));
+    }
+    let note = format!("{} paid in {n} parts, each below {:.0}", payee.name, purse.limit);
+    within_session(w, Scenario::SplitPayments, note, parts, 60.0)
+}
+
+pub(super) fn extreme_amount(w: &mut Writer<'_>) -> Option<()> {
+    let purse = w.plan.purse.as_ref()?;
+    let payee = regular(w)?;
+    let moved = if purse.refunds {
+        let (customer, amount) = (format_compact!("C{:06}", w.rng.gen_range(100_000..100_800)), 9_000.0);
+        let amount = amount * between(&mut w.rng, 1.0, 4.0);
+        purse.refund(&mut w.rng, customer, amount)
+    } else {
+        let largest = purse.payees.iter().map(|payee| payee.amount).fold(0.0, f64::max);
+        let amount = largest * between(&mut w.rng, 40.0, 150.0);
+        purse.payment(&mut w.rng, payee.name, payee.account, amount)
+    };
+    let note = format!("{:.0} in one piece", moved.amount.unwrap_or_default());
+    within_session(w, Scenario::ExtremeAmount, note, vec![moved], 30.0)
+}
+
+pub(super) fn refund_sum(w: &mut Writer<'_>) -> Option<()> {
+    let purse = w.plan.purse.as_ref()?;
+    let customer = format_compact!("C{:06}", w.rng.gen_range(100_000..100_800));
+    let n = count(&mut w.rng, 3, 4);
+    let mut refunds = Vec::with_capacity(n);
+    for _ in 0..n {
+        let amount = between(&mut w.rng, 700.0, 1_500.0);
+        refunds.push(purse.refund(&mut w.rng, customer.clone(), amount));
+    }
+    within_session(w, Scenario::RefundSum, format!("{n} large refunds to {customer}"), refunds, 40.0)
 }

@@ -29,7 +29,7 @@ fn geo(w: &Writer<'_>) -> Option<Geo> {
 }
 
 /// A machine of the bot's own network that it never ran on.
-fn stray(w: &mut Writer<'_>) -> Host {
+pub(super) fn stray(w: &mut Writer<'_>) -> Host {
     let (second, third) = w.plan.premises.network;
     let stem = w.word(&["test", "dev-ws", "jump", "desktop", "lab"]);
     let name = format_compact!("{stem}-{:03}", w.rng.gen_range(100..999));

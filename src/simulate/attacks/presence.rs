@@ -1,11 +1,11 @@
-//! Wrong presence: bots that are gone when they should be there, there when they should be gone, and logs with holes.
+//! Wrong presence: bots that are gone when they should be there, and there when they should be gone.
 
 use super::Scenario;
-use crate::simulate::chance::{between, count};
+use crate::simulate::chance::between;
 use crate::simulate::plan::BotKind;
 use crate::simulate::session::Act;
 use crate::simulate::spec::{instant, seconds};
-use crate::simulate::story::{Gap, Writer};
+use crate::simulate::story::Writer;
 use crate::time::Span;
 
 /// The longest time after the first missed run for which a silence is still news.
@@ -42,18 +42,5 @@ pub(super) fn retired_awake(w: &mut Writer<'_>) -> Option<()> {
     let start = instant(&w.plan.zone, day, between(&mut w.rng, 0.0, 22.0) * 3_600.0);
     let mark = Scenario::RetiredAwake.label(w, "a session of a bot that was retired".to_owned());
     w.extra(day, start, Act::None, mark);
-    Some(())
-}
-
-pub(super) fn log_gap(w: &mut Writer<'_>) -> Option<()> {
-    let (_, planned) = w.test_session()?;
-    let events = count(&mut w.rng, 4, 25) as u32;
-    let note = format!("{events} events missing from the log of {}", w.plan.producer);
-    let mark = Scenario::LogGap.label(w, note);
-    if let Some(wrong) = w.story.wrongs.last_mut() {
-        wrong.log = true;
-    }
-    let from = planned.start + seconds(between(&mut w.rng, 0.5, 6.0));
-    w.story.gaps.push(Gap { from, events, mark });
     Some(())
 }

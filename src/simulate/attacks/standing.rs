@@ -26,6 +26,8 @@ const CREEP_WEEKS: i32 = 6;
 const ELEVATIONS: i32 = 4;
 /// Days after which a role that is kept is no news.
 const KEPT_DAYS: i64 = 14;
+/// Days before the test on which a role is given that nobody uses.
+const IDLE_DAYS: i32 = 50;
 /// Bots that make a system one that a tenant's production works with.
 const USERS_MIN: usize = 5;
 
@@ -59,7 +61,8 @@ pub(super) fn expired_at_work(w: &mut Writer<'_>) -> Option<()> {
     let expires = planned.start - seconds(between(&mut w.rng, 1.0, 20.0) * 3_600.0);
     w.story = Story::default();
     w.story.listing.expires = Some(expires);
-    w.silence(expires, planned.start);
+    // What began before and went on would be work after the end as well.
+    w.silence(expires - Span::from_hours(6), planned.start);
     w.silence(planned.start + Span::SECOND, w.window.end);
     let mark = Scenario::ExpiredAtWork.label(w, format!("a session after {expires}, when the bot should have ended"));
     w.alter(planned.day, nth, Act::None, mark);
@@ -100,15 +103,23 @@ pub(super) fn unregistered_role(w: &mut Writer<'_>) -> Option<()> {
 pub(super) fn test_identity(w: &mut Writer<'_>) -> Option<()> {
     let (mine, tenant) = (&w.plan.systems, &w.plan.tenant);
     let near = || w.others.iter().filter(|plan| plan.tenant == *tenant && plan.retired_at.is_none());
+    let works_with = |plan: &Plan, system: &Text| plan.systems.iter().any(|&place| SYSTEMS[place].name == *system);
+    // What other bots for trials work with day by day is no system of production alone.
+    let trials = || w.trials.iter().filter(|(bot, _)| w.others[*bot].tenant == *tenant);
+    if trials().any(|(_, system)| works_with(w.plan, system)) {
+        return None;
+    }
+    let shared = |step: &&Step| trials().any(|(bot, _)| works_with(&w.others[*bot], &step.system));
     let users = |system: &Text| {
         let uses = |plan: &&Plan| plan.workflow.steps().any(|step| step.system == *system);
         near().filter(uses).count()
     };
     let steps = near().flat_map(|plan| plan.workflow.steps().filter(|step| foreign(plan, step, mine)));
+    let steps = steps.filter(|step| !shared(step));
     let step: Step =
         steps.max_by_key(|step| users(&step.system)).filter(|step| users(&step.system) >= USERS_MIN)?.clone();
     let (nth, planned) = w.test_session()?;
-    w.story.listing.environment = Some("test");
+    (w.story.listing.environment, w.story.listing.trial) = (Some("test"), Some(step.system.clone()));
     let mark = Scenario::TestIdentity.label(w, format!("a bot for trials at {}, where production works", step.system));
     w.alter(planned.day, nth, Act::Extra(vec![step]), mark);
     Some(())
@@ -170,10 +181,26 @@ pub(super) fn elevation_kept(w: &mut Writer<'_>) -> Option<()> {
     Some(())
 }
 
-pub(super) fn foreign_secret(w: &mut Writer<'_>) -> Option<()> {
-    let other = other(w, |plan| plan.retired_at.is_none() && plan.secret_share > 0.5)?;
-    let (nth, planned) = w.test_session()?;
-    let mark = Scenario::ForeignSecret.label(w, format!("the secret of {}", other.name));
-    w.alter(planned.day, nth, Act::Secrets(vec![(other.secret.clone(), other.vault.clone())]), mark);
+pub(super) fn ownerless(w: &mut Writer<'_>) -> Option<()> {
+    let day = w.test_day(true)?;
+    let sessions = w.sessions(day).len();
+    (sessions > 0).then_some(())?;
+    w.story = Story::default();
+    w.story.listing.ownerless = true;
+    w.silence(Timestamp::MIN, instant(&w.plan.zone, day, 0.0));
+    let mark = Scenario::Ownerless.label(w, "the first day of a bot that nobody answers for".to_owned());
+    (0..sessions).for_each(|nth| w.alter(day, nth, Act::None, mark));
+    Some(())
+}
+
+pub(super) fn standing_privilege(w: &mut Writer<'_>) -> Option<()> {
+    let (first, given) = (w.first_test_day(), w.first_test_day() - IDLE_DAYS);
+    (given > w.window.first_day && w.window.end_day - first > IDLE_DAYS / 2).then_some(())?;
+    w.occupy(first..w.window.end_day);
+    let (role, by) = (w.plan.admin_role(&mut w.rng), provisioner(w));
+    let mark = Scenario::StandingPrivilege.label(w, format!("`{role}` is held and never used"));
+    grant(w, given, &role, by, true, Mark::None);
+    w.story.extend(mark, w.window.split);
+    w.story.extend(mark, w.window.end - Span::HOUR);
     Some(())
 }

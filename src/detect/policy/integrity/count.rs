@@ -19,6 +19,10 @@ const NEWS_DAYS: i64 = 7;
 /// Highest number with which a count is taken to have begun at 1 and lost its beginning.
 const RESTART_MAX: u64 = 64;
 
+/// Records of a day under old numbers, with later times, up to which the count is still one. More: two writers are told
+/// later. Fewer: whoever forges one record blinds the log for a day.
+const STRAYS_MAX: u64 = 3;
+
 /// Days after a loss for which the log still counts as not whole.
 const RECENT_DAYS: i64 = 1;
 
@@ -132,8 +136,16 @@ impl Log {
                 // The end of the count before, come late, or read again.
                 return (None, false);
             }
-            if sound && self.before.is_some_and(|before| seq >= before && seq - before < seq - self.next) {
-                return (self.muddle(ts, profile), false);
+            let mut stray = None;
+            let old = self.before.filter(|before| sound && seq >= *before && seq - before < seq - self.next);
+            if let Some(before) = old {
+                let one = self.next - self.first == 1;
+                if !one || self.twice_on(ts) >= STRAYS_MAX {
+                    return (self.muddle(ts, profile), false);
+                }
+                // One record under an old number began no new count: the old one goes on, and what it lacks is seen.
+                stray = self.repeat(self.first, ts, sound, profile);
+                (self.next, self.before) = (before, None);
             }
             let room = self.gaps.len() < profile.gaps_max;
             if seq > self.next && room {
@@ -143,9 +155,10 @@ impl Log {
             let limited = seq > self.next && !room;
             self.next = seq.saturating_add(1);
             self.newest = ts;
-            return (None, limited);
+            return (stray, limited);
         }
-        let again = sound && ts > self.newest;
+        // The last number once more begins nothing: the next record goes on behind it.
+        let again = sound && ts > self.newest && (seq <= 1 || seq + 1 < self.next);
         if again && seq <= 1 {
             return (self.restart(seq, ts, event, watermark + grace, profile.restart_news_days), false);
         }
@@ -195,6 +208,11 @@ impl Log {
             let phrase = format!("has two records of number {seq}{count}");
             of_log(Severity::Info, 20.0, "number_twice", &format!("number {seq} twice"), "every number once", phrase)
         })
+    }
+
+    /// Records of a day under a number that had come.
+    fn twice_on(&self, ts: Timestamp) -> u64 {
+        if self.twice_day == ts.day_utc() { self.twice_today } else { 0 }
     }
 
     /// The gap that a number belongs to; of several, the one nearest in time.

@@ -307,7 +307,20 @@ fn two_writers_under_one_name_make_no_gaps() {
         bench.record(2880 + nth as u64, (2880 + nth) * 60);
         bench.record(nth as u64, (2880 + nth) * 60 + 7);
     }
-    assert_eq!(bench.after_an_hour(), [("restart", Severity::Info), ("shared", Severity::Info)]);
+    let [restart, twice, shared] = ["restart", "twice", "shared"].map(|name| (name, Severity::Info));
+    assert_eq!(bench.after_an_hour(), [restart, twice, shared]);
+}
+
+#[test]
+fn one_record_under_an_old_number_neither_begins_a_count_nor_hides_a_gap() {
+    let [restart, twice] = ["restart", "twice"].map(|name| (name, Severity::Info));
+    let gap = ("gap", Severity::Medium);
+    let after = |stray: u64| told(&[(2880, 0), (stray, 60), (2881, 120), (2885, 180), (2886, 240)]);
+    assert_eq!(after(2880), [twice, gap], "the last number once more");
+    for stray in [2870, 1] {
+        assert_eq!(after(stray), [restart, twice, gap], "{stray}");
+    }
+    assert_eq!(told(&[(2880, 0), (2870, 60), (2884, 120)]), [restart, twice, gap], "the gap is right behind it");
 }
 
 #[test]
