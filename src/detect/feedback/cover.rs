@@ -131,6 +131,13 @@ fn expects(what: &What, named: &[u64], reasons: &[(Dimension, &str)], hosts: &[S
 /// What a record would have changed in the last days.
 pub(super) fn preview(engine: &Engine, case: &Case) -> Preview {
     let mut preview = Preview { days: PREVIEW_DAYS, ..Preview::default() };
+    if case.record.verdict == Ruling::Fine {
+        for (name, _) in &case.names {
+            if !preview.vouched.contains(name) {
+                preview.vouched.push(name.clone());
+            }
+        }
+    }
     let now = engine.watermark().unwrap_or(Timestamp::MIN);
     let since = now - Span::from_days(i64::from(PREVIEW_DAYS));
     let of_bot = |shown: &&Shown| shown.bot == case.at && shown.ts >= since;
