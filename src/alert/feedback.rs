@@ -201,9 +201,9 @@ pub struct Preview {
     pub unchanged: u64,
     /// Those that would have been others, newest first; the first hundred.
     pub changed: Vec<Changed>,
-    /// Values that would count as known: those that are named, and what came with a host.
+    /// What is fine: the values that are named, and what came with a host.
     #[serde(default)]
-    pub vouched: Vec<(Facet, String)>,
+    pub covered: Vec<(Facet, String)>,
 }
 
 /// An alert that a record would have changed.

@@ -279,10 +279,9 @@ fn covers(record: &Feedback, alerts: &[&Shown]) -> (Vec<u64>, Named) {
                 names.push(((facet, name.clone()), record.ts));
             }
             if record.verdict == Ruling::Fine {
-                for (facet, name) in alerts.iter().flat_map(|shown| came_with(&what.hosts, shown)) {
-                    marks.push(mark_of_value(*facet, name));
-                    names.push(((*facet, name.clone()), record.ts));
-                }
+                // Covered and not vouched for: another host that comes from there is as new as before.
+                let with = alerts.iter().flat_map(|shown| came_with(&what.hosts, shown));
+                marks.extend(with.map(|(facet, name)| mark_of_value(*facet, name)));
             }
         }
         _ => {}
@@ -300,7 +299,7 @@ fn covers(record: &Feedback, alerts: &[&Shown]) -> (Vec<u64>, Named) {
 /// The network, device and place that a host brought with it. A host that is fine is so where it stands, and nobody could
 /// name these. Only where an alert is about no other host, so that whose they are is plain, and where the host was new: one
 /// that was known and comes from elsewhere may be another one under its name.
-fn came_with<'a>(fine: &[String], shown: &'a Shown) -> impl Iterator<Item = &'a (Facet, String)> {
+pub(super) fn came_with<'a>(fine: &[String], shown: &'a Shown) -> impl Iterator<Item = &'a (Facet, String)> {
     let is_new = |host: &String| shown.names.iter().any(|(facet, name)| *facet == Facet::Host && name == host);
     let plain = shown.hosts.iter().all(|host| fine.contains(host)) && shown.hosts.iter().any(is_new);
     let travels = shown.reasons.iter().any(|(_, detector)| detector == "impossible_travel");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::check::Case;
+use super::check::{Case, came_with};
 use super::shown::Shown;
 use super::{Decided, DecisionState};
 use crate::alert::{Changed, Dimension, Feedback, Mark, Preview, Reason, Ruling, Severity, Suppressed, What};
@@ -132,9 +132,11 @@ fn expects(what: &What, named: &[u64], reasons: &[(Dimension, &str)], hosts: &[S
 pub(super) fn preview(engine: &Engine, case: &Case) -> Preview {
     let mut preview = Preview { days: PREVIEW_DAYS, ..Preview::default() };
     if case.record.verdict == Ruling::Fine {
-        for (name, _) in &case.names {
-            if !preview.vouched.contains(name) {
-                preview.vouched.push(name.clone());
+        let of = |shown: &&Shown| case.alerts.contains(&shown.id);
+        let with = engine.decisions.shown.iter().filter(of).flat_map(|shown| came_with(&case.record.what.hosts, shown));
+        for name in case.names.iter().map(|(name, _)| name).chain(with) {
+            if !preview.covered.contains(name) {
+                preview.covered.push(name.clone());
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::say::clock;
 use crate::time::Timestamp;
 
 /// What went wrong last, as readiness begins to say it.
@@ -46,6 +47,10 @@ fn told(reason: &str) -> String {
     }
     if let Some(age) = after("no snapshot was written for ") {
         return format!("The state has not been saved for {}. A restart would read that much again.", age_of(&age));
+    }
+    if let Some((since, _)) = after("no connection to nats from ").as_deref().and_then(|text| text.split_once(": ")) {
+        let since = since.parse::<Timestamp>().map_or_else(|_| since.to_owned(), clock);
+        return format!("The connection was lost at {since}.");
     }
     if let Some(waiting) = after("the alert log cannot be written: ") {
         return format!("The alert log cannot be written, and {waiting}.");
@@ -95,6 +100,10 @@ mod tests {
             "Catching up with the stream, 7 messages behind. What you see may be old."
         );
         assert_eq!(told("partition 3 cannot be worked on: why."), "Partition 3 cannot be worked on: why.");
+        assert_eq!(
+            told("no connection to nats from 2026-11-28T21:46:11Z: client error: nats: IO error"),
+            "The connection was lost at 28 Nov 2026, 21:46:11 UTC."
+        );
         assert!(Pulse::new(None, Vec::new(), None).ready);
     }
 }

@@ -317,14 +317,14 @@ fn value(kind: &str, name: &str) -> String {
     }
 }
 
-/// What exactly a record names, and what counts as known with it.
-pub(super) fn covered(what: &What, vouched: &[(Facet, String)]) -> Vec<String> {
+/// What exactly a record names, and what came with it.
+pub(super) fn covered(what: &What, with: &[(Facet, String)]) -> Vec<String> {
     let mut of: Vec<String> = what.dimensions.iter().map(ToString::to_string).collect();
     of.extend(what.detectors.iter().cloned());
     let kinds = [("host", &what.hosts), ("operation", &what.operations), ("role", &what.roles)];
     of.extend(kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}"))));
     of.extend(what.hours.iter().map(|hour| value("hour", &hour.to_string())));
-    let with = vouched.iter().filter(|(facet, _)| kind(*facet).is_none());
+    let with = with.iter().filter(|(facet, _)| kind(*facet).is_none());
     of.extend(with.map(|(facet, name)| format!("{} {name}", facet.as_str())));
     of
 }
@@ -361,7 +361,7 @@ pub(super) fn said(decisions: &[DecisionFacts], decides: bool, takes: impl Fn(&F
             id: record.id.clone(),
             by: record.by.clone(),
             words: words(record),
-            of: covered(&record.what, if record.verdict == Ruling::Fine { facts.vouched.as_slice() } else { &[] }),
+            of: covered(&record.what, &[]),
             comment: record.comment.clone(),
             ts: record.ts,
             state: match facts.state {

@@ -158,7 +158,7 @@ fn shown(record: Feedback, preview: Preview, draft: &Draft) -> Shown {
     Shown {
         words: words(&record),
         meaning: meaning(record.verdict),
-        of: covered(&record.what, &preview.vouched),
+        of: covered(&record.what, &preview.covered),
         total: preview.hidden + preview.lowered + preview.unchanged,
         preview,
         fields: draft.fields(),
@@ -179,8 +179,8 @@ fn meaning(ruling: Ruling) -> String {
              bot does is told as before."
         }
         Ruling::Fine => {
-            "These count as known for the bot, as if seen on four days; a host with the network, device and place that \
-             it came with. A finding that shows nothing else goes out at `low` at most."
+            "These count as known for the bot, as if seen on four days. A finding that shows nothing else goes out at \
+             `low` at most; of a host, the network, device and place that it came with are no other matter."
         }
         _ => "Nothing that is told changes.",
     };

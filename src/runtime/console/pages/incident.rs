@@ -195,13 +195,16 @@ pub(in crate::runtime::console) async fn about(
 }
 
 fn alert_view(kept: &Kept, zone: &Zone) -> AlertView {
+    // What was published again without getting worse is no step.
+    let mut steps = kept.steps.clone();
+    steps.dedup_by_key(|step| (step.severity, step.status));
     AlertView {
         id: kept.alert.id.clone(),
         title: kept.alert.title.clone(),
         severity: kept.alert.severity.as_str(),
         firing: is_firing(&kept.alert),
         score: kept.alert.score,
-        steps: kept.steps.iter().map(|step| StepView { step: *step, local: zone.local(step.ts).to_string() }).collect(),
+        steps: steps.iter().map(|step| StepView { step: *step, local: zone.local(step.ts).to_string() }).collect(),
     }
 }
 

@@ -69,11 +69,10 @@ pub(super) async fn trace(desk: &Desk, alert: &Alert, began: Timestamp, zone: &Z
             Ok(None) => return nothing("No events are kept: Humdrum reads a plain subscription, which keeps none."),
             Err(error) => {
                 tracing::warn!(%error, "events of an alert cannot be read back");
-                return nothing(&format!(
-                    "The events cannot be read back now, since NATS does not give them ({}). The rest of this page is \
-                     from Humdrum's own state.",
-                    error.0
-                ));
+                return nothing(
+                    "The events cannot be read back now, since NATS does not give them; the log of Humdrum says why. \
+                     The rest of this page is from its own state.",
+                );
             }
         }
         if !found.cut {
@@ -141,6 +140,8 @@ fn rows(alert: &Alert, events: &[Event], zone: &Zone) -> Vec<TraceRow> {
 fn fold(rows: &mut [TraceRow]) {
     let before = rows.iter().filter(|row| row.part == "before").count();
     let (mut matter, mut after) = (0, 0);
+    let matters = rows.iter().filter(|row| row.part == "session" || row.part == "evidence").count();
+    let crowded = matters > SHOWN_MAX && rows.iter().any(|row| row.part == "evidence");
     for (at, row) in rows.iter_mut().enumerate() {
         row.rest = match row.part {
             "before" => at + SHOWN_AROUND < before,
@@ -148,6 +149,7 @@ fn fold(rows: &mut [TraceRow]) {
                 after += 1;
                 after > SHOWN_AROUND
             }
+            "session" if crowded => true,
             _ => {
                 matter += 1;
                 matter > SHOWN_MAX
