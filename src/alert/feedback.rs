@@ -159,6 +159,22 @@ pub enum Facet {
     Hour,
 }
 
+impl Facet {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Network => "network",
+            Self::Device => "device",
+            Self::Place => "place",
+            Self::Role => "role",
+            Self::Operation => "operation",
+            Self::Hour => "hour",
+        }
+    }
+}
+
 /// A mark of what a finding showed, by which the same is known again: its own, and those on either side where it is an
 /// amount.
 pub type Mark = [u64; 3];
@@ -185,6 +201,9 @@ pub struct Preview {
     pub unchanged: u64,
     /// Those that would have been others, newest first; the first hundred.
     pub changed: Vec<Changed>,
+    /// What is fine: the values that are named, and what came with a host.
+    #[serde(default)]
+    pub covered: Vec<(Facet, String)>,
 }
 
 /// An alert that a record would have changed.

@@ -1,5 +1,5 @@
 // An analyst at a console of a fleet under attack: from the overview to the evidence, and through everything else.
-import { DESKTOP, follow, hold, look, open } from "./page.mjs";
+import { DESKTOP, PHONE, follow, hold, look, open } from "./page.mjs";
 import { preview, keep, takeBack } from "./feedback.mjs";
 
 export async function walk(base, view, viewport, incident) {
@@ -55,8 +55,8 @@ async function follow_up(page, name, incident) {
   await look(page, name("incident"));
 
   // What is open stays open when the page refreshes itself, and what was typed stays where it is.
-  const details = page.locator("[data-live] details").first();
-  const opens = await details.count() > 0;
+  const details = page.locator("[data-live] .figure details").first();
+  const opens = await details.count() > 0 && await details.isVisible();
   if (opens) {
     await details.locator("summary").click();
     hold(await details.locator("table").isVisible(), name("a picture's table opens"));
@@ -66,7 +66,7 @@ async function follow_up(page, name, incident) {
   const fresh = await page.evaluate(() => Number(document.documentElement.dataset.fresh || 0));
   await page.waitForFunction((before) => Number(document.documentElement.dataset.fresh || 0) > before, fresh);
   hold(await why.inputValue() === "half a thought", name("a refresh leaves what was typed"));
-  if (opens) hold(await page.locator("[data-live] details").first().evaluate((d) => d.open), name("it stays open over a refresh"));
+  if (opens) hold(await details.evaluate((d) => d.open), name("it stays open over a refresh"));
 }
 
 // What it was, looked at before it is kept, and kept.
@@ -116,6 +116,30 @@ async function find(page, base, name) {
   await page.waitForURL(/\/search/);
   hold(await page.getByText("Nothing is there.").isVisible(), name("the search says that there is nothing"));
   await look(page, name("search"));
+}
+
+// An incident of each kind of reason, whatever it is about, and what is not there.
+export async function kinds(base) {
+  const page = await open({ viewport: PHONE, hasTouch: true }, /404/);
+  await page.goto(base + "/incidents");
+  const rows = await page.evaluate(async () => (await fetch("/api/v1/incidents?per_page=500")).json());
+  const first = new Map();
+  for (const row of rows) {
+    const kind = row.dimensions.split(",")[0];
+    if (!first.has(kind)) first.set(kind, row.incident);
+  }
+  hold(first.size >= 4, `kinds: only of ${[...first.keys()]}`);
+  for (const [kind, incident] of first) {
+    await page.goto(`${base}/incidents/${incident}`);
+    hold(await page.locator(".versus").count() > 0, `kinds: ${kind} says what was observed and what expected`);
+    hold(!/\dT\d\d:\d\d:\d\d/.test(await page.locator("main").innerText()), `kinds: ${kind} has a time that no person writes`);
+    hold(await page.locator("tr.rest").evaluateAll((rows) => rows.every((row) => !row.checkVisibility())), `kinds: ${kind} folds what is secondary`);
+    await look(page, `kind-${kind}`);
+  }
+  await page.goto(base + "/nothing");
+  hold(await page.locator("h1").innerText() === "There is no such page.", "kinds: what is not there is said");
+  await look(page, "not-there");
+  await page.context().close();
 }
 
 // Everything that matters, with no script at all.

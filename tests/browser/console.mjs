@@ -1,7 +1,7 @@
 // People at the console: real clicks in Chromium, at phone and desktop width, in light and dark, with and without scripts.
 // Ends with 1 and a line for each thing that is wrong. SHOTS=dir keeps a picture of each page.
 import { DESKTOP, PHONE, launch, wrong } from "./page.mjs";
-import { incidents, walk, withoutScripts } from "./analyst.mjs";
+import { incidents, kinds, walk, withoutScripts } from "./analyst.mjs";
 import { acceptance } from "./feedback.mjs";
 import { crowded, door, empty, tabs } from "./states.mjs";
 
@@ -14,6 +14,7 @@ const walks = [
   ["crowded", () => crowded(at("CROWDED"))],
   ["door", () => door(at("DOOR"), process.env.PASSWORD)],
   ["tabs", () => tabs(lively)],
+  ["kinds", () => kinds(lively)],
 ];
 
 const browser = await launch();

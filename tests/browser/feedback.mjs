@@ -37,6 +37,8 @@ export async function acceptance(base) {
   await look(page, "nats-form-fine");
   await preview(page);
   hold(/says this is normal for the bot/.test(await page.locator("h1").innerText()), "nats: the preview says what is said");
+  hold(await page.locator(".changed .severity.low").count() > 0, "nats: a host that is fine makes its own alert low");
+  hold(/network 172\.16\.9\.0\/24/.test(await page.locator("main").innerText()), "nats: the preview says what the host came with");
   await look(page, "nats-preview-fine");
   await page.getByRole("link", { name: "Leave it" }).click();
   await page.getByText("It was nothing").click();
@@ -67,6 +69,8 @@ export async function acceptance(base) {
   hold(await page.getByText("The events cannot be read back now").isVisible(), "nats away: the evidence says why it is not there");
   hold(await page.locator(".reason").count() > 0, "nats away: the reasons are still there");
   hold(/Not well/.test(await page.locator(".pulse").innerText()), "nats away: the head says that it is not well");
+  hold(/NATS cannot be reached, so no new events come in/.test(await page.locator(".pulse").innerText()), "nats away: and what that means");
+  hold(!await page.locator(".pulse .last code").isVisible(), "nats away: what only a mender needs is folded away");
   await look(page, "nats-away");
   await page.setViewportSize(PHONE);
   await look(page, "nats-away-phone");

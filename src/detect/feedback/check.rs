@@ -278,6 +278,11 @@ fn covers(record: &Feedback, alerts: &[&Shown]) -> (Vec<u64>, Named) {
                 marks.push(mark_of_value(facet, name));
                 names.push(((facet, name.clone()), record.ts));
             }
+            if record.verdict == Ruling::Fine {
+                // Covered and not vouched for: another host that comes from there is as new as before.
+                let with = alerts.iter().flat_map(|shown| came_with(&what.hosts, shown));
+                marks.extend(with.map(|(facet, name)| mark_of_value(*facet, name)));
+            }
         }
         _ => {}
     }
@@ -289,4 +294,15 @@ fn covers(record: &Feedback, alerts: &[&Shown]) -> (Vec<u64>, Named) {
     marks.sort_unstable();
     marks.dedup();
     (marks, names)
+}
+
+/// The network, device and place that a host brought with it. A host that is fine is so where it stands, and nobody could
+/// name these. Only where an alert is about no other host, so that whose they are is plain, and where the host was new: one
+/// that was known and comes from elsewhere may be another one under its name.
+pub(super) fn came_with<'a>(fine: &[String], shown: &'a Shown) -> impl Iterator<Item = &'a (Facet, String)> {
+    let is_new = |host: &String| shown.names.iter().any(|(facet, name)| *facet == Facet::Host && name == host);
+    let plain = shown.hosts.iter().all(|host| fine.contains(host)) && shown.hosts.iter().any(is_new);
+    let travels = shown.reasons.iter().any(|(_, detector)| detector == "impossible_travel");
+    let brought = |(facet, _): &&(Facet, String)| matches!(facet, Facet::Network | Facet::Device | Facet::Place);
+    shown.names.iter().filter(move |name| plain && !travels && brought(name))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::check::Case;
+use super::check::{Case, came_with};
 use super::shown::Shown;
 use super::{Decided, DecisionState};
 use crate::alert::{Changed, Dimension, Feedback, Mark, Preview, Reason, Ruling, Severity, Suppressed, What};
@@ -131,6 +131,15 @@ fn expects(what: &What, named: &[u64], reasons: &[(Dimension, &str)], hosts: &[S
 /// What a record would have changed in the last days.
 pub(super) fn preview(engine: &Engine, case: &Case) -> Preview {
     let mut preview = Preview { days: PREVIEW_DAYS, ..Preview::default() };
+    if case.record.verdict == Ruling::Fine {
+        let of = |shown: &&Shown| case.alerts.contains(&shown.id);
+        let with = engine.decisions.shown.iter().filter(of).flat_map(|shown| came_with(&case.record.what.hosts, shown));
+        for name in case.names.iter().map(|(name, _)| name).chain(with) {
+            if !preview.covered.contains(name) {
+                preview.covered.push(name.clone());
+            }
+        }
+    }
     let now = engine.watermark().unwrap_or(Timestamp::MIN);
     let since = now - Span::from_days(i64::from(PREVIEW_DAYS));
     let of_bot = |shown: &&Shown| shown.bot == case.at && shown.ts >= since;

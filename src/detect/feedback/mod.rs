@@ -2,8 +2,9 @@
 //!
 //! A decision changes what is told and how far it is believed, never how it is scored: `expected` hides, `false` and
 //! `fine` lower to `low` and let the same be learned in full, `true` keeps it from being learned at all. What is fine is
-//! put into the baseline besides, as if it had been seen for some days. Each knows a finding again by the marks of what
-//! it showed, covers only what has no other mark, and holds for a year at most.
+//! put into the baseline besides, as if it had been seen for some days. A host covers the network, device and place that
+//! it came with, which are not vouched for: other hosts may come from there. Each knows a finding again by the marks of
+//! what it showed, covers only what has no other mark, and holds for a year at most.
 
 mod check;
 mod cover;

@@ -133,6 +133,74 @@ fn what_is_fine_is_known_before_it_comes_and_unknown_when_that_is_taken_back() {
     }
 }
 
+/// What a word that something is fine would have made of a night, and what becomes of the same night a day later.
+fn fine(night: &Night, hosts: &[&'static str], what: &str) -> (Severity, Vec<Alert>) {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let of = |day: i64| {
+        let moved = |&host: &&'static str| Night { day, host, ..night.clone() }.events();
+        if hosts.is_empty() { Night { day, ..night.clone() }.events() } else { both(hosts.iter().flat_map(moved)) }
+    };
+    let told = nights(&mut engine, month().into_iter().chain(of(30)));
+    let page = told.iter().find(|alert| alert.reasons[0].dimension != Dimension::Absence).expect("a page").clone();
+    assert!(page.severity.pages(), "{page:#?}");
+    let word = about("f1", "fine", &page, &format!(r#","what":{what}"#));
+    let before = engine.examine(&word).expect("is taken").preview;
+    let (taken, _) = say(&mut engine, &word);
+    assert_eq!(before, taken.preview, "what is looked at is what is kept");
+    let changed = taken.preview.changed.iter().find(|changed| changed.id == page.id);
+    let mut again = nights(&mut engine, of(31));
+    again.retain(|alert| alert.reasons[0].dimension != Dimension::Absence);
+    (changed.map_or(page.severity, |changed| changed.becomes), again)
+}
+
+/// Events of one session that runs on several hosts at once.
+fn both(events: impl Iterator<Item = Event>) -> Vec<Event> {
+    let mut events: Vec<Event> = events.collect();
+    events.sort_by_key(|event| event.ts);
+    for (number, event) in events.iter_mut().enumerate() {
+        event.id = format!("{}-{number}", event.id).as_str().into();
+    }
+    events
+}
+
+#[test]
+fn a_preview_of_what_is_fine_says_what_happens_when_the_same_comes_again() {
+    let calls = vec!["GET /employees", "DELETE /x", "GET /timesheets/{id}", "POST /payments", "PUT /ledger"];
+    let usual = Night::usual(30);
+    let kali = kali(30);
+    for (night, what) in [
+        (Night { host: "kali", ..usual.clone() }, r#"{"hosts":["kali"]}"#),
+        // It comes from a network of its own, which nobody can name.
+        (kali.clone(), r#"{"hosts":["kali"]}"#),
+        (Night { calls, ..usual.clone() }, r#"{"operations":["hr DELETE /x"]}"#),
+        (Night { role: "root", ..usual.clone() }, r#"{"roles":["root"]}"#),
+        (Night { minute: 14 * 60 + 7, ..usual.clone() }, r#"{"hours":[14]}"#),
+    ] {
+        let (becomes, again) = fine(&night, &[], what);
+        assert_eq!(becomes, Severity::Low, "{night:?}");
+        assert!(again.iter().all(|alert| alert.severity <= becomes), "{night:?}: {again:#?}");
+    }
+    // Another host beside it, and a known one that comes from elsewhere: neither is what was said to be fine.
+    let elsewhere = Night { ip: "172.16.9.9", ..usual };
+    for (night, hosts, what) in
+        [(kali, &["kali", "evil"][..], r#"{"hosts":["kali"]}"#), (elsewhere, &[][..], r#"{"hosts":["srv-1"]}"#)]
+    {
+        let (becomes, again) = fine(&night, hosts, what);
+        assert!(becomes.pages(), "{night:?}");
+        assert!(!again.is_empty() && again.iter().all(|alert| alert.suppressed.is_none()), "{night:?}: {again:#?}");
+    }
+}
+
+#[test]
+fn a_host_that_is_fine_is_so_with_what_it_came_with_and_no_other_host_there_is() {
+    let (mut engine, page) = told();
+    let (taken, _) = say(&mut engine, &about("f1", "fine", &page, r#","what":{"hosts":["kali"]}"#));
+    let with = [(Facet::Host, "kali".to_owned()), (Facet::Network, "172.16.9.0/24".to_owned())];
+    assert_eq!(taken.preview.covered, with);
+    let other = nights(&mut engine, Night { host: "evil", ..kali(31) }.events());
+    assert!(pages_of(&other) > 0, "{other:#?}");
+}
+
 #[test]
 fn a_record_that_comes_twice_changes_nothing() {
     let (mut engine, page) = told();

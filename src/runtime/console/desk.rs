@@ -15,6 +15,7 @@ use super::access::{Access, Guest, Role, guest};
 use super::fault::{PageFault, is_api};
 use super::glance::Glances;
 use super::lookup::Lookups;
+use super::pulse::{Pulse, sentence};
 use super::roster::Roster;
 use super::{ConsoleParts, say};
 use crate::runtime::archive::Archive;
@@ -74,19 +75,6 @@ pub(super) struct Desk {
     version: String,
 }
 
-/// The state of affairs, at the head of each page.
-#[derive(Debug, Serialize)]
-pub(super) struct Pulse {
-    /// Event time.
-    pub now: Option<Timestamp>,
-    /// Whether events are taken in.
-    pub ready: bool,
-    /// Why not.
-    pub reasons: Vec<String>,
-    /// Messages behind; none where there is no stream.
-    pub lag: Option<u64>,
-}
-
 impl Desk {
     pub(super) fn new(parts: ConsoleParts, access: Arc<Access>, stopping: CancellationToken) -> Self {
         let ConsoleParts { inquiry, feedbacks, archive, evidence, health } = parts;
@@ -118,8 +106,7 @@ impl Desk {
     /// How things stand.
     pub(super) fn pulse(&self, now: Option<Timestamp>) -> Pulse {
         let readiness = self.health.as_ref().map_or(Ok(()), HealthState::readiness);
-        let reasons = readiness.err().unwrap_or_default();
-        Pulse { now, ready: reasons.is_empty(), reasons, lag: self.health.as_ref().map(HealthState::lag) }
+        Pulse::new(now, readiness.err().unwrap_or_default(), self.health.as_ref().map(HealthState::lag))
     }
 
     /// A page that says what is wrong with what was sent, as itself.
@@ -200,11 +187,4 @@ struct Said {
     status: u16,
     text: String,
     advice: &'static str,
-}
-
-/// An error's words as a sentence.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
 }

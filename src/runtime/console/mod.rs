@@ -20,6 +20,7 @@ mod guard;
 mod live;
 mod lookup;
 mod pages;
+mod pulse;
 mod roster;
 mod routes;
 mod rows;

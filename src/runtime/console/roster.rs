@@ -28,6 +28,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(300);
 const PAUSE_SWEEPS: u32 = 20;
 /// Time after which a roster that nobody looks at is not made anew.
 const IDLE: Duration = Duration::from_secs(600);
+/// Time that the first one to look after that waits for a new one: enough for thousands of bots, and less than anybody
+/// notices.
+const FIRST_LOOK: Duration = Duration::from_millis(60);
 
 /// All bots as of an event time.
 #[derive(Debug, Default)]
@@ -50,11 +53,22 @@ pub(super) struct Roster {
     progress: RwLock<(usize, usize)>,
     looked_at: RwLock<Option<Instant>>,
     look: Notify,
+    counted: Notify,
 }
 
 impl Roster {
+    /// The bots, counted anew if nobody has looked for a while and that can be done at once.
+    pub(super) async fn rolls(&self) -> Arc<Rolls> {
+        let counted = self.counted.notified();
+        let mut counted = std::pin::pin!(counted);
+        counted.as_mut().enable();
+        let rested = !self.is_watched();
+        let rolls = self.look();
+        if rested && timeout(FIRST_LOOK, counted).await.is_ok() { self.look() } else { rolls }
+    }
+
     /// The bots as they were counted last; that somebody looked is remembered.
-    pub(super) fn rolls(&self) -> Arc<Rolls> {
+    fn look(&self) -> Arc<Rolls> {
         *self.looked_at.write().unwrap_or_else(PoisonError::into_inner) = Some(clock::monotonic());
         self.look.notify_one();
         Arc::clone(&self.rolls.read().unwrap_or_else(PoisonError::into_inner))
@@ -72,6 +86,7 @@ impl Roster {
 
     fn put(&self, rolls: Rolls) {
         *self.rolls.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rolls);
+        self.counted.notify_waiters();
     }
 
     fn advance(&self, done: usize, all: usize) {
@@ -178,5 +193,26 @@ fn rolls(at: Option<Timestamp>, mut rows: Vec<BotRow>) -> Rolls {
         droppable: idle().filter(|role| role.drop).count(),
         by_risk,
         rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_looks_after_a_rest_sees_the_bots_as_they_are_now() {
+        let (roster, at) = (Arc::new(Roster::default()), Timestamp::from_micros(7));
+        let old = Rolls { at: Some(Timestamp::from_micros(1)), ..Rolls::default() };
+        roster.put(old);
+        let looks = tokio::spawn({
+            let roster = Arc::clone(&roster);
+            async move { roster.rolls().await.at }
+        });
+        roster.look.notified().await;
+        roster.put(Rolls { at: Some(at), ..Rolls::default() });
+        assert_eq!(looks.await.expect("looks"), Some(at));
+        let before = clock::monotonic();
+        assert_eq!((roster.rolls().await.at, clock::monotonic()), (Some(at), before), "nobody waits for the next one");
     }
 }

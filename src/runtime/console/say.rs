@@ -12,6 +12,8 @@ pub(super) fn filters(pages: &mut Environment<'static>) {
     pages.add_filter("when", |text: &str| Value::from_safe_string(when(text)));
     pages.add_filter("brief", |text: &str| Value::from_safe_string(brief(text)));
     pages.add_filter("code", |text: &str| Value::from_safe_string(code(text)));
+    pages.add_filter("plain", plain);
+    pages.add_filter("date", |text: &str| date(text));
     pages.add_filter("num", number);
     pages.add_filter("bytes", bytes);
     pages.add_filter("percent", |share: f64| format!("{:.0} %", share * 100.0));
@@ -65,15 +67,71 @@ pub(super) fn day(day: i64) -> String {
     }
 }
 
+/// Units that stay beside their number.
+const UNITS: [&str; 16] = ["s", "ms", "min", "h", "k", "M", "G", "%", "km", "B", "kB", "MB", "GB", "EUR", "USD", "GBP"];
+
+/// Words between names: moments as people read them, and units beside their numbers.
+fn prose(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    let mut after_number = false;
+    let mut words = text.split(' ').enumerate().peekable();
+    while let Some((at, word)) = words.next() {
+        let bare = word.trim_end_matches(ENDINGS);
+        if at > 0 {
+            html.push(if after_number && UNITS.contains(&bare) { '\u{a0}' } else { ' ' });
+        }
+        after_number = word.ends_with(|letter: char| letter.is_ascii_digit());
+        let moment = bare.len() >= MOMENT_CHARS_MIN && bare.parse::<Timestamp>().is_ok();
+        if moment {
+            html += &when(bare);
+            html += &HtmlEscape(&word[bare.len()..]).to_string();
+        } else {
+            let measured = words.peek().is_some_and(|(_, next)| UNITS.contains(&next.trim_end_matches(ENDINGS)));
+            let whole = (measured && after_number).then(|| word.parse::<u64>().ok()).flatten();
+            html += &whole.map_or_else(|| HtmlEscape(word).to_string(), grouped);
+        }
+    }
+    html
+}
+
+/// What may stand behind a word.
+const ENDINGS: [char; 4] = [',', ';', '.', ':'];
+/// Characters of the shortest moment: `2026-05-04T06:00:00Z`.
+const MOMENT_CHARS_MIN: usize = 20;
+
+/// A sentence without its marks, for a place that holds text only.
+fn plain(text: &str) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches(ENDINGS);
+        bare.parse::<Timestamp>().map_or_else(|_| word.to_owned(), |at| clock(at) + &word[bare.len()..])
+    };
+    text.replace('`', "").split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// `4 May 2026`, of `2026-05-04`.
+fn date(text: &str) -> String {
+    let at = format!("{text}T00:00:00Z").parse::<Timestamp>();
+    at.map_or_else(|_| text.to_owned(), |at| day(at.day_utc()))
+}
+
 /// A sentence whose names stand in backticks.
 fn code(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + 32);
     for (at, part) in text.split('`').enumerate() {
-        let part = HtmlEscape(part);
         // An opening backtick without a closing one is left as it is by the browser: the element ends with its parent.
-        html += &if at % 2 == 1 { format!("<code>{part}</code>") } else { part.to_string() };
+        html += &if at % 2 == 1 { format!("<code>{}</code>", HtmlEscape(part)) } else { prose(part) };
     }
     html
+}
+
+/// The same in little room: `10 k`.
+pub(super) fn brief_number(x: f64) -> String {
+    match x {
+        x if x >= 1e9 => format!("{:.0}\u{202f}G", x / 1e9),
+        x if x >= 1e6 => format!("{:.0}\u{202f}M", x / 1e6),
+        x if x >= 1e4 => format!("{:.0}\u{202f}k", x / 1e3),
+        x => number(x),
+    }
 }
 
 /// A quantity: exact while small, with its thousands apart, and with its magnitude when large.
@@ -139,6 +197,19 @@ mod tests {
         assert_eq!(when("<script>"), "&lt;script&gt;");
         assert_eq!(brief("2026-05-04T06:00:12Z"), "<time datetime=\"2026-05-04T06:00:12Z\">4 May 06:00:12</time>");
         assert_eq!(query("a/b&c=d \u{e9}"), "a%2Fb%26c%3Dd%20%C3%A9");
+    }
+
+    #[test]
+    fn moments_and_units_in_a_sentence_are_for_people() {
+        assert_eq!(
+            code("silent since 2026-03-30T09:00:00Z, 26 s on `2026-03-30T09:00:00Z 1 s`"),
+            "silent since <time datetime=\"2026-03-30T09:00:00Z\">30 Mar 2026, 09:00 UTC</time>, 26\u{a0}s on \
+             <code>2026-03-30T09:00:00Z 1 s</code>"
+        );
+        assert_eq!(code("paid 67323 EUR"), "paid 67\u{202f}323\u{a0}EUR");
+        assert_eq!(plain("`a` since 2026-03-30T09:00:00Z, why"), "a since 30 Mar 2026, 09:00 UTC, why");
+        assert_eq!([date("2026-02-25"), date("never")], ["25 Feb 2026", "never"]);
+        assert_eq!([1000.0, 1e4, 2e6].map(brief_number), ["1\u{202f}000", "10\u{202f}k", "2\u{202f}M"]);
     }
 
     #[test]

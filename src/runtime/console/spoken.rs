@@ -264,6 +264,7 @@ fn kind(facet: Facet) -> Option<&'static str> {
         Facet::Operation => Some("operation"),
         Facet::Role => Some("role"),
         Facet::Hour => Some("hour"),
+        // A host brings these with it.
         Facet::Network | Facet::Device | Facet::Place => None,
     }
 }
@@ -316,13 +317,15 @@ fn value(kind: &str, name: &str) -> String {
     }
 }
 
-/// What exactly a record names.
-pub(super) fn covered(what: &What) -> Vec<String> {
+/// What exactly a record names, and what came with it.
+pub(super) fn covered(what: &What, with: &[(Facet, String)]) -> Vec<String> {
     let mut of: Vec<String> = what.dimensions.iter().map(ToString::to_string).collect();
     of.extend(what.detectors.iter().cloned());
     let kinds = [("host", &what.hosts), ("operation", &what.operations), ("role", &what.roles)];
     of.extend(kinds.into_iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}"))));
     of.extend(what.hours.iter().map(|hour| value("hour", &hour.to_string())));
+    let with = with.iter().filter(|(facet, _)| kind(*facet).is_none());
+    of.extend(with.map(|(facet, name)| format!("{} {name}", facet.as_str())));
     of
 }
 
@@ -358,7 +361,7 @@ pub(super) fn said(decisions: &[DecisionFacts], decides: bool, takes: impl Fn(&F
             id: record.id.clone(),
             by: record.by.clone(),
             words: words(record),
-            of: covered(&record.what),
+            of: covered(&record.what, &[]),
             comment: record.comment.clone(),
             ts: record.ts,
             state: match facts.state {

@@ -52,7 +52,7 @@ fn what(facts: &DecisionFacts) -> String {
 /// What a record would have changed, in lines.
 #[must_use]
 pub fn preview(preview: &Preview) -> String {
-    let Preview { days, hidden, lowered, unchanged, changed } = preview;
+    let Preview { days, hidden, lowered, unchanged, changed, covered } = preview;
     let mut text = format!(
         "In the last {days} days it would have hidden {hidden} and lowered {lowered} of the bot's {} alerts.\n",
         hidden + lowered + unchanged
@@ -65,6 +65,11 @@ pub fn preview(preview: &Preview) -> String {
     let more = (hidden + lowered).saturating_sub(changed.len() as u64);
     if more > 0 {
         writeln!(text, "  and {more} more").ok();
+    }
+    let known: Vec<String> =
+        covered.iter().map(|(facet, name)| format!("{} {}", facet.as_str(), plain(name))).collect();
+    if !known.is_empty() {
+        writeln!(text, "Fine from then on: {}.", known.join(", ")).ok();
     }
     text
 }

@@ -90,7 +90,7 @@ pub(super) async fn bots(
     Asked(wanted): Asked<bot_list::Wanted>,
     Asked(slice): Asked<Slice>,
 ) -> Response {
-    listed(&desk, wanted, slice, "risk")
+    listed(&desk, wanted, slice, "risk").await
 }
 
 /// Bots in order of tenant and name
@@ -101,14 +101,14 @@ pub(super) async fn inventory(
     Asked(wanted): Asked<bot_list::Wanted>,
     Asked(slice): Asked<Slice>,
 ) -> Response {
-    listed(&desk, wanted, slice, "name")
+    listed(&desk, wanted, slice, "name").await
 }
 
-fn listed(desk: &Desk, mut wanted: bot_list::Wanted, slice: Slice, sort: &str) -> Response {
+async fn listed(desk: &Desk, mut wanted: bot_list::Wanted, slice: Slice, sort: &str) -> Response {
     if wanted.sort.is_empty() {
         sort.clone_into(&mut wanted.sort);
     }
-    let rolls = desk.roster.rolls();
+    let rolls = desk.roster.rolls().await;
     slice.of(wanted.of(&rolls), |row| row)
 }
 
@@ -149,7 +149,7 @@ pub(super) async fn privileges(
     Asked(wanted): Asked<Unused>,
     Asked(slice): Asked<Slice>,
 ) -> Response {
-    let rolls = desk.roster.rolls();
+    let rolls = desk.roster.rolls().await;
     slice.of(wanted.of(&rolls), |(row, role)| PrivilegeRow::new(row, role))
 }
 

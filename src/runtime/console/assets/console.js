@@ -34,13 +34,15 @@
   // What is open stays open, and what has the focus keeps it.
   function replace(old, fresh) {
     if (was.get(old) === fresh.innerHTML) return false;
-    const stops = "a, summary, button, [tabindex]";
+    const stops = "a, summary, button, input, [tabindex]";
     const open = [...old.querySelectorAll("details")].map((details) => details.open);
+    const checked = [...old.querySelectorAll("input[type=checkbox]")].map((box) => box.checked);
     const scrolled = [...old.querySelectorAll(".scroll")].map((region) => region.scrollLeft);
     const focused = [...old.querySelectorAll(stops)].indexOf(document.activeElement);
     was.set(old, fresh.innerHTML);
     old.replaceChildren(...fresh.childNodes);
-    old.querySelectorAll("details").forEach((details, at) => { details.open = open[at] || false; });
+    old.querySelectorAll("details").forEach((details, at) => { details.open = open[at] ?? details.open; });
+    old.querySelectorAll("input[type=checkbox]").forEach((box, at) => { box.checked = checked[at] || false; });
     old.querySelectorAll(".scroll").forEach((region, at) => { region.scrollLeft = scrolled[at] || 0; });
     if (focused >= 0) old.querySelectorAll(stops)[focused]?.focus({ preventScroll: true });
     localize(old);
@@ -158,6 +160,8 @@
   }
 
   for (const part of document.querySelectorAll("[data-live]")) was.set(part, part.innerHTML);
+  // What is secondary waits to be asked for where there is little room.
+  if (matchMedia("(max-width: 640px)").matches) document.querySelectorAll("details.fold").forEach((fold) => { fold.open = false; });
   localize(document);
   document.querySelectorAll("[data-keep]").forEach(remember);
   if (zone !== "UTC") document.getElementById("zone").textContent = `; yours (${zone}) is in the tooltips`;

@@ -9,6 +9,8 @@ const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 92.0;
 const LEFT: f64 = 14.0;
 const MIDDLE: f64 = 46.0;
+/// Room of a number on the axis, with which it can be read on a phone.
+const TICK: f64 = 66.0;
 
 /// A quantity.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +21,8 @@ pub(in crate::runtime::console) struct Band {
     pub quantiles: [f64; 5],
     /// This time.
     pub point: Option<f64>,
+    /// When that is.
+    pub when: &'static str,
 }
 
 /// Draws the band.
@@ -35,7 +39,7 @@ pub(in crate::runtime::console) fn band(band: &Band) -> String {
         say::number(high)
     );
     if let Some(point) = point {
-        words += &format!(" This time {}.", say::number(point));
+        words += &format!(" {} {}.", capital(band.when), say::number(point));
     }
     let mut drawn = picture(WIDTH, HEIGHT, "band", &capital(&band.noun), &words);
     drawn = axis(drawn, top, &place);
@@ -54,7 +58,7 @@ pub(in crate::runtime::console) fn band(band: &Band) -> String {
     ));
     if let Some(point) = point {
         let x = place(point);
-        let text = format!("this time {}", say::number(point));
+        let text = format!("{} {}", band.when, say::number(point));
         // Beside the usual's own words there is no room above.
         let near = (x - place(usual)).abs() < 170.0;
         let y = if near { MIDDLE + 28.0 } else { MIDDLE - 19.0 };
@@ -76,9 +80,9 @@ fn axis(mut drawn: Document, top: f64, place: &impl Fn(f64) -> f64) -> Document 
         if x < free {
             continue;
         }
-        free = x + 44.0;
+        free = x + TICK;
         drawn = drawn.add(line((x, MIDDLE + 31.0), (x, MIDDLE + 37.0), "grid"));
-        drawn = drawn.add(label(x, MIDDLE + 45.0, anchor(x), "axis faint", &say::number(tick)));
+        drawn = drawn.add(label(x, MIDDLE + 45.0, anchor(x), "axis faint", &say::brief_number(tick)));
     }
     drawn
 }
@@ -106,7 +110,8 @@ mod tests {
     #[test]
     fn the_point_is_told_beside_the_usual() {
         let quantiles = [900.0, 950.0, 1000.0, 1050.0, 1100.0];
-        let drawn = band(&Band { noun: "records read in one session".to_owned(), quantiles, point: Some(40_000.0) });
+        let (noun, when) = ("records read in one session".to_owned(), "this time");
+        let drawn = band(&Band { noun, quantiles, point: Some(40_000.0), when });
         assert!(
             drawn
                 .contains("Usually 1\u{202f}000, nine times in ten from 900 to 1\u{202f}100. This time 40\u{202f}000."),
@@ -114,7 +119,7 @@ mod tests {
         );
         assert_eq!(drawn.matches("class=\"odd\"").count(), 1);
         for quantiles in [[0.0; 5], [f64::MAX; 5]] {
-            let drawn = band(&Band { noun: "calls".to_owned(), quantiles, point: Some(f64::NAN) });
+            let drawn = band(&Band { noun: "calls".to_owned(), quantiles, point: Some(f64::NAN), when: "today" });
             assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");
         }
     }

@@ -11,6 +11,10 @@ const HEIGHT: f64 = 112.0;
 const FLOOR: f64 = 90.0;
 /// Size of a line.
 const SPARK: (f64, f64) = (280.0, 64.0);
+/// Size of a pair of bars, and its room for names and figures.
+const PAIR: (f64, f64) = (460.0, 64.0);
+const PAIR_NAMES: f64 = 74.0;
+const PAIR_FIGURES: f64 = 70.0;
 /// Size of a meter.
 const METER: (f64, f64) = (280.0, 16.0);
 
@@ -103,6 +107,22 @@ pub(in crate::runtime::console) fn spark(of: &Spark<'_>) -> String {
         .to_string()
 }
 
+/// Draws a quantity beside what it usually is, where no more than that is known.
+pub(in crate::runtime::console) fn pair(title: &str, usual: f64, now: f64) -> String {
+    let (width, height) = PAIR;
+    let words = format!("Usually {}, this time {}.", say::number(usual), say::number(now));
+    let mut drawn = picture(width, height, "pair", title, &words);
+    let most = usual.max(now).max(f64::MIN_POSITIVE);
+    for (y, value, name, class) in [(4.0, usual, "usually", "core"), (36.0, now, "this time", "bar high")] {
+        let long = (value.max(0.0) / most * (width - PAIR_NAMES - PAIR_FIGURES)).max(2.0);
+        drawn = drawn
+            .add(label(PAIR_NAMES - 10.0, y + 17.0, "end", "axis", name))
+            .add(rect(PAIR_NAMES, y, long, 24.0, class).set("rx", 3))
+            .add(label(PAIR_NAMES + long + 9.0, y + 17.0, "start", "axis strong", &say::number(value)));
+    }
+    drawn.to_string()
+}
+
 /// Draws how much of something is used: parts of a whole, each with the class that colors it.
 pub(in crate::runtime::console) fn meter(title: &str, words: &str, parts: &[(f64, &'static str)]) -> String {
     let (width, height) = METER;
@@ -131,9 +151,16 @@ mod tests {
             spark(&Spark { noun: "records", values: &[] }),
             spark(&Spark { noun: "records", values: &[0.0, 0.0] }),
             meter("Budget", "none", &[(0.0, "a")]),
+            pair("Sessions", 0.0, 0.0),
         ] {
             assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");
         }
+    }
+
+    #[test]
+    fn what_is_usual_stands_beside_what_was() {
+        let drawn = pair("Sessions within an hour", 1.0, 16.0);
+        assert!(drawn.contains("Usually 1, this time 16.") && drawn.contains("\n16\n</text>"), "{drawn}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod graph;
 mod week;
 
 pub(super) use band::{Band, band};
-pub(super) use bars::{Bar, Spark, bars, meter, spark};
+pub(super) use bars::{Bar, Spark, bars, meter, pair, spark};
 pub(super) use graph::{CallPicture, call_graph};
 pub(super) use week::{Mark, week};
 

@@ -13,6 +13,8 @@ const TOP: f64 = 18.0;
 pub(in crate::runtime::console) struct Mark {
     /// Hour of the week, from Monday's midnight.
     pub hour: usize,
+    /// Whether a run is missing there, and did not begin there.
+    pub missing: bool,
 }
 
 /// Draws a week of 168 weights.
@@ -41,7 +43,7 @@ pub(in crate::runtime::console) fn week(weights: &[f64], mark: Option<Mark>, zon
             }
         }
     }
-    if let Some(Mark { hour }) = mark.filter(|mark| mark.hour < 168) {
+    if let Some(Mark { hour, .. }) = mark.filter(|mark| mark.hour < 168) {
         let (x, y) = (LEFT + (hour % 24) as f64 * CELL, TOP + (hour / 24) as f64 * CELL);
         let middle = (x + CELL / 2.0 - 1.0, y + CELL / 2.0 - 1.0);
         drawn = drawn
@@ -63,10 +65,11 @@ fn describe(weights: &[f64], mark: Option<Mark>) -> String {
         [] => "Nothing is known of its hours yet.".to_owned(),
         names => format!("It starts in {} hours of the week, most often {}.", busiest.len(), names.join(", ")),
     };
-    if let Some(Mark { hour }) = mark {
+    if let Some(Mark { hour, missing }) = mark {
         let share = weights.get(hour).copied().unwrap_or_default() / total.max(f64::MIN_POSITIVE);
         words += &format!(
-            " The run in question began {}, an hour with {:.1} % of its starts.",
+            " {} {}, an hour with {:.1} % of its starts.",
+            if missing { "It has been silent since" } else { "The run in question began" },
             hour_name(hour),
             share * 100.0
         );
@@ -87,10 +90,12 @@ mod tests {
         let mut weights = vec![0.0; 168];
         weights[2] = 3.0;
         weights[26] = 1.0;
-        let drawn = week(&weights, Some(Mark { hour: 167 }), "UTC");
+        let drawn = week(&weights, Some(Mark { hour: 167, missing: false }), "UTC");
         assert_eq!(drawn.matches("class=\"cell\"").count(), 168);
         assert_eq!((drawn.matches("class=\"heat\"").count(), drawn.matches("class=\"mark\"").count()), (2, 1));
         assert!(drawn.contains("most often Mon 02:00, Tue 02:00. The run in question began Sun 23:00"), "{drawn}");
         assert!(week(&[], None, "UTC").contains("Nothing is known"));
+        let silent = week(&weights, Some(Mark { hour: 2, missing: true }), "UTC");
+        assert!(silent.contains("It has been silent since Mon 02:00, an hour with 75.0 %"), "{silent}");
     }
 }

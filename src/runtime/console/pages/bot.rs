@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::incident::{Known, about};
-use super::reason::{band_of, graph_of, week_of};
+use super::reason::{band_of, graph_of, level_of, week_of};
 use super::seen::{SeenTable, tables};
 use super::{Picture, answer};
 use crate::detect::{OpenFacts, Portrait};
@@ -17,7 +17,6 @@ use crate::report::inventory::InventoryRow;
 use crate::report::privileges::BotPrivileges;
 use crate::runtime::console::asked::Asked;
 use crate::runtime::console::desk::Desk;
-use crate::runtime::console::draw::{Spark, spark};
 use crate::runtime::console::fault::PageFault;
 use crate::runtime::console::say;
 use crate::runtime::console::spoken::{About, Draft, FormView, SaidRow, said};
@@ -151,7 +150,8 @@ fn usual(portrait: &Portrait) -> Option<String> {
         _ => format!("It starts in {hours} hours of the week, most often around {:02}:{:02}", minute / 60, minute % 60),
     };
     let sessions = portrait.sessions_per_day.map(|mean| format!(", about {} a day", say::plural(mean, "session")));
-    Some(format!("{start}, on {days} weekdays{}.", sessions.unwrap_or_default()))
+    let days = say::plural(days as f64, "day");
+    Some(format!("{start}, on {days} of the week{}.", sessions.unwrap_or_default()))
 }
 
 fn open(facts: &OpenFacts) -> Open {
@@ -162,22 +162,10 @@ fn open(facts: &OpenFacts) -> Open {
 /// Volumes of sessions, and of the day that goes on.
 fn volumes(portrait: &Portrait) -> Vec<Picture> {
     let told = portrait.volumes.iter().filter(|facts| facts.per != "hour" && facts.quantiles[4] > 0.0);
-    told.map(|facts| band_of(facts, facts.now.filter(|now| facts.per == "day" && *now > 0.0))).collect()
+    told.map(|facts| band_of(facts, facts.now.filter(|now| facts.per == "day" && *now > 0.0), "today")).collect()
 }
 
 /// The levels that are followed for drift.
 fn levels(portrait: &Portrait) -> Vec<Picture> {
-    let told = portrait.levels.iter().filter(|(_, days)| days.len() > 1 && days.iter().any(|level| *level >= 1.0));
-    told.map(|(noun, days)| Picture {
-        title: format!("{noun} of a session, day by day"),
-        svg: spark(&Spark { noun, values: days }),
-        heads: vec!["Days ago", "Mean of a session"],
-        rows: days
-            .iter()
-            .rev()
-            .enumerate()
-            .map(|(ago, level)| vec![(ago + 1).to_string(), say::number(*level)])
-            .collect(),
-    })
-    .collect()
+    portrait.levels.iter().filter_map(|(noun, days)| level_of(noun, days)).collect()
 }

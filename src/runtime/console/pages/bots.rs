@@ -98,7 +98,7 @@ pub(in crate::runtime::console) async fn bots(State(desk): State<Arc<Desk>>, Ask
 
 async fn page(desk: &Arc<Desk>, wanted: Wanted) -> Result<Response, PageFault> {
     let now = desk.inquiry.ask(Engine::watermark).await?;
-    let rolls = desk.roster.rolls();
+    let rolls = desk.roster.rolls().await;
     let rows = wanted.of(&rolls);
     let paging = Paging::new(wanted.page, rows.len());
     let bots = Bots {

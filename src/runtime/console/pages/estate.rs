@@ -46,7 +46,7 @@ struct Team {
 pub(in crate::runtime::console) async fn inventory(State(desk): State<Arc<Desk>>) -> Response {
     let page = async {
         let now = desk.inquiry.ask(Engine::watermark).await?;
-        let rolls = desk.roster.rolls();
+        let rolls = desk.roster.rolls().await;
         desk.page("inventory.html", "inventory", now, &stock(&rolls, desk.roster.progress()))
     };
     answer(&desk, page.await)
@@ -130,7 +130,7 @@ pub(in crate::runtime::console) async fn privileges(
 
 async fn page(desk: &Arc<Desk>, wanted: Unused) -> Result<Response, PageFault> {
     let now = desk.inquiry.ask(Engine::watermark).await?;
-    let rolls = desk.roster.rolls();
+    let rolls = desk.roster.rolls().await;
     let rows = wanted.of(&rolls);
     let paging = Paging::new(wanted.page, rows.len());
     let privileges = Privileges {

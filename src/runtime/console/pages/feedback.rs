@@ -158,7 +158,7 @@ fn shown(record: Feedback, preview: Preview, draft: &Draft) -> Shown {
     Shown {
         words: words(&record),
         meaning: meaning(record.verdict),
-        of: covered(&record.what),
+        of: covered(&record.what, &preview.covered),
         total: preview.hidden + preview.lowered + preview.unchanged,
         preview,
         fields: draft.fields(),
@@ -180,7 +180,7 @@ fn meaning(ruling: Ruling) -> String {
         }
         Ruling::Fine => {
             "These count as known for the bot, as if seen on four days. A finding that shows nothing else goes out at \
-             `low` at most."
+             `low` at most; of a host, the network, device and place that it came with are no other matter."
         }
         _ => "Nothing that is told changes.",
     };

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 
 use super::overview::is_firing;
-use super::reason::{ReasonView, view};
+use super::reason::{ReasonView, Sitter, view};
 use super::trace::{Trace, trace};
 use super::{answer, feedback};
 use crate::alert::{Alert, AlertContext, Suppressed};
@@ -24,8 +24,11 @@ use crate::runtime::console::spoken::{Draft, FormView, SaidRow, said};
 use crate::runtime::console::story::{StoryRow, lead, story};
 use crate::time::{Timestamp, Zone};
 
-/// Earlier incidents that are listed.
-const EARLIER_MAX: usize = 6;
+/// Incidents of a kind that are listed beside it.
+const LISTED_MAX: usize = 4;
+
+/// Reasons that are shown at once; weaker ones fold on a phone.
+const STRONGEST: usize = 2;
 
 /// What only the engine knows of the bot.
 pub(in crate::runtime::console) struct Known {
@@ -49,6 +52,9 @@ struct Incident {
     alerts: Vec<AlertView>,
     session: Option<String>,
     reasons: Vec<ReasonView>,
+    /// Those that come behind the strongest, and how much of the evidence they are.
+    weaker: usize,
+    weaker_share: f64,
     tags: Vec<String>,
     context: Option<AlertContext>,
     suppressed: Option<Suppressed>,
@@ -56,12 +62,20 @@ struct Incident {
     row: Option<inventory::InventoryRow>,
     reach: Reach,
     trace: Trace,
-    earlier: Vec<StoryRow>,
-    alike: Vec<StoryRow>,
+    earlier: Listed,
+    later: Listed,
+    alike: Listed,
     /// The form; none for who may not decide, and where there is nothing to decide about.
     form: Option<FormView>,
     decides: bool,
     said: Vec<SaidRow>,
+}
+
+/// Other incidents, and how many of them are not listed.
+#[derive(Serialize)]
+struct Listed {
+    rows: Vec<StoryRow>,
+    more: usize,
 }
 
 /// One alert of the incident with its life.
@@ -121,6 +135,9 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
     let decides = desk.access.decides();
     let about = if decides { feedback::about(desk, &alerts).await? } else { None };
     let action = format!("/incidents/{}/feedback", say::query(&story.incident));
+    let sitter = Sitter { portrait: known.portrait.as_ref(), zone: &known.zone.1, path: &trace.path };
+    let reasons = reasons(&alerts, lead, sitter);
+    let weaker = reasons.get(STRONGEST..).unwrap_or_default();
     let incident = Incident {
         form: about.map(|about| FormView::new(desk, action, &about, &Draft::default(), None)),
         decides,
@@ -133,7 +150,9 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
         zone: known.zone.0.clone(),
         alerts: kept.iter().map(|kept| alert_view(kept, &known.zone.1)).collect(),
         session: lead.session.clone(),
-        reasons: reasons(&alerts, lead, known.portrait.as_ref(), &trace.path),
+        weaker: weaker.len(),
+        weaker_share: weaker.iter().filter_map(|reason| reason.share).sum(),
+        reasons,
         tags: lead.tags.mitre_attack.iter().chain(&lead.tags.owasp_nhi).cloned().collect(),
         context: lead.context.clone(),
         suppressed: lead.suppressed.clone(),
@@ -141,7 +160,8 @@ async fn page(desk: &Arc<Desk>, id: &str) -> Result<Response, PageFault> {
         reach: reach(&known),
         row: known.row,
         trace,
-        earlier: earlier(&all, &story),
+        earlier: listed(others(&all, &story).filter(|row| row.ts <= story.ts)),
+        later: listed(others(&all, &story).filter(|row| row.ts > story.ts)),
         alike: alike(&all, &story),
         story,
     };
@@ -175,25 +195,34 @@ pub(in crate::runtime::console) async fn about(
 }
 
 fn alert_view(kept: &Kept, zone: &Zone) -> AlertView {
+    // What was published again without getting worse is no step.
+    let mut steps = kept.steps.clone();
+    steps.dedup_by_key(|step| (step.severity, step.status));
     AlertView {
         id: kept.alert.id.clone(),
         title: kept.alert.title.clone(),
         severity: kept.alert.severity.as_str(),
         firing: is_firing(&kept.alert),
         score: kept.alert.score,
-        steps: kept.steps.iter().map(|step| StepView { step: *step, local: zone.local(step.ts).to_string() }).collect(),
+        steps: steps.iter().map(|step| StepView { step: *step, local: zone.local(step.ts).to_string() }).collect(),
     }
 }
 
 /// The leading alert's reasons, then what only the others say.
-fn reasons(alerts: &[&Alert], lead: &Alert, portrait: Option<&Portrait>, path: &[String]) -> Vec<ReasonView> {
-    let mut views: Vec<ReasonView> = lead.reasons.iter().map(|reason| view(reason, portrait, path)).collect();
+fn reasons(alerts: &[&Alert], lead: &Alert, sitter: Sitter<'_>) -> Vec<ReasonView> {
+    let mut views: Vec<ReasonView> = lead.reasons.iter().map(|reason| view(reason, sitter)).collect();
     for reason in alerts.iter().filter(|alert| alert.id != lead.id).flat_map(|alert| &alert.reasons) {
         let known = |view: &ReasonView| view.detector == reason.detector && view.observed == reason.observed;
         if !views.iter().any(known) {
             // Its share is one of another alert's evidence.
-            views.push(ReasonView { share: None, ..view(reason, portrait, &[]) });
+            views.push(ReasonView { share: None, ..view(reason, Sitter { path: &[], ..sitter }) });
         }
+    }
+    // The same names are listed once, beside the strongest reason that they belong to.
+    let mut told: Vec<&'static str> = Vec::new();
+    for view in &mut views {
+        view.seen = view.seen.take().filter(|seen| seen.rows.iter().any(|row| row.odd) || !told.contains(&seen.noun));
+        told.extend(view.seen.as_ref().map(|seen| seen.noun));
     }
     views
 }
@@ -214,29 +243,32 @@ fn reach(known: &Known) -> Reach {
     }
 }
 
-/// Other incidents of the same bot, the newest first.
-fn earlier(all: &[StoryRow], this: &StoryRow) -> Vec<StoryRow> {
-    let same = |row: &&StoryRow| {
+/// Other incidents of the same bot.
+fn others<'a>(all: &'a [StoryRow], this: &'a StoryRow) -> impl Iterator<Item = &'a StoryRow> {
+    let same = move |row: &&StoryRow| {
         row.incident != this.incident
             && row.tenant == this.tenant
             && row.bot == this.bot
             && row.producer == this.producer
     };
-    newest(all.iter().filter(same).cloned().collect())
+    all.iter().filter(same)
 }
 
 /// Incidents of other bots with the same dimensions, the newest first.
-fn alike(all: &[StoryRow], this: &StoryRow) -> Vec<StoryRow> {
+fn alike(all: &[StoryRow], this: &StoryRow) -> Listed {
     let like = |row: &&StoryRow| {
         let same = row.dimensions.iter().filter(|dimension| this.dimensions.contains(*dimension)).count();
         let either = row.dimensions.len() + this.dimensions.len() - same;
         row.bot != this.bot && row.severity.pages() && 2 * same >= either && same > 0
     };
-    newest(all.iter().filter(like).cloned().collect())
+    listed(all.iter().filter(like))
 }
 
-fn newest(mut rows: Vec<StoryRow>) -> Vec<StoryRow> {
+/// The newest first.
+fn listed<'a>(rows: impl Iterator<Item = &'a StoryRow>) -> Listed {
+    let mut rows: Vec<StoryRow> = rows.cloned().collect();
     rows.sort_by(|a, b| b.ts.cmp(&a.ts).then_with(|| a.incident.cmp(&b.incident)));
-    rows.truncate(EARLIER_MAX);
-    rows
+    let more = rows.len().saturating_sub(LISTED_MAX);
+    rows.truncate(LISTED_MAX);
+    Listed { rows, more }
 }

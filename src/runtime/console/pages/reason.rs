@@ -9,8 +9,9 @@ use super::Picture;
 use super::seen::{SeenTable, table};
 use crate::alert::{Dimension, Reason};
 use crate::detect::{CallFacts, Portrait, SeenKind, VolumeFacts};
-use crate::runtime::console::draw::{Band, CallPicture, Mark, band, call_graph, week};
+use crate::runtime::console::draw::{Band, CallPicture, Mark, Spark, band, call_graph, pair, spark, week};
 use crate::runtime::console::say;
+use crate::time::{Timestamp, Zone};
 
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /// Hours and steps that a table holds.
@@ -32,8 +33,18 @@ pub(super) struct ReasonView {
     pub seen: Option<SeenTable>,
 }
 
-/// A reason, held against what is normal for the bot. `path` is what the session called, as far as that is kept.
-pub(super) fn view(reason: &Reason, portrait: Option<&Portrait>, path: &[String]) -> ReasonView {
+/// A bot as reasons are held against it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sitter<'a> {
+    pub portrait: Option<&'a Portrait>,
+    pub zone: &'a Zone,
+    /// What the session called, as far as that is kept.
+    pub path: &'a [String],
+}
+
+/// A reason, held against what is normal for the bot.
+pub(super) fn view(reason: &Reason, of: Sitter<'_>) -> ReasonView {
+    let portrait = of.portrait;
     ReasonView {
         dimension: reason.dimension.as_str(),
         detector: reason.detector.clone(),
@@ -42,7 +53,7 @@ pub(super) fn view(reason: &Reason, portrait: Option<&Portrait>, path: &[String]
         expected: reason.expected.clone(),
         share: reason.contribution,
         rarity: reason.p_value.map(rarity),
-        picture: portrait.and_then(|portrait| picture(reason, portrait, path)),
+        picture: portrait.and_then(|portrait| picture(reason, portrait, of)),
         seen: portrait.and_then(|portrait| seen(reason, portrait)),
     }
 }
@@ -52,23 +63,49 @@ fn rarity(p: f64) -> String {
     match p {
         p if p >= 0.05 => "no surprise by itself".to_owned(),
         p if p < 1e-9 => "rarer than 1 in a billion".to_owned(),
+        p if p < 1e-6 => format!("1 in {:.0} million", 1e-6 / p),
         p => format!("1 in {}", say::number((1.0 / p).round())),
     }
 }
 
-fn picture(reason: &Reason, portrait: &Portrait, path: &[String]) -> Option<Picture> {
+fn picture(reason: &Reason, portrait: &Portrait, of: Sitter<'_>) -> Option<Picture> {
     match reason.dimension {
         Dimension::Time => week_of(portrait, Some(mark(&reason.observed)?)),
         Dimension::Sequence => {
             let (new, mut odd) = steps(&reason.detector, &reason.observed);
-            for step in around(&new, path).into_iter().filter(|step| !odd.contains(step)).collect::<Vec<_>>() {
+            for step in around(&new, of.path).into_iter().filter(|step| !odd.contains(step)).collect::<Vec<_>>() {
                 odd.push(step);
             }
             graph_of(&portrait.calls, new, odd)
         }
         Dimension::Volume => volume(reason, portrait),
+        Dimension::Absence => week_of(portrait, Some(silent(&reason.observed, of.zone)?)),
+        Dimension::Rate => rate(reason),
+        Dimension::Drift => {
+            let (noun, days) = portrait.levels.iter().find(|(noun, _)| reason.observed.contains(noun))?;
+            level_of(noun, days)
+        }
         _ => None,
     }
+}
+
+/// A level that is followed for drift, as a picture; none while there is a single day.
+pub(super) fn level_of(noun: &str, days: &[f64]) -> Option<Picture> {
+    let rows = days.iter().rev().enumerate().map(|(ago, level)| vec![(ago + 1).to_string(), say::number(*level)]);
+    (days.len() > 1 && days.iter().any(|level| *level >= 1.0)).then(|| Picture {
+        title: format!("{noun} of a session, day by day"),
+        svg: spark(&Spark { noun, values: days }),
+        heads: vec!["Days ago", "Mean of a session"],
+        rows: rows.collect(),
+    })
+}
+
+/// How often it ran, beside how often it does.
+fn rate(reason: &Reason) -> Option<Picture> {
+    let now = amount(&reason.observed)?;
+    let usual = amount(reason.expected.strip_prefix("about ")?)?;
+    let noun = reason.observed.split_once(' ')?.1;
+    Some(Picture { title: noun.to_owned(), svg: pair(noun, usual, now), ..Picture::default() })
 }
 
 /// The week as a picture.
@@ -113,7 +150,7 @@ pub(super) fn graph_of(calls: &CallFacts, new: Vec<&str>, odd: Vec<(Option<&str>
 }
 
 /// A quantity as a picture.
-pub(super) fn band_of(facts: &VolumeFacts, point: Option<f64>) -> Picture {
+pub(super) fn band_of(facts: &VolumeFacts, point: Option<f64>, when: &'static str) -> Picture {
     let noun = match facts.per {
         "session" => format!("{} in one session", facts.noun),
         "hour" => format!("{} within an hour", facts.noun),
@@ -125,8 +162,8 @@ pub(super) fn band_of(facts: &VolumeFacts, point: Option<f64>) -> Picture {
         vec!["half of them lie between".to_owned(), format!("{lower} and {upper}")],
         vec!["nine in ten lie between".to_owned(), format!("{low} and {high}")],
     ];
-    rows.extend(point.map(|point| vec!["this time".to_owned(), say::number(point)]));
-    let svg = band(&Band { noun: noun.clone(), quantiles: facts.quantiles, point });
+    rows.extend(point.map(|point| vec![when.to_owned(), say::number(point)]));
+    let svg = band(&Band { noun: noun.clone(), quantiles: facts.quantiles, point, when });
     Picture { title: noun, svg, heads: vec!["", "Amount"], rows }
 }
 
@@ -140,7 +177,7 @@ fn volume(reason: &Reason, portrait: &Portrait) -> Option<Picture> {
     };
     let of =
         |facts: &&VolumeFacts| facts.per == per && (facts.measure == reason.detector || observed.contains(facts.noun));
-    portrait.volumes.iter().find(of).map(|facts| band_of(facts, amount(observed)))
+    portrait.volumes.iter().find(of).map(|facts| band_of(facts, amount(observed), "this time"))
 }
 
 /// `Sun 03:12 local time`: which hour of the week.
@@ -148,7 +185,14 @@ fn mark(observed: &str) -> Option<Mark> {
     let (weekday, rest) = observed.split_once(' ')?;
     let day = WEEKDAYS.iter().position(|name| *name == weekday)?;
     let hour: usize = rest.split_once(':')?.0.parse().ok().filter(|hour| *hour < 24)?;
-    Some(Mark { hour: day * 24 + hour })
+    Some(Mark { hour: day * 24 + hour, missing: false })
+}
+
+/// `nothing since 2026-03-30T09:00:00Z`: which hour of the bot's own week.
+fn silent(observed: &str, zone: &Zone) -> Option<Mark> {
+    let since = observed.rsplit(' ').next()?.parse::<Timestamp>().ok()?;
+    let local = zone.local(since);
+    Some(Mark { hour: usize::from(local.weekday) * 24 + usize::from(local.minute / 60), missing: true })
 }
 
 /// `4.1 k records read in one session`: how many.
@@ -225,7 +269,10 @@ mod tests {
 
     #[test]
     fn figures_are_read_from_the_words_that_detectors_write() {
-        assert_eq!(mark("Sun 03:12 local time"), Some(Mark { hour: 147 }));
+        assert_eq!(mark("Sun 03:12 local time"), Some(Mark { hour: 147, missing: false }));
+        // A Monday.
+        let at = silent("nothing since 2026-03-30T09:00:00Z", &Zone::utc());
+        assert_eq!((at, silent("nothing", &Zone::utc())), (Some(Mark { hour: 9, missing: true }), None));
         assert_eq!((mark("never"), mark("Sun 99:00")), (None, None));
         assert_eq!(amount("4.1 k records read in one session"), Some(4100.0));
         assert_eq!((amount("12 calls made in one day"), amount("many"), amount("")), (Some(12.0), None, None));
@@ -233,6 +280,7 @@ mod tests {
         assert_eq!(steps("call_order", "the start → `B`, with 2 more odd steps"), (vec![], vec![(None, Some("B"))]));
         let path = ["A", "X", "B"].map(str::to_owned);
         assert_eq!(around(&["X"], &path), [(Some("A"), Some("X")), (Some("X"), Some("B"))]);
-        assert_eq!([rarity(0.5), rarity(1e-4)], ["no surprise by itself", "1 in 10\u{202f}000"]);
+        let told = ["no surprise by itself", "1 in 10\u{202f}000", "1 in 226 million"];
+        assert_eq!([0.5, 1e-4, 1.0 / 225.7e6].map(rarity), told);
     }
 }

@@ -51,7 +51,7 @@ async fn page(desk: &Arc<Desk>, q: &str) -> Result<Response, PageFault> {
         return Ok(Redirect::to(&format!("/incidents/{}", alert.incident)).into_response());
     }
     let now = desk.inquiry.ask(Engine::watermark).await?;
-    let rolls = desk.roster.rolls();
+    let rolls = desk.roster.rolls().await;
     let bots = bots::Wanted { q: q.to_owned(), ..bots::Wanted::default() }.of(&rolls);
     let wanted = incidents::Wanted { q: q.to_owned(), ..incidents::Wanted::default() };
     let mut incidents = desk.stories().await;

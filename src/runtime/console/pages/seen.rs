@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::detect::{Portrait, SeenFacts, SeenKind};
 use crate::runtime::console::say;
 
-/// Names that are listed.
+/// Names that are listed of a bot, and beside a reason.
 const NAMES_MAX: usize = 12;
+const NAMES_BESIDE_MAX: usize = 5;
 
 /// One kind of name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,15 +43,23 @@ pub(super) fn table(portrait: &Portrait, kind: SeenKind, odd: Option<&str>) -> O
     }
     // What is odd is seldom among the usual ones.
     rows.sort_by_key(|row| !row.odd);
-    let more = rows.len().saturating_sub(NAMES_MAX);
-    rows.truncate(NAMES_MAX);
+    cut(kind, rows, NAMES_BESIDE_MAX)
+}
+
+fn cut(kind: SeenKind, mut rows: Vec<SeenRow>, names_max: usize) -> Option<SeenTable> {
+    let more = rows.len().saturating_sub(names_max);
+    rows.truncate(names_max);
     (!rows.is_empty()).then(|| SeenTable { noun: noun(kind), rows, more })
 }
 
 /// All kinds.
 pub(super) fn tables(portrait: &Portrait) -> Vec<SeenTable> {
     let kinds = [SeenKind::Host, SeenKind::Network, SeenKind::Device, SeenKind::Place, SeenKind::Role];
-    kinds.into_iter().filter_map(|kind| table(portrait, kind, None)).collect()
+    let of = |kind: SeenKind| {
+        let facts = portrait.seen.iter().find(|(other, _)| *other == kind).map(|(_, facts)| facts.as_slice());
+        cut(kind, facts.unwrap_or_default().iter().map(|facts| row(facts, None)).collect(), NAMES_MAX)
+    };
+    kinds.into_iter().filter_map(of).collect()
 }
 
 fn row(facts: &SeenFacts, odd: Option<&str>) -> SeenRow {

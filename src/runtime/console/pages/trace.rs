@@ -18,11 +18,16 @@ const AROUND: [Span; 2] = [Span::from_mins(90), Span::from_mins(5)];
 const CONTEXT_MAX: usize = 6;
 /// Events of the evidence that are listed.
 const EVIDENCE_MAX: usize = 40;
+/// Of those, what is seen before somebody asks for the rest.
+const SHOWN_MAX: usize = 8;
+const SHOWN_AROUND: usize = 2;
 
 /// What was done, line by line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Trace {
     pub rows: Vec<TraceRow>,
+    /// How many of them are seen only by who asks.
+    pub rest: usize,
     /// What it called in the session in question, in order.
     #[serde(skip)]
     pub path: Vec<String>,
@@ -46,6 +51,8 @@ pub(super) struct TraceRow {
     pub outcome: &'static str,
     /// `before`, `evidence`, `session` or `after`.
     pub part: &'static str,
+    /// Whether it is seen only by who asks for all of it.
+    pub rest: bool,
 }
 
 /// Reads the events around an alert that began at an event time.
@@ -62,7 +69,10 @@ pub(super) async fn trace(desk: &Desk, alert: &Alert, began: Timestamp, zone: &Z
             Ok(None) => return nothing("No events are kept: Humdrum reads a plain subscription, which keeps none."),
             Err(error) => {
                 tracing::warn!(%error, "events of an alert cannot be read back");
-                return nothing(&format!("The events cannot be read back now: {}.", error.0));
+                return nothing(
+                    "The events cannot be read back now, since NATS does not give them; the log of Humdrum says why. \
+                     The rest of this page is from its own state.",
+                );
             }
         }
         if !found.cut {
@@ -77,7 +87,7 @@ pub(super) async fn trace(desk: &Desk, alert: &Alert, began: Timestamp, zone: &Z
         (None, false, true) => Some("There are more events than are listed here.".to_owned()),
         (None, false, false) => None,
     };
-    Trace { rows, path: path(alert, &found.events), note }
+    Trace { rest: rows.iter().filter(|row| row.rest).count(), rows, path: path(alert, &found.events), note }
 }
 
 fn nothing(note: &str) -> Trace {
@@ -122,7 +132,34 @@ fn rows(alert: &Alert, events: &[Event], zone: &Zone) -> Vec<TraceRow> {
         }
         rows.push(row(event, part, zone));
     }
+    fold(&mut rows);
     rows
+}
+
+/// Keeps the first of the evidence in sight, and what is next to it.
+fn fold(rows: &mut [TraceRow]) {
+    let before = rows.iter().filter(|row| row.part == "before").count();
+    let (mut matter, mut after) = (0, 0);
+    let matters = rows.iter().filter(|row| row.part == "session" || row.part == "evidence").count();
+    let crowded = matters > SHOWN_MAX && rows.iter().any(|row| row.part == "evidence");
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.rest = match row.part {
+            "before" => at + SHOWN_AROUND < before,
+            "after" => {
+                after += 1;
+                after > SHOWN_AROUND
+            }
+            "session" if crowded => true,
+            _ => {
+                matter += 1;
+                matter > SHOWN_MAX
+            }
+        };
+    }
+    // A few that are folded away cost more to look for than to read.
+    if rows.iter().filter(|row| row.rest).count() <= SHOWN_AROUND {
+        rows.iter_mut().for_each(|row| row.rest = false);
+    }
 }
 
 fn row(event: &Event, part: &'static str, zone: &Zone) -> TraceRow {
@@ -147,6 +184,7 @@ fn row(event: &Event, part: &'static str, zone: &Zone) -> TraceRow {
             Outcome::Denied => "denied",
         },
         part,
+        rest: false,
     }
 }
 
@@ -199,6 +237,9 @@ mod tests {
         };
         let told = [("a", "before"), ("d", "session"), ("e", "evidence"), ("f", "session"), ("g", "after")];
         assert_eq!(parts(&alert), told.map(|(id, part)| (id.to_owned(), part)));
+        let long: Vec<Event> = (0..30).map(|at| event("e", 60 + at, "s")).collect();
+        let folded = rows(&alert, &long, &Zone::utc()).iter().filter(|row| row.rest).count();
+        assert_eq!(folded, 30 - SHOWN_MAX);
         (alert.session, alert.events) = (None, Vec::new());
         assert_eq!(parts(&alert).len(), 5, "without any of it, what was around is told");
     }
