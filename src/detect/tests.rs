@@ -183,7 +183,8 @@ fn a_duplicate_changes_nothing_and_a_late_event_is_counted() {
 
 #[test]
 fn what_an_event_makes_due_waits_for_no_other_event() {
-    let odd = Night { host: "srv-9", ip: "203.0.113.9", calls: vec!["GET /employees", "GET /keys"], ..Night::usual(30) };
+    let odd =
+        Night { host: "srv-9", ip: "203.0.113.9", calls: vec!["GET /employees", "GET /keys"], ..Night::usual(30) };
     let alerts = |again: bool| {
         let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
         month().into_iter().for_each(|event| engine.observe(event, &mut output));
