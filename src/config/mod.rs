@@ -159,6 +159,8 @@ pub struct NatsConfig {
     pub tls_key_file: Option<PathBuf>,
     /// Prefix of inboxes, for servers that restrict them.
     pub inbox_prefix: String,
+    /// Monitoring ports of the servers.
+    pub monitor_url: Vec<String>,
 }
 
 /// Where events come from.
@@ -355,6 +357,7 @@ impl fmt::Debug for NatsConfig {
             .field("tls_cert_file", &self.tls_cert_file)
             .field("tls_key_file", &self.tls_key_file)
             .field("inbox_prefix", &self.inbox_prefix)
+            .field("monitor_url", &self.monitor_url.iter().map(|url| check::masked(url)).collect::<Vec<_>>())
             .finish()
     }
 }

@@ -51,6 +51,7 @@ pub(super) struct RawNats {
     pub(super) tls_cert_file: Option<String>,
     pub(super) tls_key_file: Option<String>,
     pub(super) inbox_prefix: Option<String>,
+    pub(super) monitor_url: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

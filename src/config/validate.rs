@@ -111,6 +111,7 @@ fn nats(check: &mut Check<'_>, raw: RawNats) -> NatsConfig {
         tls_cert_file: check.file("nats.tls_cert_file", raw.tls_cert_file),
         tls_key_file: check.file("nats.tls_key_file", raw.tls_key_file),
         inbox_prefix: check.subject("nats.inbox_prefix", raw.inbox_prefix),
+        monitor_url: monitor(check, raw.monitor_url),
     };
     let unread = check.is_faulty("nats.password") || check.is_faulty("nats.password_file");
     match (&nats.user, &nats.password) {
@@ -128,6 +129,16 @@ fn nats(check: &mut Check<'_>, raw: RawNats) -> NatsConfig {
         check.fault("nats", "several ways to sign in; keep one of `creds_file`, `nkey_seed`, `user`, `token`");
     }
     nats
+}
+
+fn monitor(check: &mut Check<'_>, raw: Option<String>) -> Vec<String> {
+    let text = raw.unwrap_or_default();
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let urls: Vec<String> = parts.map(|part| part.trim_end_matches('/').to_owned()).collect();
+    if urls.iter().any(|url| !matches!(endpoint(url), Some(("http" | "https", _)))) {
+        check.fault("nats.monitor_url", "no address of the web; write `http://host:8222`, with commas between several");
+    }
+    urls
 }
 
 fn events(check: &mut Check<'_>, raw: RawEvents) -> EventsConfig {

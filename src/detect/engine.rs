@@ -203,6 +203,21 @@ impl Engine {
 
     fn take(&mut self, event: &Event, output: &mut Output) {
         self.fire(output);
+        self.enter_event(event, output);
+        // What an event from behind the watermark has made due is not left to the next event, of which nobody knows how
+        // much later it is; one that comes again would make a difference.
+        if self.is_due() {
+            self.fire(output);
+        }
+    }
+
+    /// Whether something waits for a time that the watermark has passed.
+    pub(super) fn is_due(&self) -> bool {
+        let Some(watermark) = self.frontier.watermark() else { return false };
+        self.timers.first().is_some_and(|(due, ..)| *due <= watermark) || self.logs.are_due(watermark)
+    }
+
+    fn enter_event(&mut self, event: &Event, output: &mut Output) {
         let Some(at) = self.locate(event) else {
             self.stats.limited += 1;
             self.refuse(event, RejectReason::BotLimit, output);

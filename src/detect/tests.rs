@@ -4,6 +4,7 @@ mod acts;
 mod budget;
 mod calendar;
 mod context;
+mod creep;
 mod feedback;
 mod money;
 mod people;
@@ -178,6 +179,32 @@ fn a_duplicate_changes_nothing_and_a_late_event_is_counted() {
     engine.observe(event("old", at(28, 0), r#""type":"call""#), &mut output);
     assert_eq!(engine.stats().late, 1);
     assert_eq!(engine.watermark(), Some(at(29, 121) + Span::from_secs(200)));
+}
+
+#[test]
+fn what_an_event_makes_due_waits_for_no_other_event() {
+    let odd =
+        Night { host: "srv-9", ip: "203.0.113.9", calls: vec!["GET /employees", "GET /keys"], ..Night::usual(30) };
+    let alerts = |again: bool| {
+        let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
+        month().into_iter().for_each(|event| engine.observe(event, &mut output));
+        // Silence has moved event time past what comes now, and past the end of its session.
+        engine.idle(Span::DAY + Span::from_mins(70), &mut output);
+        for event in odd.events() {
+            engine.observe(event.clone(), &mut output);
+            assert!(!engine.is_due(), "after {}", event.ts);
+            if again {
+                engine.observe(event, &mut output);
+            }
+        }
+        assert_eq!(engine.stats().late, 0);
+        engine.observe(event("later", at(30, 600), r#""type":"call""#), &mut output);
+        engine.observe(event("latest", at(31, 600), r#""type":"call""#), &mut output);
+        output.alerts
+    };
+    let once = alerts(false);
+    assert!(once.iter().any(|alert| alert.ts > at(30, 0)), "{once:#?}");
+    assert_eq!(alerts(true), once);
 }
 
 #[test]

@@ -136,6 +136,8 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
     };
     let (_, inbox) = inquiry(|| {});
     let (_, desk) = FeedbackDesk::new(&engine, None, figures.feedback.clone());
+    // Behind a snapshot that stands at the end nothing comes any more.
+    let place = checkpoint.position.clone();
     let process = Process {
         decoder: Decoder { limits: Limits::default(), subject_prefix, metrics: figures.engine.clone(), geo: None },
         scorer: Scorer::new(engine, checkpoint.position, settings, figures.engine.clone(), inbox, desk),
@@ -151,7 +153,7 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
         ticks: 0,
         snapshot: false,
         marked: None,
-        place: None,
+        place,
     };
     let (feed, fed) = mpsc::channel(FEED_ITEMS);
     let stop = CancellationToken::new();

@@ -23,7 +23,9 @@ use humdrum::runtime::store::ledger::{Lease, Manifest, lease_key, manifest_key};
 use humdrum::runtime::store::shared::Objects;
 use humdrum::simulate::{Fleet, FleetSpec};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
+use crate::faults::ground::figure;
 use crate::support::config::{config, event};
 use crate::support::files::{read, repository, write};
 use crate::support::humdrum::Humdrum;
@@ -32,16 +34,16 @@ use crate::support::running::Running;
 use crate::support::{until, until_within};
 
 /// Time for the whole stream on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(120);
-const PARTITIONS: u16 = 4;
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const PARTITIONS: u16 = 4;
 
-struct Story {
-    events: Vec<Event>,
+pub(crate) struct Story {
+    pub(crate) events: Vec<Event>,
     bots: String,
 }
 
 /// Five weeks of a few tenants.
-static STORY: LazyLock<Story> = LazyLock::new(|| {
+pub(crate) static STORY: LazyLock<Story> = LazyLock::new(|| {
     let spec = FleetSpec {
         bots: 10,
         tenants: 5,
@@ -80,7 +82,7 @@ pub(crate) fn cluster(dir: &Path, settings: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-async fn publish(server: &NatsServer, events: &[Event]) {
+pub(crate) async fn publish(server: &NatsServer, events: &[Event]) {
     let mut publisher = EventPublisher::new(server.client().await, "humdrum.events");
     for event in events {
         publisher.publish(event).await.expect("is sent");
@@ -88,20 +90,20 @@ async fn publish(server: &NatsServer, events: &[Event]) {
     publisher.finish().await.expect("is stored");
 }
 
-async fn lease(context: &Context, partition: u16) -> Lease {
+pub(crate) async fn lease(context: &Context, partition: u16) -> Lease {
     let store = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
     let value = store.get(lease_key(partition)).await.expect("answers");
     value.map(|value| serde_json::from_slice(&value).expect("a lease")).unwrap_or_default()
 }
 
-async fn manifest(context: &Context, partition: u16) -> Manifest {
+pub(crate) async fn manifest(context: &Context, partition: u16) -> Manifest {
     let store = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
     let value = store.get(manifest_key(partition)).await.expect("answers");
     value.map(|value| serde_json::from_slice(&value).expect("a manifest")).unwrap_or_default()
 }
 
 /// Waits until every partition is owned, by members whose names begin so.
-async fn owned(context: &Context, by: &str) {
+pub(crate) async fn owned(context: &Context, by: &str) {
     for partition in 0..PARTITIONS {
         until(&format!("partition {partition} to be owned by {by}"), || async {
             let lease = lease(context, partition).await;
@@ -148,7 +150,7 @@ async fn kept(context: &Context) -> BTreeMap<u16, String> {
 }
 
 /// Everything is as if nothing had happened: states, and alerts once each.
-async fn as_if_nothing_happened(server: &NatsServer) {
+pub(crate) async fn as_if_nothing_happened(server: &NatsServer) {
     let context = server.jetstream().await;
     let (hashes, wanted) = untroubled(&context).await;
     let published: Vec<(String, u32)> = alerts(server)
@@ -180,7 +182,7 @@ async fn as_if_nothing_happened(server: &NatsServer) {
 }
 
 /// Waits until nothing is left to read in any partition.
-async fn read_to_the_end(context: &Context, humdrum: &Humdrum) {
+pub(crate) async fn read_to_the_end(context: &Context, humdrum: &Humdrum) {
     let last = context.get_stream("HUMDRUM_EVENTS").await.expect("exists").cached_info().state.last_sequence;
     let events = context.get_stream("HUMDRUM_EVENTS").await.expect("exists");
     let mut newest: BTreeMap<u16, u64> = BTreeMap::new();
@@ -230,6 +232,10 @@ async fn a_killed_owner_is_succeeded_and_nothing_is_lost_or_told_twice() {
     as_if_nothing_happened(&server).await;
 }
 
+/// Time in which an owner that wakes must have given everything up: a partition is given to another member only when
+/// that one has ranked first for five seconds, so that nothing is its own again by then.
+const STEP_DOWN: Duration = Duration::from_secs(4);
+
 #[tokio::test]
 async fn an_owner_that_was_stopped_and_wakes_publishes_nothing() {
     let server = NatsServer::start().await;
@@ -238,12 +244,11 @@ async fn an_owner_that_was_stopped_and_wakes_publishes_nothing() {
     cluster(a.path(), &settings(&server, ""), &["init"]);
     let first = Humdrum::start(a.path(), &settings(&server, "member = 'a'\n")).await;
     owned(&context, "a-").await;
-    let second = Humdrum::start(b.path(), &settings(&server, "member = 'b'\n")).await;
-    second.ready().await;
     let half = STORY.events.len() / 2;
     publish(&server, &STORY.events[..half]).await;
-    // In the middle of its work.
+    // In the middle of its work, of which all is its own.
     first.signal("STOP");
+    let second = Humdrum::start(b.path(), &settings(&server, "member = 'b'\n")).await;
     owned(&context, "b-").await;
     let epochs = |context: Context| async move {
         let mut epochs = Vec::new();
@@ -253,12 +258,30 @@ async fn an_owner_that_was_stopped_and_wakes_publishes_nothing() {
         epochs
     };
     let before = epochs(context.clone()).await;
+    second.ready().await;
+    let passed = || async {
+        let stream = context.get_stream("HUMDRUM_FENCE").await.expect("exists");
+        let (mut of_first, last) = (0, stream.cached_info().state.last_sequence);
+        for sequence in 1..=last {
+            let message = stream.get_raw_message(sequence).await.expect("is there");
+            let partition: usize =
+                message.subject.split('.').nth(3).and_then(|part| part.parse().ok()).expect("a number");
+            let epoch = message.headers.get("Humdrum-Epoch").and_then(|epoch| epoch.as_str().parse().ok());
+            of_first += usize::from(epoch.is_some_and(|epoch: u64| epoch < before[partition]));
+        }
+        of_first
+    };
+    let published = passed().await;
     first.signal("CONT");
+    let woken = Instant::now();
+    let owns = || async { first.figure("humdrum_cluster_partitions_owned").await < 0.5 };
+    until_within(STEP_DOWN, "the woken one to step down from all of them", owns).await;
+    let stepped_down = woken.elapsed();
+    figure("row_04", &format!("stepped down from {PARTITIONS} partitions {stepped_down:.1?} after it woke, 0 alerts"));
     publish(&server, &STORY.events[half..]).await;
-    let owns = || async { first.figure("humdrum_cluster_partitions_owned").await < f64::from(PARTITIONS) };
-    until("the woken one to step down", owns).await;
     read_to_the_end(&context, &second).await;
-    assert!(epochs(context.clone()).await.iter().zip(before).all(|(now, before)| *now >= before));
+    assert!(epochs(context.clone()).await.iter().zip(&before).all(|(now, before)| now >= before));
+    assert_eq!(passed().await, published, "what it was over for passed no more");
     assert!(first.terminate().await.success());
     owned(&context, "b-").await;
     read_to_the_end(&context, &second).await;

@@ -9,6 +9,7 @@ mod auth;
 mod backfill;
 mod cli;
 mod cluster;
+mod cluster_loss;
 mod cluster_store;
 mod config;
 mod console;

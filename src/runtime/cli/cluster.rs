@@ -63,6 +63,8 @@ struct Status {
     members: Vec<Member>,
     partitions: Vec<Partition>,
     lacks: Vec<String>,
+    /// What works, and could be lost.
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -118,7 +120,7 @@ async fn init(client: &Client, config: &Config) -> anyhow::Result<String> {
     if made.is_empty() {
         text.push_str("everything was there\n");
     }
-    let found = look(client, &layout).await?;
+    let found = look(client, &layout, &config.nats.monitor_url).await?;
     text.extend(found.into_iter().map(sentence));
     Ok(text)
 }
@@ -135,9 +137,11 @@ fn sentence(Finding { fatal, text }: Finding) -> String {
 async fn show(client: &Client, config: &Config, json: bool) -> anyhow::Result<String> {
     let layout = layout(config)?;
     let context = jetstream::new(client.clone());
-    let found = look(client, &layout).await?;
-    let mut status = Status { members: Vec::new(), partitions: Vec::new(), lacks: Vec::new() };
-    status.lacks = found.into_iter().filter(|finding| finding.fatal).map(|finding| finding.text).collect();
+    let found = look(client, &layout, &config.nats.monitor_url).await?;
+    let (fatal, noted): (Vec<_>, Vec<_>) = found.into_iter().partition(|finding| finding.fatal);
+    let texts = |found: Vec<Finding>| found.into_iter().map(|finding| finding.text).collect();
+    let (lacks, notes) = (texts(fatal), texts(noted));
+    let mut status = Status { members: Vec::new(), partitions: Vec::new(), lacks, notes };
     if status.lacks.is_empty() {
         status.lacks = permissions(client, &layout).await.into_iter().map(|finding| finding.text).collect();
         let store = context.get_key_value(&layout.bucket).await.context("the cluster's bucket cannot be opened")?;
@@ -169,7 +173,7 @@ async fn members(ledger: &Ledger) -> anyhow::Result<Vec<Member>> {
 }
 
 fn words(status: &Status) -> String {
-    let mut text = listed("lacks", &status.lacks);
+    let mut text = listed("lacks", &status.lacks) + &listed("note ", &status.notes);
     let member = |member: &Member| {
         vec![member.name.clone(), member.version.clone(), member.partitions.to_string(), member.seen.to_string()]
     };

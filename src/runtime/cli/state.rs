@@ -1,5 +1,7 @@
 //! `humdrum state`: what is kept, one bot of it, and one bot put back to an earlier day.
 
+mod shared;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -22,7 +24,9 @@ use crate::runtime::store::{self, Found, Store};
 #[command(after_help = "Examples:\n  humdrum state inspect --state-dir /var/lib/humdrum\n  \
     humdrum state export --state-dir /var/lib/humdrum --tenant acme --bot payroll\n  \
     humdrum state revert --state-dir /var/lib/humdrum --tenant acme --bot payroll --dimension volume --to 2026-05-04\n\n\
-    `inspect` and `export` read beside a running `humdrum run`; `revert` needs the directory for itself.")]
+    humdrum state inspect --config cluster.toml\n\n\
+    `inspect` and `export` read beside a running `humdrum run`, and from a cluster's store where the settings have one and \
+    no directory is named; `revert` needs a directory for itself.")]
 pub(super) struct StateArgs {
     #[command(subcommand)]
     task: Task,
@@ -97,9 +101,23 @@ pub(super) fn run(args: &StateArgs) -> Result<(), Failure> {
 }
 
 impl DirArgs {
+    /// The settings of a cluster, where no directory is named.
+    fn cluster(&self) -> Result<Option<Config>, Failure> {
+        if self.state_dir.is_some() {
+            return Ok(None);
+        }
+        if self.settings.load(Vec::new(), Secrets::NotNeeded)?.cluster.is_none() {
+            return Ok(None);
+        }
+        self.settings.load(Vec::new(), Secrets::Needed).map(Some)
+    }
+
     fn load(&self) -> Result<(Config, StateConfig), Failure> {
         let flags = settings::flag("--state-dir", "state.dir", self.state_dir.as_ref()).into_iter().collect();
         let config = self.settings.load(flags, Secrets::NotNeeded)?;
+        if config.cluster.is_some() {
+            return Err(Failure::Usage(anyhow!("this is for a state directory, and a cluster has none")));
+        }
         let state = config.state.clone();
         let state = state.ok_or_else(|| anyhow!("no state directory is set; name it with `--state-dir DIR`"));
         Ok((config, state.map_err(Failure::Usage)?))
@@ -107,6 +125,9 @@ impl DirArgs {
 }
 
 fn inspect(args: &DirArgs) -> Result<String, Failure> {
+    if let Some(config) = args.cluster()? {
+        return Ok(shared::inspect(&config)?);
+    }
     let (_, state) = args.load()?;
     let found = store::all(&state.dir).with_context(|| unreadable(&state))?;
     let row = |Found { name, bytes, checkpoint }: Found| {
@@ -144,6 +165,14 @@ fn engine(config: &Config, checkpoint: &Checkpoint) -> anyhow::Result<Engine> {
 }
 
 fn export(args: &ExportArgs) -> Result<String, Failure> {
+    if let Some(config) = args.bot.dir.cluster()? {
+        if args.at.is_some() {
+            return Err(Failure::Usage(anyhow!(
+                "`--at` is for a state directory: a cluster keeps no snapshots by day"
+            )));
+        }
+        return Ok(shared::export(&config, &args.bot.tenant, &args.bot.bot)?);
+    }
     let (config, state) = args.bot.dir.load()?;
     let checkpoint = match &args.at {
         Some(day) => of_day(&state, day)?,

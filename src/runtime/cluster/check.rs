@@ -7,6 +7,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::stream::{RetentionPolicy, Stream};
 
 use super::layout::{Layout, LayoutError, find};
+use crate::runtime::nats::monitor;
 
 /// The oldest server that refuses a publish by the last sequence of several subjects.
 const VERSION_MIN: (u64, u64) = (2, 11);
@@ -25,11 +26,11 @@ pub struct Finding {
     pub text: String,
 }
 
-/// Everything that is not as it should be.
+/// Everything that is not as it should be. What only a monitoring port tells is asked there, where one is known.
 ///
 /// # Errors
 /// The server does not answer, which it also does not where it does not permit the question.
-pub async fn look(client: &Client, layout: &Layout) -> Result<Vec<Finding>, LayoutError> {
+pub async fn look(client: &Client, layout: &Layout, monitors: &[String]) -> Result<Vec<Finding>, LayoutError> {
     let context = jetstream::new(client.clone());
     let mut findings = Vec::new();
     let mut say = |fatal: bool, text: String| findings.push(Finding { fatal, text });
@@ -58,10 +59,11 @@ pub async fn look(client: &Client, layout: &Layout) -> Result<Vec<Finding>, Layo
         let few = few.join(", ");
         say(false, format!("fewer than {REPLICAS_WANTED} copies of {few}: one machine can lose what it acknowledged"));
     }
-    say(
-        false,
-        "whether the server syncs what it acknowledges cannot be asked here; set `sync_interval: always`".into(),
-    );
+    if monitors.is_empty() {
+        let why = "only its monitoring port tells; set `nats.monitor_url`";
+        say(false, format!("whether the server syncs what it acknowledges was not asked: {why}"));
+    }
+    monitor::unsynced(monitors).await.into_iter().for_each(|text| say(false, text));
     Ok(findings)
 }
 

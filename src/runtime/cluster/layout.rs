@@ -126,11 +126,29 @@ impl Layout {
         }
     }
 
-    fn known(&self) -> SubjectTransform {
+    /// The name of an alert by the one under which it passes. It can be written in two ways that mean the same.
+    fn known(&self, other_way: bool) -> SubjectTransform {
+        let destination = if other_way { "$2.$3" } else { "{{wildcard(2)}}.{{wildcard(3)}}" };
         SubjectTransform {
             source: format!("{}.alerts.*.*.*", self.prefix),
-            destination: format!("{}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}", self.alerts_prefix),
+            destination: format!("{}.{destination}", self.alerts_prefix),
         }
+    }
+
+    /// Where the stream of alerts takes them from.
+    fn source(&self, other_way: bool) -> Source {
+        let transform = self.known(other_way);
+        Source { name: self.fence.clone(), subject_transforms: vec![transform], ..Source::default() }
+    }
+
+    /// The fence was made anew, and counts from the beginning. The server goes on in a source behind the number that it
+    /// has seen there, and knows a source by how it is written: written otherwise it is a new one, and is read whole.
+    async fn read_anew(&self, context: &Context, alerts: &Stream) -> Result<(), LayoutError> {
+        let mut config = alerts.cached_info().config.clone();
+        let this_way = vec![self.source(false)];
+        let is = config.sources.take().unwrap_or_default();
+        config.sources = Some(if is == this_way { vec![self.source(true)] } else { this_way });
+        context.update_stream(&config).await.map(drop).map_err(|error| fault(&self.alerts, error))
     }
 
     /// The streams, as they are made.
@@ -138,7 +156,7 @@ impl Layout {
     pub fn streams(&self) -> Vec<Config> {
         let base = Config { num_replicas: self.replicas, allow_direct: true, ..Config::default() };
         let described = |text: &str| Some(text.to_owned());
-        let SubjectTransform { source, destination } = self.known();
+        let SubjectTransform { source, destination } = self.known(false);
         vec![
             Config {
                 name: self.events.clone(),
@@ -159,11 +177,7 @@ impl Layout {
             },
             Config {
                 name: self.alerts.clone(),
-                sources: Some(vec![Source {
-                    name: self.fence.clone(),
-                    subject_transforms: vec![self.known()],
-                    ..Source::default()
-                }]),
+                sources: Some(vec![self.source(false)]),
                 max_age: ALERT_AGE_MAX,
                 description: described("alerts of humdrum"),
                 ..base.clone()
@@ -190,6 +204,11 @@ impl Layout {
             if find(context, &name).await?.is_none() {
                 context.create_stream(config).await.map_err(|error| fault(&name, error))?;
                 made.push(format!("stream {name}"));
+                let alerts = if name == self.fence { find(context, &self.alerts).await? } else { None };
+                if let Some(alerts) = alerts {
+                    self.read_anew(context, &alerts).await?;
+                    made.push(format!("the way from {} to {}", self.fence, self.alerts));
+                }
             }
         }
         if find(context, &format!("KV_{}", self.bucket)).await?.is_none() {

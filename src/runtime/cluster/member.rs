@@ -158,7 +158,7 @@ impl Member {
         loop {
             let found = tokio::select! {
                 () = stop.cancelled() => return Ok(None),
-                found = check::look(&self.client, layout) => found,
+                found = check::look(&self.client, layout, &self.config.nats.monitor_url) => found,
             };
             match found {
                 Ok(findings) => {

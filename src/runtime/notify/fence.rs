@@ -132,6 +132,8 @@ impl<G: Gate> Fence<G> {
     /// The server does not answer.
     pub async fn recall(&mut self, after: u64, until: u64) -> Result<usize, FenceError> {
         self.until = until;
+        // A stream that was made anew counts from the beginning: all that it has came behind the snapshot.
+        let after = if after < self.last { after } else { 0 };
         // Our own claim is the last.
         if self.last > after + 1 {
             let told = self.gate.passed(&self.subjects(), after, self.last, TOLD_MAX, PUBLISH_TIMEOUT).await?;
@@ -223,5 +225,132 @@ impl<G: Gate> Fence<G> {
 
     fn subjects(&self) -> String {
         format!("{}.>", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A stream in memory: what it has, by sequence. It may forget, and be made anew.
+    #[derive(Clone, Debug, Default)]
+    struct Memory(Arc<Mutex<(u64, BTreeMap<u64, (Option<String>, u64)>)>>);
+
+    impl Memory {
+        fn forget(&self) {
+            self.0.lock().expect("is sound").1.clear();
+        }
+
+        fn make_anew(&self) {
+            *self.0.lock().expect("is sound") = (0, BTreeMap::new());
+        }
+
+        fn ids(&self) -> Vec<String> {
+            self.0.lock().expect("is sound").1.values().filter_map(|(id, _)| id.clone()).collect()
+        }
+
+        async fn claim(&self, epoch: u64) -> Result<Fence<Self>, FenceError> {
+            Fence::claim_at(self.clone(), "p".to_owned(), epoch).await
+        }
+    }
+
+    impl Gate for Memory {
+        async fn publish(&self, passage: Passage) -> Result<Passed, FenceError> {
+            let mut stream = self.0.lock().expect("is sound");
+            if stream.1.last_key_value().map_or(0, |(sequence, _)| *sequence) != passage.last {
+                return Err(FenceError::Lost("wrong last sequence".to_owned()));
+            }
+            stream.0 += 1;
+            let sequence = stream.0;
+            stream.1.insert(sequence, (passage.id, passage.epoch));
+            Ok(Passed { sequence, duplicate: false })
+        }
+
+        async fn newest(&self, _subjects: &str) -> Result<Option<Newest>, FenceError> {
+            let stream = self.0.lock().expect("is sound");
+            let newest = stream.1.last_key_value();
+            Ok(newest.map(|(sequence, (id, epoch))| Newest { sequence: *sequence, epoch: *epoch, id: id.clone() }))
+        }
+
+        async fn passed(
+            &self,
+            _subjects: &str,
+            after: u64,
+            before: u64,
+            count_max: usize,
+            _each: Duration,
+        ) -> Result<Vec<(String, u64)>, FenceError> {
+            let stream = self.0.lock().expect("is sound");
+            let named = stream.1.range(after + 1..before).filter_map(|(at, (id, _))| Some((id.clone()?, *at)));
+            Ok(named.take(count_max).collect())
+        }
+    }
+
+    async fn tell(fence: &mut Fence<Memory>, ids: &[&str]) {
+        for id in ids {
+            fence.publish("acme.high", id, "{}".into()).await.expect("passes");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_epoch_that_counts_from_the_beginning_is_told_how_far_the_others_came() {
+        let stream = Memory::default();
+        tell(&mut stream.claim(5).await.expect("is free"), &["a"]).await;
+        assert_eq!(stream.claim(1).await.expect_err("is behind"), FenceError::Behind { newest: 5, ours: 1 });
+        let mut next = stream.claim(6).await.expect("is ahead");
+        assert!(next.is_inherited());
+        tell(&mut next, &["b"]).await;
+        assert_eq!(stream.ids(), ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn what_has_passed_behind_a_snapshot_passes_no_more_until_it_cannot_come_again() {
+        let stream = Memory::default();
+        let mut first = stream.claim(1).await.expect("is free");
+        tell(&mut first, &["a"]).await;
+        let snapshot = first.settled();
+        tell(&mut first, &["b", "c"]).await;
+        let mut next = stream.claim(2).await.expect("is free");
+        assert_eq!(next.recall(snapshot, 40).await, Ok(2));
+        assert_eq!(next.settled(), snapshot, "a snapshot now would have neither of them");
+        tell(&mut next, &["b"]).await;
+        assert_eq!(next.settled(), snapshot + 1);
+        next.reached(39);
+        tell(&mut next, &["c"]).await;
+        assert_eq!(stream.ids(), ["a", "b", "c"]);
+        assert_eq!(next.settled(), 5, "its own claim");
+        // Other settings raise other alerts: what is left when all of it was read again is forgotten.
+        let mut last = stream.claim(3).await.expect("is free");
+        last.recall(snapshot, 40).await.expect("answers");
+        last.reached(40);
+        assert_eq!(last.settled(), 6);
+        tell(&mut last, &["c"]).await;
+        assert_eq!(stream.ids(), ["a", "b", "c", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_forgot_or_was_made_anew_is_claimed_again_and_recalled_from_its_beginning() {
+        let stream = Memory::default();
+        let mut first = stream.claim(1).await.expect("is free");
+        tell(&mut first, &["a", "b", "c"]).await;
+        let snapshot = first.settled();
+        stream.forget();
+        let refused = first.publish("acme.high", "d", "{}".into()).await;
+        assert!(matches!(refused, Err(FenceError::Lost(_))), "{refused:?}");
+        let mut second = stream.claim(2).await.expect("is free");
+        assert_eq!(second.recall(snapshot, 40).await, Ok(0));
+        tell(&mut second, &["d"]).await;
+        stream.make_anew();
+        let refused = second.publish("acme.high", "e", "{}".into()).await;
+        assert!(matches!(refused, Err(FenceError::Lost(_))), "{refused:?}");
+        let mut third = stream.claim(3).await.expect("is free");
+        tell(&mut third, &["e"]).await;
+        // The newest snapshot is of the stream that is gone, whose numbers were higher.
+        let mut fourth = stream.claim(4).await.expect("is free");
+        assert_eq!(fourth.recall(snapshot, 40).await, Ok(1));
+        tell(&mut fourth, &["e", "f"]).await;
+        assert_eq!(stream.ids(), ["e", "f"]);
     }
 }

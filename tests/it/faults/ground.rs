@@ -53,6 +53,11 @@ pub(crate) static STORY: LazyLock<Story> = LazyLock::new(|| {
 });
 
 impl Story {
+    /// How many alerts there are to be.
+    pub(crate) fn alerts(&self) -> usize {
+        self.alerts.len()
+    }
+
     /// A part of the events, of so many equal ones.
     pub(crate) fn part(&self, nth: usize, of: usize) -> &[Event] {
         let length = self.events.len();

@@ -4,7 +4,8 @@
 //! What is tried elsewhere is named by the table beside this file. `HUMDRUM_FAULTS=all` tries everything for longer.
 
 mod disk;
-mod ground;
+pub(crate) mod ground;
+mod load;
 mod network;
 mod process;
 mod servers;

@@ -50,7 +50,7 @@ async fn row_01_killed_while_snapshots_are_written() {
 }
 
 /// Resident kilobytes of a process.
-fn resident_kb(humdrum: &Humdrum) -> u64 {
+pub(super) fn resident_kb(humdrum: &Humdrum) -> u64 {
     let status = crate::support::files::read(Path::new(&format!("/proc/{}/status", humdrum.pid())));
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("a figure");
     line.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).expect("a number")

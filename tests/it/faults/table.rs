@@ -57,7 +57,7 @@ fn every_row_has_cases_that_there_are_or_a_reason() {
 #[test]
 fn every_case_of_these_modules_stands_in_the_table() {
     let named: BTreeSet<&str> = rows().iter().flat_map(|row| row[2].split_whitespace()).collect();
-    for module in ["disk", "network", "process", "servers", "stream"] {
+    for module in ["disk", "load", "network", "process", "servers", "stream"] {
         let text = read(&repository(&format!("tests/it/faults/{module}.rs")));
         let cases = text.lines().filter_map(|line| line.split("fn row_").nth(1)?.split('(').next());
         for case in cases {

@@ -20,6 +20,7 @@ pub(crate) fn config(url: String) -> Config {
             tls_cert_file: None,
             tls_key_file: None,
             inbox_prefix: "_INBOX_humdrum".to_owned(),
+            monitor_url: Vec::new(),
         },
         events: EventsConfig {
             mode: SourceMode::Jetstream,

@@ -329,6 +329,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "runtime::health",
             "runtime::inquiry",
             "runtime::metrics",
+            "runtime::nats::monitor",
             "runtime::notify",
             "runtime::pipeline",
             "runtime::registry",
