@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::shape::Shape;
 
 /// Formats before this one.
-const PAST: &[(u16, &str)] = &[(10, include_str!("formats/10.json")), (11, include_str!("formats/11.json"))];
+const PAST: &[(u16, &str)] = &[
+    (10, include_str!("formats/10.json")),
+    (11, include_str!("formats/11.json")),
+    (12, include_str!("formats/12.json")),
+];
 
 /// The shapes of what a file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
