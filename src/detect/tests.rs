@@ -187,7 +187,9 @@ fn what_an_event_makes_due_waits_for_no_other_event() {
         Night { host: "srv-9", ip: "203.0.113.9", calls: vec!["GET /employees", "GET /keys"], ..Night::usual(30) };
     let alerts = |again: bool| {
         let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
-        month().into_iter().for_each(|event| engine.observe(event, &mut output));
+        for event in month() {
+            engine.observe(event, &mut output);
+        }
         // Silence has moved event time past what comes now, and past the end of its session.
         engine.idle(Span::DAY + Span::from_mins(70), &mut output);
         for event in odd.events() {

@@ -236,7 +236,10 @@ mod tests {
 
     /// A stream in memory: what it has, by sequence. It may forget, and be made anew.
     #[derive(Clone, Debug, Default)]
-    struct Memory(Arc<Mutex<(u64, BTreeMap<u64, (Option<String>, u64)>)>>);
+    struct Memory(Arc<Mutex<Kept>>);
+
+    /// The last sequence, and what there is: ids and epochs.
+    type Kept = (u64, BTreeMap<u64, (Option<String>, u64)>);
 
     impl Memory {
         fn forget(&self) {

@@ -158,7 +158,9 @@ fn fold(rows: &mut [TraceRow]) {
     }
     // A few that are folded away cost more to look for than to read.
     if rows.iter().filter(|row| row.rest).count() <= SHOWN_AROUND {
-        rows.iter_mut().for_each(|row| row.rest = false);
+        for row in rows.iter_mut() {
+            row.rest = false;
+        }
     }
 }
 
