@@ -62,6 +62,12 @@ impl DailyPeak {
         self.today = 0;
     }
 
+    /// A history of as many days, on which there was nothing.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        Self { days: self.days, ..Self::default() }
+    }
+
     /// The usual height; `None` before the first whole day.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
@@ -113,6 +119,12 @@ mod tests {
         assert!(quiet.p_at_least(2, 1.5) > 1e-3 && quiet.p_at_least(8, 1.5) < 1e-5);
         assert!(bursts.p_at_least(30, 1.5) > 0.05);
         assert!((DailyPeak::default().p_at_least(9, 1.5) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_quiet_history_is_one_of_days_without_any() {
+        assert_eq!(days([3, 0, 7, 1]).quiet(), days([0; 4]));
+        assert_eq!(DailyPeak::default().quiet(), DailyPeak::default());
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 //! any two events changes nothing.
 
 use super::*;
+use crate::event::Kind;
+use crate::simulate::{Fleet, FleetSpec, Label, Wrongs};
 
 /// A bot and a transaction of it.
 type Move = (&'static str, String);
@@ -119,6 +121,37 @@ fn boring_money_is_left_alone() {
     let alerts = alerts_of(events);
     let fraud = |alert: &Alert| alert.reasons.iter().any(|reason| reason.dimension == Dimension::Fraud);
     assert!(!alerts.iter().any(|alert| alert.severity.pages() || fraud(alert)), "{alerts:#?}");
+}
+
+#[test]
+fn simulated_splits_are_found_among_the_bills_of_every_day() {
+    for seed in [2, 4, 6] {
+        let fleet = Fleet::generate(&FleetSpec {
+            seed,
+            bots: 32,
+            tenants: 1,
+            attacks_per_bot: 4.0,
+            wrongs: Wrongs::Standing,
+            late_share: 0.0,
+            duplicate_share: 0.0,
+            ..FleetSpec::default()
+        });
+        let splits: Vec<_> = fleet.labels.iter().filter(|label| label.scenario == "split_payments").collect();
+        assert!(!splits.is_empty(), "seed {seed}");
+        let moved = |event: &Event| {
+            let its = |label: &&Label| label.bot.as_deref() == Some(&event.bot);
+            matches!(event.kind, Kind::Transaction(_)) && splits.iter().any(its)
+        };
+        let alerts = alerts_of(fleet.events.into_iter().filter(moved));
+        for label in splits {
+            let told = alerts.iter().any(|alert| {
+                alert.bot == label.bot
+                    && (label.start..=label.end + Span::HOUR).contains(&alert.ts)
+                    && alert.reasons.iter().any(|reason| reason.detector == "split_payments")
+            });
+            assert!(told, "seed {seed}: {label:?}");
+        }
+    }
 }
 
 proptest! {

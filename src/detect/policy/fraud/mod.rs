@@ -124,7 +124,8 @@ impl MoneyHistory {
 
     /// Bytes on the heap, about.
     pub(in crate::detect) fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.parties.heap_bytes() + self.refunds.heap_bytes() + self.amounts.heap_bytes()
+        let parts = [self.parties.heap_bytes(), self.refunds.heap_bytes(), self.splits.heap_bytes()];
+        size_of::<Self>() + parts.iter().sum::<usize>() + self.amounts.heap_bytes()
     }
 }
 

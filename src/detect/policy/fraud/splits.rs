@@ -2,12 +2,16 @@
 //!
 //! Approval limits are round amounts, and who wants to pay 12,000 with one signature pays 4,900 three times. Payments
 //! of a day to one counterparty that lie within `split_band` below the same round amount are counted, from
-//! `split_payments_min` on, against the bot's own days ([`DailyPeak`]): some vendors always bill 990. What a payment
-//! at the limit needs decides how bad it is: more approvers than these had is high; a limit that the bot seldom
-//! exceeds is medium; where it often pays more, there was nothing to evade, and it is low. So it is for a vendor whose
-//! bills were of that size on [`USUAL_DAYS`] days before, the first of them [`USUAL_AGE_DAYS`] days ago or longer.
+//! `split_payments_min` on, against the bot's own days ([`DailyPeak`]): some vendors always bill 990. Each limit has
+//! its own days, or many bills of 990 would hide three of 9,900; one that was never approached has had as many quiet
+//! ones as the bot is known. What a payment at the limit needs decides how bad it is: more approvers than these had is
+//! high; a limit that the bot seldom exceeds is medium; where it often pays more, there was nothing to evade, and it is
+//! low. So it is for a vendor whose bills were of that size on [`USUAL_DAYS`] days before, the first of them
+//! [`USUAL_AGE_DAYS`] days ago or longer.
 //!
-//! Bounds: [`RECENT_MAX`] such payments of a day, [`USUAL_MAX`] vendors. Blind spots: limits that are not round; a counterparty for each part.
+//! Bounds: [`RECENT_MAX`] such payments of a day, [`USUAL_MAX`] vendors, and 32 bytes for each of `round_limits` below
+//! which one counterparty was paid twice within a day. Blind spots: limits that are not round; a counterparty for each
+//! part; parts below a limit that a vendor's bills often come close to.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +19,10 @@ use super::approval::Approvals;
 use super::words::{Words, about, money, who};
 use super::{Breach, Case, mark};
 use crate::alert::Severity;
+use crate::detect::profile::FraudProfile;
 use crate::event::Text;
 use crate::stats::daily_peak::DailyPeak;
+use crate::stats::sorted::SortedMap;
 use crate::time::{Span, Timestamp};
 
 /// Payments just below a limit that are kept.
@@ -37,8 +43,16 @@ const USUAL_MAX: usize = 256;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Splits {
     recent: Vec<Near>,
+    /// What a limit begins with that was not approached yet: quiet days. State of when limits were not told apart
+    /// brings the days of all of them, which stand for each until a window has passed.
     peak: DailyPeak,
     usual: Vec<Usual>,
+    /// Limits below which a counterparty was paid twice within a day, by their bits.
+    #[serde(default)]
+    limits: SortedMap<DailyPeak>,
+    /// Days for which limits have been told apart.
+    #[serde(default)]
+    apart_days: u16,
 }
 
 /// A counterparty that was paid just below a limit.
@@ -79,11 +93,14 @@ impl Splits {
         let billed = self.is_usual(mark, case.day);
         let parts = || self.recent.iter().filter(|known| known.mark == mark);
         let count = parts().count() as u32;
-        let p = self.peak.p_at_least(count, profile.dispersion_min);
+        let history = self.limits.get(limit.to_bits()).unwrap_or(&self.peak);
+        let (p, mean) = (history.p_at_least(count, profile.dispersion_min), history.mean());
         let enough = case.mature && count >= profile.split_payments_min;
         if !enough || profile.severity(p).is_none() {
             // One alone is no part of anything.
-            self.peak.note(if count > 1 { count } else { 0 });
+            if count > 1 {
+                self.limit(limit, profile).note(count);
+            }
             return None;
         }
         let sum = parts().map(|known| known.amount).sum();
@@ -97,20 +114,29 @@ impl Splits {
         } else {
             Severity::Low
         };
-        let (sum, limit) = (money(Some(sum), currency), money(Some(limit), currency));
+        let (sum, below) = (money(Some(sum), currency), money(Some(limit), currency));
         let words = Words {
             severity,
             detector: "split_payments",
             p_value: Some(p),
-            observed: format!("{count} payments within a day, each just below {limit}"),
-            expected: format!("{} a day", about(self.peak.mean())),
-            phrase: format!("paid {sum} to {} in {count} parts within a day, each just below {limit}", who(Some(name))),
+            observed: format!("{count} payments within a day, each just below {below}"),
+            expected: format!("{} a day", about(mean)),
+            phrase: format!("paid {sum} to {} in {count} parts within a day, each just below {below}", who(Some(name))),
             about: mark ^ case.day as u64,
         };
         let mut breach = words.breach();
         breach.evidence = parts().rev().filter(|known| known.id != event.id).map(|known| known.id.clone()).collect();
-        self.peak.note_doubted(count);
+        self.limit(limit, profile).note_doubted(count);
         Some(breach)
+    }
+
+    /// A limit's days. What is no limit any more makes room for it.
+    fn limit(&mut self, limit: f64, profile: &FraudProfile) -> &mut DailyPeak {
+        let key = limit.to_bits();
+        if self.limits.len() >= profile.round_limits.len() && !self.limits.contains_key(key) {
+            self.limits.retain(|known, _| profile.round_limits.iter().any(|limit| limit.to_bits() == known));
+        }
+        self.limits.or_insert_with(key, || self.peak)
     }
 
     /// Notes a payment just below a limit; whether the counterparty's bills are usually of that size.
@@ -134,6 +160,18 @@ impl Splits {
     /// Closes days.
     pub(super) fn roll(&mut self, passed: i32, window_days: f64) {
         self.peak.roll(passed, window_days);
+        self.apart_days = self.apart_days.saturating_add(u16::try_from(passed).unwrap_or(u16::MAX));
+        if f64::from(self.apart_days) >= window_days {
+            self.peak = self.peak.quiet();
+        }
+        for days in self.limits.values_mut() {
+            days.roll(passed, window_days);
+        }
+    }
+
+    /// Bytes on the heap, about.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.limits.heap_bytes()
     }
 }
 
@@ -161,11 +199,31 @@ mod tests {
     }
 
     fn parts(books: &mut Books, amounts: &[f64], to: &str) -> Option<(&'static str, Severity)> {
+        parts_on(30, books, amounts, to)
+    }
+
+    fn parts_on(day: i64, books: &mut Books, amounts: &[f64], to: &str) -> Option<(&'static str, Severity)> {
         let found = amounts.iter().enumerate().filter_map(|(nth, amount)| {
-            books.worst(30 * DAY + 60 * nth as i64, &pay(amount + nth as f64, to, r#""ann""#))
+            books.worst(day * DAY + 60 * nth as i64, &pay(amount + nth as f64, to, r#""ann""#))
         });
         found.max_by_key(|(_, severity)| *severity)
     }
+
+    /// A bot that pays a vendor's three bills just below 2,000 each day.
+    fn small_bills(days: std::ops::Range<i64>) -> Books {
+        let mut books = Books::default();
+        bills(&mut books, days);
+        books
+    }
+
+    fn bills(books: &mut Books, days: std::ops::Range<i64>) {
+        for day in days {
+            (0..3).for_each(|nth| books.feed(day * DAY + nth, &pay(1_970.0 + nth as f64, "Acme", r#""ann""#)));
+        }
+    }
+
+    const SPLIT: Option<(&str, Severity)> = Some(("split_payments", Severity::Medium));
+    const LARGE: [f64; 3] = [9_900.0, 9_500.0, 9_700.0];
 
     #[test]
     fn parts_just_below_a_limit_are_found() {
@@ -191,5 +249,73 @@ mod tests {
             seldom.feed(day * DAY, &pay(if day % 10 == 0 { 990.0 } else { 200.0 }, "Gamma", r#""ann""#));
         }
         assert_eq!(parts(&mut seldom, &[970.0; 4], "Gamma"), Some(("split_payments", Severity::Low)));
+    }
+
+    #[test]
+    fn bills_below_a_small_limit_hide_no_parts_below_a_large_one() {
+        assert_eq!(parts(&mut small_bills(0..30), &LARGE, "Gamma"), SPLIT);
+        assert_eq!(parts(&mut small_bills(0..30), &[1_970.0; 3], "Gamma"), None);
+        // What a limit has learned holds for it alone.
+        let mut learned = small_bills(0..30);
+        assert_eq!(parts(&mut learned, &[9_500.0; 8], "Gamma"), SPLIT);
+        assert_eq!(parts_on(31, &mut learned, &LARGE, "Delta"), None);
+        assert_eq!(parts_on(31, &mut learned, &[24_900.0, 24_500.0, 24_000.0], "Delta"), SPLIT);
+    }
+
+    #[test]
+    fn a_limit_that_was_never_approached_has_been_quiet_as_long_as_the_bot_is_known() {
+        let four = [9_900.0, 9_500.0, 9_700.0, 9_300.0];
+        assert_eq!(parts_on(0, &mut Books::default(), &four, "Gamma"), None);
+        assert_eq!(parts_on(13, &mut small_bills(0..13), &four, "Gamma"), None);
+        assert_eq!(parts_on(14, &mut small_bills(0..14), &four, "Gamma"), SPLIT);
+    }
+
+    #[test]
+    fn older_state_judges_as_it_did_until_its_window_has_passed() {
+        // All limits had one history, which was that of the only one that was approached.
+        let older = |books: &mut Books| {
+            let pooled = *books.history().splits.limits.values().next().expect("a limit");
+            books.restore(|state| {
+                let splits = state["splits"].as_object_mut().expect("an object");
+                splits.remove("limits").expect("was there");
+                splits.remove("apart_days").expect("was there");
+                splits["peak"] = serde_json::to_value(pooled).expect("JSON");
+            });
+        };
+        let mut books = small_bills(0..30);
+        older(&mut books);
+        for amounts in [LARGE, [1_970.0; 3]] {
+            assert_eq!(parts(&mut books.clone(), &amounts, "Gamma"), None);
+        }
+        let many = [9_500.0; 24];
+        assert_eq!(parts(&mut books.clone(), &many, "Gamma"), SPLIT);
+        bills(&mut books, 30..56);
+        assert_eq!(parts_on(56, &mut books.clone(), &LARGE, "Gamma"), None);
+        bills(&mut books, 56..57);
+        assert_eq!(parts_on(57, &mut books.clone(), &LARGE, "Gamma"), SPLIT);
+        assert_eq!(parts_on(57, &mut books, &[1_970.0; 3], "Gamma"), None);
+        // Today's state is written down as a whole.
+        let mut again = small_bills(0..30);
+        again.restore(|_| ());
+        assert_eq!(parts(&mut again.clone(), &LARGE, "Gamma"), SPLIT);
+        assert_eq!(parts(&mut again, &[1_970.0; 3], "Gamma"), None);
+    }
+
+    #[test]
+    fn histories_are_no_more_than_the_limits() {
+        let mut books = Books::default();
+        books.profile.round_limits = vec![1_000.0, 2_000.0];
+        for (nth, limit) in [1_000.0, 2_000.0, 3_000.0, 4_000.0, 3_000.0].into_iter().enumerate() {
+            if nth >= 2 {
+                books.profile.round_limits = vec![1_000.0, limit];
+            }
+            parts_on(nth as i64, &mut books, &[limit * 0.95; 2], "Gamma");
+            let limits = &books.history().splits.limits;
+            assert!(limits.contains_key(limit.to_bits()) && limits.contains_key(1_000_f64.to_bits()));
+            assert_eq!(limits.len(), (nth + 1).min(2), "{limit}");
+        }
+        let mut alone = Books::default();
+        alone.weeks(|day| pay(990.0 + day as f64 / 10.0, "Acme", r#""ann""#));
+        assert_eq!(alone.history().splits.heap_bytes(), 0);
     }
 }

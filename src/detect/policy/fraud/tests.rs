@@ -85,6 +85,13 @@ impl Books {
         }
     }
 
+    /// Writes down what is remembered, changes it, and goes on with that.
+    pub(super) fn restore(&mut self, change: impl FnOnce(&mut serde_json::Value)) {
+        let mut state = serde_json::to_value(&self.history).expect("JSON");
+        change(&mut state);
+        self.history = serde_json::from_value(state).expect("a history");
+    }
+
     /// What is remembered of the bot.
     pub(super) fn history(&self) -> &MoneyHistory {
         self.history.as_ref().expect("a transaction")
