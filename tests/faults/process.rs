@@ -136,8 +136,8 @@ async fn work(hold: Hold, story: &Story, figures: &Figures) -> Result<Ended, End
     };
     let (_, inbox) = inquiry(|| {});
     let (_, desk) = FeedbackDesk::new(&engine, None, figures.feedback.clone());
-    // Behind a snapshot that stands at the end nothing comes any more.
-    let place = checkpoint.position.clone();
+    // Behind a snapshot, or an acknowledgment, that stands at the end nothing comes any more.
+    let place = if plan.keeps_state { checkpoint.position.clone() } else { stands(&hold.world(), epoch) };
     let process = Process {
         decoder: Decoder { limits: Limits::default(), subject_prefix, metrics: figures.engine.clone(), geo: None },
         scorer: Scorer::new(engine, checkpoint.position, settings, figures.engine.clone(), inbox, desk),
@@ -168,6 +168,12 @@ fn failed(_: String) -> Ended {
     Ended::Failed
 }
 
+/// Where a consumer begins.
+fn stands(world: &World, consumer: u64) -> Option<Position> {
+    let (stream, consumer) = (world.facts(), world.consumer(consumer)?);
+    Some(Position { stream: stream.name, created_us: stream.created_us, sequence: consumer.at, record: None })
+}
+
 async fn claim(hold: &Hold) -> Result<(Option<Fence<Door>>, u64), Ended> {
     let taken = |world: &mut World| {
         world.epoch += 1;
@@ -175,12 +181,21 @@ async fn claim(hold: &Hold) -> Result<(Option<Fence<Door>>, u64), Ended> {
     };
     let epoch = hold.ask(taken).await.map_err(failed)?;
     let fence = Fence::claim_at(Door(hold.clone()), FENCE.to_owned(), epoch).await;
-    let fence = fence.map_err(|error| if error.retry() { Ended::Failed } else { Ended::Fenced })?;
+    let fence = fence.map_err(|error| if error.retry() { Ended::Failed } else { gives_way(hold, epoch) })?;
     let claimed = |world: &mut World| {
         world.manifest = world.manifest.max(epoch);
         world.manifest == epoch
     };
-    if hold.ask(claimed).await.map_err(failed)? { Ok((Some(fence), epoch)) } else { Err(Ended::Fenced) }
+    if hold.ask(claimed).await.map_err(failed)? { Ok((Some(fence), epoch)) } else { Err(gives_way(hold, epoch)) }
+}
+
+/// Whoever gives way does so to a newer owner, and not to its own shadow.
+fn gives_way(hold: &Hold, epoch: u64) -> Ended {
+    let mut world = hold.world();
+    if world.epoch <= epoch {
+        world.wrong.push(format!("the owner of epoch {epoch} gave way to nobody"));
+    }
+    Ended::Fenced
 }
 
 /// The newest snapshot that is whole.
@@ -276,10 +291,12 @@ impl Process {
         }
         let (every, piece, hasty) = {
             let world = self.hold.world();
-            (world.plan.snapshot_every, world.plan.piece_bytes, world.is(Mutant::HastySnapshot))
+            let every = world.plan.keeps_state.then_some(world.plan.snapshot_every);
+            (every, world.plan.piece_bytes, world.is(Mutant::HastySnapshot))
         };
         self.items += 1;
-        if !self.snapshot && self.items >= every && self.place.is_some() {
+        let due = every.is_some_and(|every| self.items >= every);
+        if !self.snapshot && due && self.place.is_some() {
             self.scorer.begin_snapshot();
             (self.snapshot, self.items) = (true, 0);
             if hasty {
@@ -323,7 +340,8 @@ impl Process {
                 {
                     self.exit.acknowledge(subject).await;
                 }
-                settle(&mut self.exit, scored, &CancellationToken::new()).await.map_err(|_| Ended::Fenced)
+                let settled = settle(&mut self.exit, scored, &CancellationToken::new()).await;
+                settled.map_err(|_| gives_way(&self.hold, self.epoch))
             }
             Some(Work::Mark(read)) => {
                 self.marked = Some((self.settled(), read));
@@ -354,6 +372,6 @@ impl Process {
         // One that fails is told of, and the next one tries again.
         let kept = self.hold.ask(keep).await;
         self.ground.set(self.store.ground());
-        if kept == Ok(false) { Err(Ended::Fenced) } else { Ok(()) }
+        if kept == Ok(false) { Err(gives_way(&self.hold, self.epoch)) } else { Ok(()) }
     }
 }

@@ -106,20 +106,27 @@ async fn two_owners(world: &Arc<Mutex<World>>, story: &Story, figures: &Figures)
             () = begun.notified() => {}
             () = alone.notified() => return None,
         }
-        loop {
-            let hold = Hold::new(world, 1);
-            match Box::pin(live(hold.clone(), story, figures)).await {
-                Ended::Failed => pass(1000).await,
-                ended => {
-                    hold.world().over = true;
-                    return Some(ended);
-                }
-            }
-        }
+        let ended = second_owner(world, story, figures).await;
+        world.lock().unwrap_or_else(PoisonError::into_inner).over = true;
+        Some(ended)
     };
     let (first, second) = tokio::join!(first, second);
-    // Whoever stood still before it claimed is the newer owner when it wakes.
-    second.and_then(finished).or_else(|| finished(first))
+    // Whoever stood still before it claimed is the newer owner when it wakes. Where it cannot begin then, the partition
+    // has no owner, until somebody takes it again.
+    match second.and_then(finished).or_else(|| finished(first)) {
+        Some(done) => Some(done),
+        None => finished(second_owner(world, story, figures).await),
+    }
+}
+
+/// A process that stands by, and the next one where it could not begin.
+async fn second_owner(world: &Arc<Mutex<World>>, story: &Story, figures: &Figures) -> Ended {
+    loop {
+        match Box::pin(live(Hold::new(world, 1), story, figures)).await {
+            Ended::Failed => pass(1000).await,
+            ended => return ended,
+        }
+    }
 }
 
 fn finished(ended: Ended) -> Option<(Vec<u8>, Vec<usize>)> {

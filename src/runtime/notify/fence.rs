@@ -4,7 +4,7 @@
 //! takes a partition over claims it first; what an owner that does not know of it publishes from then on is refused,
 //! and it steps down. What a replay raises again and the fence holds already is passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
@@ -29,6 +29,9 @@ pub struct Fence<G = ServerGate> {
     last: u64,
     /// Ids of what was published behind the snapshot that was restored and was not raised again yet, with its sequence.
     told: BTreeMap<String, u64>,
+    /// Ids of those that are not waited for any more. Where the stream gave up events behind the snapshot, an alert whose
+    /// cause is in it may come of a later event than the one that it came of before.
+    late: BTreeSet<String>,
     /// The event up to which all of that is raised again, if ever.
     until: u64,
     /// Whether somebody had owned the partition before.
@@ -88,7 +91,8 @@ impl<G: Gate> Fence<G> {
     /// # Errors
     /// A newer epoch has claimed it, or nobody answers.
     pub async fn claim_at(gate: G, prefix: String, epoch: u64) -> Result<Self, FenceError> {
-        let mut fence = Self { gate, prefix, epoch, last: 0, told: BTreeMap::new(), until: 0, inherited: false };
+        let (told, late) = (BTreeMap::new(), BTreeSet::new());
+        let mut fence = Self { gate, prefix, epoch, last: 0, told, late, until: 0, inherited: false };
         for _ in 0..CLAIM_ATTEMPTS {
             let newest = fence.newest().await?;
             if newest.epoch > epoch {
@@ -116,13 +120,14 @@ impl<G: Gate> Fence<G> {
         self.inherited
     }
 
-    /// An event was settled. Behind the last one that an owner before us can have seen, nothing of what was published comes
-    /// again: what is left was raised by other settings, and would keep every later snapshot from moving on.
+    /// An event was settled. Behind the last one that an owner before us can have seen, what was published and did not come
+    /// again is not waited for: it was raised by other settings, or of events that are gone, and would keep every later
+    /// snapshot from moving on. Should it come yet, it passes no more all the same.
     pub fn reached(&mut self, event: u64) {
         if event >= self.until && !self.told.is_empty() {
             let (left, prefix) = (self.told.len(), &self.prefix);
             tracing::warn!(left, prefix, "alerts of the owner before are not raised again");
-            self.told.clear();
+            self.late.extend(std::mem::take(&mut self.told).into_keys());
         }
     }
 
@@ -147,7 +152,7 @@ impl<G: Gate> Fence<G> {
     /// # Errors
     /// Somebody else has claimed the partition, or the server does not answer.
     pub async fn publish(&mut self, below: &str, id: &str, payload: Bytes) -> Result<(), FenceError> {
-        if self.told.remove(id).is_some() {
+        if self.told.remove(id).is_some() || self.late.remove(id) {
             return Ok(());
         }
         match self.attempt(below, Some(id), payload).await {
@@ -309,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_passed_behind_a_snapshot_passes_no_more_until_it_cannot_come_again() {
+    async fn what_has_passed_behind_a_snapshot_passes_no_more_and_keeps_the_next_back_until_it_cannot_come_again() {
         let stream = Memory::default();
         let mut first = stream.claim(1).await.expect("is free");
         tell(&mut first, &["a"]).await;
@@ -324,13 +329,13 @@ mod tests {
         tell(&mut next, &["c"]).await;
         assert_eq!(stream.ids(), ["a", "b", "c"]);
         assert_eq!(next.settled(), 5, "its own claim");
-        // Other settings raise other alerts: what is left when all of it was read again is forgotten.
+        // Other settings raise other alerts: what is left when all of it was read again keeps no snapshot back.
         let mut last = stream.claim(3).await.expect("is free");
         last.recall(snapshot, 40).await.expect("answers");
         last.reached(40);
         assert_eq!(last.settled(), 6);
-        tell(&mut last, &["c"]).await;
-        assert_eq!(stream.ids(), ["a", "b", "c", "c"]);
+        tell(&mut last, &["d", "c"]).await;
+        assert_eq!(stream.ids(), ["a", "b", "c", "d"]);
     }
 
     #[tokio::test]

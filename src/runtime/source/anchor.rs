@@ -153,15 +153,16 @@ pub(super) async fn acknowledged(
     Ok(Some(Position { stream: name, created_us, sequence: consumer.acknowledged.min(last), record: None }))
 }
 
-/// A consumer that delivers what follows on a position. One that is `acknowledged` begins behind what was: of what was read
-/// and not settled yet the server is to know that it is not, lest a crash lose it.
+/// A consumer that delivers what follows on a position. Where what is read is `acknowledged`, it begins behind what was: of
+/// what was read and not settled yet the server is to know that it is not, lest a crash lose it. A consumer that was
+/// removed, and not made again then, tells no more how far that is: so what the last one told is kept there.
 pub(super) async fn bind(
     upstream: &mut impl Upstream,
     position: &Position,
-    acknowledged: bool,
+    acknowledged: &mut Option<u64>,
 ) -> Result<ConsumerFacts, String> {
-    let mut after = position.sequence;
     if let Some(found) = upstream.consumer().await? {
+        tells(acknowledged, found.acknowledged);
         if found.fits && found.at == position.sequence && found.unacknowledged == 0 {
             return Ok(found);
         }
@@ -170,10 +171,97 @@ pub(super) async fn bind(
             position = position.sequence,
             "consumer stands elsewhere; making it anew"
         );
-        if acknowledged {
-            after = after.min(found.acknowledged);
-        }
         upstream.remove_consumer().await?;
     }
+    let after = acknowledged.map_or(position.sequence, |known| known.min(position.sequence));
+    tells(acknowledged, after);
     upstream.make_consumer(after).await
+}
+
+/// A consumer tells up to where everything is acknowledged. What is not acknowledged at all stays so.
+pub(super) fn tells(acknowledged: &mut Option<u64>, sequence: u64) {
+    *acknowledged = acknowledged.map(|_| sequence);
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream::Empty;
+
+    use super::*;
+    use crate::runtime::nats::streams::StreamError;
+    use crate::runtime::source::upstream::{Delivery, Record};
+
+    const NO: &str = "there is a consumer and nothing else";
+
+    /// A consumer, which can be removed, and not always made.
+    #[derive(Debug)]
+    struct Consumer {
+        facts: Option<ConsumerFacts>,
+        refusals: u32,
+    }
+
+    impl Upstream for Consumer {
+        type Flow = Empty<Result<Delivery, String>>;
+
+        async fn open(&mut self) -> Result<StreamFacts, StreamError> {
+            Err(StreamError::Unavailable { name: "S".to_owned(), detail: NO.to_owned() })
+        }
+
+        async fn stream(&self) -> Result<StreamFacts, String> {
+            Err(NO.to_owned())
+        }
+
+        async fn record(&self, _sequence: u64) -> Result<Option<Record>, RecordFault> {
+            Err(RecordFault::Denied)
+        }
+
+        async fn newest(&self, _subject: &str) -> Result<u64, String> {
+            Err(NO.to_owned())
+        }
+
+        async fn consumer(&mut self) -> Result<Option<ConsumerFacts>, String> {
+            Ok(self.facts)
+        }
+
+        async fn remove_consumer(&mut self) -> Result<(), String> {
+            self.facts = None;
+            Ok(())
+        }
+
+        async fn make_consumer(&mut self, after: u64) -> Result<ConsumerFacts, String> {
+            if self.refusals > 0 {
+                self.refusals -= 1;
+                return Err("refused".to_owned());
+            }
+            Ok(*self.facts.insert(facts(after, after)))
+        }
+
+        async fn flow(&self) -> Result<Self::Flow, String> {
+            Err(NO.to_owned())
+        }
+
+        async fn write(&self, _subject: String, _payload: bytes::Bytes, _last: u64) -> Result<(), String> {
+            Err(NO.to_owned())
+        }
+    }
+
+    fn facts(at: u64, acknowledged: u64) -> ConsumerFacts {
+        let unacknowledged = (at - acknowledged) as usize;
+        ConsumerFacts { delivered: 0, at, acknowledged, unacknowledged, pending: 0, fits: true }
+    }
+
+    /// Where a consumer begins that is made behind a place, at the second attempt.
+    async fn made(place: u64, mut acknowledged: Option<u64>) -> u64 {
+        let position = Position { stream: "S".to_owned(), created_us: 1, sequence: place, record: None };
+        let mut upstream = Consumer { facts: Some(facts(60, 30)), refusals: 1 };
+        bind(&mut upstream, &position, &mut acknowledged).await.expect_err("is refused");
+        bind(&mut upstream, &position, &mut acknowledged).await.expect("is made").at
+    }
+
+    #[tokio::test]
+    async fn what_was_not_acknowledged_stays_so_when_the_consumer_is_removed_and_not_made_again_at_once() {
+        assert_eq!(made(50, Some(0)).await, 30, "31 to 50 were read, and are not settled");
+        assert_eq!(made(0, Some(0)).await, 0, "the stream is read again");
+        assert_eq!(made(50, None).await, 50, "nothing is acknowledged");
+    }
 }

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::anchor::{self, Anchor, Marks, acknowledged, anchor, bind};
+use super::anchor::{self, Anchor, Marks, anchor, bind};
 pub use super::fault::SourceError;
 use super::reading::{Reading, Start};
 use super::server::Server;
@@ -50,8 +50,8 @@ const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 pub struct JetStreamSource<U = Server> {
     upstream: U,
     reading: Reading,
-    /// Whether what is read is acknowledged, a batch at a time.
-    acknowledges: bool,
+    /// Where what is read is acknowledged, a batch at a time: up to where that is so, as the server told last.
+    acknowledged: Option<u64>,
     position: Position,
     delivered: u64,
     /// Whether the position was moved on without a message: then nothing at it was applied yet.
@@ -111,14 +111,14 @@ impl<U: Upstream> JetStreamSource<U> {
         let stream = upstream.open().await?;
         let before = match start {
             Start::Snapshot(position) => position.clone(),
-            Start::Acknowledged => acknowledged(&mut upstream, &stream).await.map_err(fault)?,
+            Start::Acknowledged => anchor::acknowledged(&mut upstream, &stream).await.map_err(fault)?,
         };
         let mut marks = Marks::default();
         let anchored = anchor(&upstream, &stream, before.as_ref(), &mut marks).await;
         let Anchor { position, gap } = anchored.map_err(SourceError::Interrupted)?;
         let heard = anchor::heard(before.as_ref(), &position);
-        let acknowledges = *start == Start::Acknowledged;
-        let consumer = bind(&mut upstream, &position, acknowledges).await.map_err(fault)?;
+        let mut acknowledged = (*start == Start::Acknowledged).then_some(position.sequence);
+        let consumer = bind(&mut upstream, &position, &mut acknowledged).await.map_err(fault)?;
         let mut lag = Lag::new(&metrics, &health);
         lag.set(consumer.pending);
         let (name, durable, after) = (&reading.spec.name, &reading.durable, position.sequence);
@@ -126,7 +126,7 @@ impl<U: Upstream> JetStreamSource<U> {
         let (silence, checked) = (Silence::new(reading.idle_after), clock::monotonic());
         Ok(Self {
             upstream,
-            acknowledges,
+            acknowledged,
             reading,
             position,
             delivered: consumer.delivered,
@@ -255,7 +255,7 @@ impl<U: Upstream> JetStreamSource<U> {
         if let Some((stamp, payload)) = mark {
             self.position.record = Some(Mark::of(stamp, &payload));
         }
-        let ack = ack.filter(|_| self.acknowledges);
+        let ack = ack.filter(|_| self.acknowledged.is_some());
         Accepted { items: sorted.end(self.position.clone(), ack), pending, fault }
     }
 
@@ -367,6 +367,7 @@ impl<U: Upstream> JetStreamSource<U> {
         let consumer = self.upstream.consumer().await.map_err(|detail| self.consumer_fault(detail))?;
         let gone = || self.consumer_fault("it is gone".to_owned());
         let consumer = consumer.ok_or_else(gone)?;
+        anchor::tells(&mut self.acknowledged, consumer.acknowledged);
         let moved =
             if consumer.pending == 0 && consumer.at <= last && got > last { self.move_on(&stream).await } else { None };
         Ok((consumer.pending, moved))
@@ -439,7 +440,7 @@ impl<U: Upstream> JetStreamSource<U> {
         let stream = self.upstream.open().await?;
         let anchored = anchor(&self.upstream, &stream, Some(&self.position), &mut self.marks).await;
         let Anchor { position, gap } = anchored.map_err(SourceError::Interrupted)?;
-        let bound = bind(&mut self.upstream, &position, self.acknowledges).await;
+        let bound = bind(&mut self.upstream, &position, &mut self.acknowledged).await;
         let consumer = bound.map_err(|detail| self.consumer_fault(detail))?;
         self.lag.set(consumer.pending);
         self.silence.reset();
@@ -447,7 +448,7 @@ impl<U: Upstream> JetStreamSource<U> {
         tracing::info!(after = position.sequence, "source opened again");
         self.heard = self.heard.later(anchor::heard(Some(&self.position), &position));
         self.moved &= position == self.position;
-        self.waits = if self.acknowledges { position.sequence } else { 0 };
+        self.waits = if self.acknowledged.is_some() { position.sequence } else { 0 };
         (self.position, self.delivered, self.connection) = (position, consumer.delivered, connection);
         Ok(())
     }
