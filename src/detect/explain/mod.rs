@@ -326,9 +326,9 @@ impl Subject<'_> {
         let mean = self.baseline.hourly.mean().unwrap_or(0.0);
         Words {
             detector: "sessions_per_hour",
-            observed: format!("{sessions} sessions within an hour"),
+            observed: format!("{} within an hour", of_sessions(sessions)),
             expected: format!("about {mean:.1} in the busiest hour of a day"),
-            phrase: format!("ran {sessions} times within an hour, against about {mean:.1} in its busiest one"),
+            phrase: format!("ran {} within an hour, against about {mean:.1} in its busiest one", times(sessions)),
             key: fingerprint(&["burst"]),
         }
     }
@@ -337,12 +337,20 @@ impl Subject<'_> {
         let mean = self.baseline.daily_sessions().map_or(0.0, |(mean, _)| mean);
         Words {
             detector: "sessions_per_day",
-            observed: format!("{sessions} sessions today"),
+            observed: format!("{} today", of_sessions(sessions)),
             expected: format!("about {mean:.1} a day"),
-            phrase: format!("ran {sessions} times in a day instead of about {mean:.0}"),
+            phrase: format!("ran {} in a day instead of about {mean:.0}", times(sessions)),
             key: fingerprint(&["rate"]),
         }
     }
+}
+
+fn of_sessions(number: u32) -> String {
+    format!("{number} session{}", if number == 1 { "" } else { "s" })
+}
+
+fn times(number: u32) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
 }
 
 fn no_mode(measure: Measure, amount: f64, usual: f64, modes: usize) -> Words {
