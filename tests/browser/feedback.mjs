@@ -66,6 +66,7 @@ export async function acceptance(base) {
   await page.goto(base + "/incidents");
   await ask("nats away");
   await page.locator(".story", { hasText: "suppressed" }).locator(".sentence a").click();
+  await page.waitForURL(/\/incidents\/./);
   hold(await page.getByText("The events cannot be read back now").isVisible(), "nats away: the evidence says why it is not there");
   hold(await page.locator(".reason").count() > 0, "nats away: the reasons are still there");
   hold(/Not well/.test(await page.locator(".pulse").innerText()), "nats away: the head says that it is not well");
