@@ -1,7 +1,8 @@
 //! What snapshots cost a large fleet: how long the stream waits for one with all bots and for one with those that changed,
 //! what they weigh, and how long a restart takes from them.
 //!
-//! `cargo bench --bench snapshot -- 100000 5` is 100,000 bots, of which 5 of a hundred do something between two snapshots.
+//! `cargo bench --bench snapshot -- 100000 5` is 100,000 bots, of which 5 of a hundred do something between two snapshots,
+//! in an hour of a day on which all of them have run; after the last of them a day is missed by all the others.
 
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a measurement that cannot be made ends")]
 
@@ -20,14 +21,16 @@ const START: Timestamp = Timestamp::from_micros(1_771_804_800_000_000);
 /// Days of which each bot has a session, and calls of a session.
 const DAYS: i64 = 20;
 const CALLS: i64 = 6;
+/// Snapshots; the last one is taken after a day on which most bots are silent.
+const ROUNDS: i64 = 4;
 /// Bytes of a piece, as the program takes them.
 const PIECE_BYTES: usize = 64 * 1024;
 
-fn session(engine: &mut Engine, output: &mut Output, bot: usize, day: i64) {
+fn session(engine: &mut Engine, output: &mut Output, bot: usize, start: Timestamp) {
     for call in 0..CALLS {
-        let ts = START + Span::from_days(day) + Span::from_micros(bot as i64 * 100_000) + Span::from_secs(call);
+        let ts = start + Span::from_secs(call);
         let line = format!(
-            r#"{{"ts":"{ts}","tenant":"t{}","bot":"bot-{bot}","type":"call","session":"{bot}-{day}","host":"h{}","system":"hr","operation":"GET /{call}","records_read":{}}}"#,
+            r#"{{"ts":"{ts}","tenant":"t{}","bot":"bot-{bot}","type":"call","session":"{bot}-{start}","host":"h{}","system":"hr","operation":"GET /{call}","records_read":{}}}"#,
             bot % 10,
             bot % 997,
             bot % 50
@@ -37,6 +40,11 @@ fn session(engine: &mut Engine, output: &mut Output, bot: usize, day: i64) {
     }
     output.alerts.clear();
     output.rejected.clear();
+}
+
+/// When a bot begins: all do within three quarters of an hour.
+fn start(bots: usize, bot: usize, since: Span) -> Timestamp {
+    START + since + Span::from_micros(2_700_000_000 / bots as i64 * bot as i64)
 }
 
 /// A snapshot, and what it took: its beginning, the longest piece, and all of it.
@@ -60,11 +68,11 @@ fn main() -> std::io::Result<()> {
     let mut engine = Engine::new(Settings::default(), Registry::default());
     let (mut output, mut out) = (Output::default(), std::io::stdout().lock());
     for day in 0..DAYS {
-        (0..bots).for_each(|bot| session(&mut engine, &mut output, bot, day));
+        (0..bots).for_each(|bot| session(&mut engine, &mut output, bot, start(bots, bot, Span::from_days(day))));
     }
     let dir = tempfile::tempdir()?;
     let mut store = Store::open(dir.path(), 3).expect("opens");
-    for round in 0..3 {
+    for round in 0..ROUNDS {
         let (part, [beginning, longest, all]) = take(&mut engine, store.ground());
         let (changed, bytes) = (part.bots(), part.bytes());
         let writing = Instant::now();
@@ -76,7 +84,9 @@ fn main() -> std::io::Result<()> {
             for a piece at most; taken in {all:.2?}, written in {wrote:.2?}"
         )?;
         for bot in (0..bots).filter(|bot| bot % 100 < share) {
-            session(&mut engine, &mut output, bot, DAYS + round);
+            let missed = if round + 2 == ROUNDS { 1 } else { 0 };
+            let since = Span::from_days(DAYS - 1 + missed) + Span::from_hours(3 + round);
+            session(&mut engine, &mut output, bot, start(bots, bot, since));
         }
     }
     let reading = Instant::now();

@@ -4,7 +4,9 @@
 //! Held against each other are the roles that a bot was given (by a grant that stands, or in the registry), those that it
 //! exercised and on which day last, and the work that it did in the window with the roles that did it. Wrong is a role
 //! that the report calls unused and the tape does not, or the other way round; a role that it calls needed and that did
-//! no work in the window, or whose work the other needed roles do as well; and work that no needed role does.
+//! no work in the window, or whose work in it the other needed roles do as well; and work that no needed role does. Work
+//! is what was not refused: what failed would be refused without its role. The window begins with a week of the calendar,
+//! since that is what is kept of each piece of work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, Result, Write};
@@ -18,9 +20,6 @@ use humdrum::simulate::{EventStream, FleetSpec, Wrongs};
 
 use crate::fleet;
 use crate::wish::Wish;
-
-/// Days by which the last day of a piece of work may be later in the ledger, which tells weeks apart.
-const WEEK: i64 = 7;
 
 /// What one bot was given and did.
 #[derive(Default)]
@@ -101,10 +100,11 @@ impl Tape {
         let day = event.ts.day_utc();
         let later = |known: &mut i64| *known = day.max(*known);
         later(self.used.entry(role.to_string()).or_default());
-        if let (Outcome::Ok, Some(system), Some(operation)) = (event.outcome, &event.system, &event.operation) {
-            let work = self.work.entry(format!("{operation} on {system}")).or_default();
-            later(work.entry(role.to_string()).or_default());
-        }
+        let work = match (&event.system, &event.operation) {
+            (Some(system), Some(operation)) => format!("{operation} on {system}"),
+            _ => event.type_name().to_owned(),
+        };
+        later(self.work.entry(work).or_default().entry(role.to_string()).or_default());
     }
 
     fn hold_against(&self, bot: &BotPrivileges, registered: &[String], today: i64, window: Window, count: &mut Count) {
@@ -136,21 +136,24 @@ impl Tape {
                 wrong(format!("unused for {days} days are {used_before:?} and not {told_used:?}"));
             }
         }
-        let since = today - window.work_days;
-        let covers = |needed: &BTreeSet<&String>, from: i64| {
-            let recent = self.work.values().filter(|roles| roles.values().any(|last| *last >= from));
-            recent.filter(|roles| !roles.keys().any(|role| needed.contains(role))).count()
+        // The Monday of the week in which the window begins.
+        let since = (today - window.work_days + 3).div_euclid(7) * 7 - 3;
+        let recent = |roles: &BTreeMap<String, i64>| -> BTreeSet<String> {
+            roles.iter().filter(|(_, last)| **last >= since).map(|(role, _)| role.clone()).collect()
         };
-        let open = covers(&needed, since);
-        if open > 0 {
-            wrong(format!("{open} operations of the window have no role in {needed:?}"));
+        let work: Vec<BTreeSet<String>> = self.work.values().map(recent).filter(|roles| !roles.is_empty()).collect();
+        let open = |needed: &BTreeSet<&String>| {
+            work.iter().filter(|roles| !roles.iter().any(|role| needed.contains(role))).count()
+        };
+        if open(&needed) > 0 {
+            wrong(format!("{} operations of the window have no role in {needed:?}", open(&needed)));
         }
         for role in &needed {
-            if self.used.get(*role).is_none_or(|last| *last < since - WEEK) {
+            if self.used.get(*role).is_none_or(|last| *last < since) {
                 wrong(format!("`{role}` is called needed and did nothing in the window"));
             }
             let fewer: BTreeSet<&String> = needed.iter().copied().filter(|other| other != role).collect();
-            if covers(&fewer, since - WEEK) == 0 {
+            if open(&fewer) == 0 {
                 wrong(format!("`{role}` is called needed, and the others do its work"));
             }
         }

@@ -136,13 +136,16 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
     let today = bot.baseline.today;
     let rate = p * bot.baseline.active_share();
-    // A creep that is held back or hidden was not told: it is still there when the budget has a page again, or the
-    // suppression is over.
+    // A growth that goes on as it was told is what the bot does by now.
+    let days = today - bot.baseline.creep_told.max(bot.baseline.first_day.unwrap_or(today));
+    let known = detector == "slow_rise" && !bot.baseline.growth.is_news(&rise, days);
     // Once told, the window must first be filled with the new level.
     let quiet = bot.baseline.creep_told + CREEP_QUIET_DAYS > today;
-    let held = !quiet && is_held(engine, rate);
+    // A creep that is held back or hidden was not told: it is still there when the budget has a page again, or the
+    // suppression is over.
+    let held = !quiet && !known && is_held(engine, rate);
     engine.stats.pages_held += u64::from(held);
-    let account = explain::drift(measure, rise, p, detector);
+    let account = explain::drift(measure, rise, p, detector, known);
     let hides = hidden::until(engine, at, &account.reasons, &[], &account.showing.marks, event.ts).is_some();
     let baseline = &mut engine.bots[at as usize].baseline;
     if !held && !hides {
@@ -153,10 +156,13 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     }
     if !held && !hides {
         baseline.creep_told = today;
+        if detector == "slow_rise" {
+            baseline.growth.tell(&rise, days);
+        }
     }
     let finding = Finding {
         ts: event.ts,
-        severity: if held { Severity::Low } else { Severity::Medium },
+        severity: if held || known { Severity::Low } else { Severity::Medium },
         score: decide::score(rate),
         p_value: Some(p),
         events: vec![event.id.to_string()],

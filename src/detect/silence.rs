@@ -40,8 +40,11 @@ const WAIT: Span = Span::HOUR;
 const BEFORE: Span = Span::from_hours(3);
 /// Bots that are asked whether they are silent, too.
 const ASKED_MAX: usize = 4096;
-/// Chance of an empty stretch up to which a bot counts as due.
+/// Chance of an empty stretch up to which a bot counts as due, and the comparable stretches that say so: fewer where the
+/// bot that is missed has no more, as on the third Sunday of a fleet.
 const DUE_P_MAX: f64 = 0.12;
+const COMPARED_MIN: f64 = 3.0;
+const COMPARED_FEW: f64 = 1.0;
 /// Share of those that were due which makes a common cause, and the least number.
 const COMMON_SHARE: f64 = 0.2;
 const COMMON_MIN: usize = 2;
@@ -238,6 +241,8 @@ struct Question {
     tenant: Text,
     cohort: u8,
     from: Timestamp,
+    /// Comparable stretches of a bot that count.
+    compared_min: f64,
 }
 
 /// The circle with whoever asks, as far as it was asked.
@@ -270,7 +275,10 @@ fn others(engine: &mut Engine, at: u32, from: Timestamp, to: Timestamp, circle: 
     }
     let tenant = if circle == Circle::All { Text::default() } else { bot.tenant.clone() };
     let cohort = if circle == Circle::Cohort { bot.cohort } else { COHORT_NONE };
-    let question = Question { circle, tenant, cohort, from };
+    let (began, ends) = stretch(engine, bot, from, to);
+    let few = bot.baseline.presence.silence(began, ends).is_some_and(|own| own.compared < COMPARED_MIN);
+    let compared_min = if few { COMPARED_FEW } else { COMPARED_MIN };
+    let question = Question { circle, tenant, cohort, from, compared_min };
     let Answer { mut all, last } = if let Some(known) = engine.asked.answer(to, &question) {
         known
     } else {
@@ -279,7 +287,7 @@ fn others(engine: &mut Engine, at: u32, from: Timestamp, to: Timestamp, circle: 
         answer
     };
     if at <= last
-        && let Some((silent, p)) = missed(engine, &engine.bots[at as usize], from, to)
+        && let Some((silent, p)) = missed(engine, &engine.bots[at as usize], from, to, compared_min)
     {
         all.due -= 1;
         all.silent -= usize::from(silent);
@@ -298,7 +306,7 @@ fn ask(engine: &Engine, question: &Question, to: Timestamp) -> Answer {
     let mut answer = Answer { all: Others::default(), last: 0 };
     for (number, bot) in all.chain(own).filter(near).take(ASKED_MAX) {
         answer.last = number;
-        if let Some((silent, p)) = missed(engine, bot, question.from, to) {
+        if let Some((silent, p)) = missed(engine, bot, question.from, to, question.compared_min) {
             answer.all.due += 1;
             answer.all.silent += usize::from(silent);
             answer.all.by_chance += p;
@@ -307,11 +315,17 @@ fn ask(engine: &Engine, question: &Question, to: Timestamp) -> Answer {
     answer
 }
 
-/// Whether a bot was silent in a stretch in which it was due, and the chance of that; `None` if it was not due.
-fn missed(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp) -> Option<(bool, f64)> {
+/// The hours of a stretch of time in a bot's own zone.
+fn stretch(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp) -> (i32, i32) {
     let zone = &engine.zones[usize::from(bot.zone)].1;
-    let (from, to) = (hour(zone.local(from)), hour(zone.local(to)));
+    (hour(zone.local(from)), hour(zone.local(to)))
+}
+
+/// Whether a bot was silent in a stretch in which it was due, and the chance of that; `None` if it was not due.
+fn missed(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp, compared_min: f64) -> Option<(bool, f64)> {
+    let (from, to) = stretch(engine, bot, from, to);
     let presence = &bot.baseline.presence;
-    let usual = presence.silence(from, to).filter(|usual| usual.compared >= 3.0 && usual.p <= DUE_P_MAX)?;
+    let usual =
+        presence.silence(from, to).filter(|usual| usual.compared >= compared_min && usual.p <= DUE_P_MAX)?;
     Some((presence.busy(from, to) == 0, usual.p))
 }

@@ -39,6 +39,9 @@ const STEP_DAYS: usize = 3;
 const STEP_NATS: f64 = 0.22;
 /// Level below which nothing is told: seven records that become twelve are nobody's loss.
 const SMALL: f64 = 2.0;
+/// How much faster than it was told a growth is news, and how often it is told in between.
+const GROWTH_FASTER: f64 = 1.5;
+const GROWTH_KNOWN_MAX: u8 = 2;
 /// Steps of the log scale that are kept.
 const STEPS_PER_NAT: f64 = 1024.0;
 
@@ -75,6 +78,42 @@ pub struct Rise {
     pub to: f64,
     /// Days over which it rose.
     pub days: usize,
+    /// Nats a day by which it rises by now, where that is clear; 0 else.
+    pub slope: f64,
+}
+
+/// A growth that was told: it is expected to go on as it did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// Nats a day at which the level rose when it was news; 0 before that.
+    rate: f32,
+    /// How often it was told since without being news.
+    known: u8,
+}
+
+impl Growth {
+    /// Whether a rise is news, that came within so many days, and not what was told before and goes on. It is news where
+    /// it is faster, and again where the level has grown about sixfold since.
+    #[must_use]
+    pub fn is_news(self, rise: &Rise, days: i32) -> bool {
+        self.known >= GROWTH_KNOWN_MAX || rise.rate(days) > GROWTH_FASTER * f64::from(self.rate)
+    }
+
+    /// Takes in that such a rise was told.
+    pub fn tell(&mut self, rise: &Rise, days: i32) {
+        if self.is_news(rise, days) {
+            *self = Self { rate: rise.rate(days) as f32, known: 0 };
+        } else {
+            self.known += 1;
+        }
+    }
+}
+
+impl Rise {
+    /// Nats a day, on the average of the days within which it came or by now, whichever is more.
+    fn rate(&self, days: i32) -> f64 {
+        self.slope.max((self.to - self.from) / f64::from(days.max(1)))
+    }
 }
 
 impl Levels {
@@ -153,7 +192,7 @@ impl Levels {
             let t = rise / (spread * (1.0 / k as f64 + 1.0 / old.len() as f64).sqrt());
             let student = StudentsT::new(0.0, 1.0, old.len() as f64 - 1.0).ok()?;
             let p = (more * student.sf(t)).clamp(1e-12, 1.0);
-            Some(Rise { nats: -p.ln(), from: center, to: center + rise, days: OLD })
+            Some(Rise { nats: -p.ln(), from: center, to: center + rise, days: OLD, slope: slope(days) })
         };
         SPANS.into_iter().filter_map(rise).max_by(|a, b| a.nats.total_cmp(&b.nats))
     }
@@ -167,11 +206,12 @@ impl Levels {
         }
         let recent = &self.days[DAYS - PRESENT..];
         // The mean of the newest days is the level of their middle; where it rises day by day, it is higher by now.
-        let rise = mean(recent) - anchor + slope(&self.days) * (PRESENT as f64 - 1.0) / 2.0;
+        let slope = slope(&self.days);
+        let rise = mean(recent) - anchor + slope * (PRESENT as f64 - 1.0) / 2.0;
         let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < anchor + 0.5 * RISE_SLOW).count();
         let steady = low * 6 <= PRESENT && rise > 2.0 * spread(&self.days[..ANCHOR]);
         let nats = 12.0 * rise;
-        (rise > RISE_SLOW && steady).then_some(Rise { nats, from: anchor, to: anchor + rise, days: DAYS })
+        (rise > RISE_SLOW && steady).then_some(Rise { nats, from: anchor, to: anchor + rise, days: DAYS, slope })
     }
 
     /// The days that are known.
@@ -250,6 +290,27 @@ mod tests {
         assert_eq!(told(0.0, 365), None);
         assert_eq!(told(0.001, 365), None);
         assert_eq!(told(0.008, 28 + 28), None);
+    }
+
+    #[test]
+    fn a_growth_that_goes_on_is_news_once_and_again_after_two_more_rises() {
+        let (mut growth, mut told) = (Growth::default(), Vec::new());
+        let rise = Rise { nats: 8.0, from: 5.0, to: 5.6, days: DAYS, slope: 0.0 };
+        for _ in 0..7 {
+            told.push(growth.is_news(&rise, 75));
+            growth.tell(&rise, 75);
+        }
+        assert_eq!(told, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn a_growth_that_quickens_is_news() {
+        let (mut growth, rise) = (Growth::default(), Rise { nats: 8.0, from: 5.0, to: 5.6, days: DAYS, slope: 0.0 });
+        growth.tell(&rise, 100);
+        assert!(!growth.is_news(&rise, 80));
+        assert!(growth.is_news(&rise, 60));
+        // It rested for long, and rises fast by now.
+        assert!(growth.is_news(&Rise { slope: 0.03, ..rise }, 150));
     }
 
     #[test]

@@ -29,6 +29,11 @@ async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
     store.save(file.clone().into(), 8, 4).await.expect("the entry was ours");
     let fence = |loaded: Option<(Checkpoint, u64)>| loaded.map(|(_, fence)| fence);
     assert_eq!(fence(store.load().await.expect("loads")), Some(4));
+    // A whole snapshot, but another one: of another partition, or an older one.
+    let place = Position { stream: "S".to_owned(), created_us: 1, sequence: 8, record: None };
+    let other = format::encode(&Checkpoint { position: Some(place), ..Checkpoint::default() }).expect("a snapshot");
+    objects.put("0-1-2", &mut &other[..]).await.expect("is written");
+    assert_eq!(fence(store.load().await.expect("loads")), Some(3), "the one before");
     objects.put("0-1-2", &mut &b"damaged"[..]).await.expect("is written");
     assert_eq!(fence(store.load().await.expect("loads")), Some(3), "the one before");
     objects.delete("0-1-1").await.expect("is removed");

@@ -26,7 +26,7 @@ use crate::stats::calibrate::{Calibrators, SCORES_MAX};
 use crate::stats::daily_peak::DailyPeak;
 use crate::stats::forget;
 use crate::stats::late::{Late, blank};
-use crate::stats::levels::{DayKind, Levels, Rise};
+use crate::stats::levels::{DayKind, Growth, Levels, Rise};
 use crate::stats::novelty::Novelty;
 use crate::stats::presence::Presence;
 use crate::stats::rhythm::Rhythm;
@@ -73,6 +73,9 @@ pub(super) struct Baseline {
     pub turns: Turns,
     /// Day on which a creep was told last.
     pub creep_told: i32,
+    /// The slow growth that was told.
+    #[serde(default)]
+    pub growth: Growth,
     /// Places that it worked from, where events tell.
     pub places: Option<Box<Novelty>>,
     /// Days with two sessions at once, and with two on different hosts, weighted by age; and the last of them.

@@ -42,7 +42,7 @@ pub(in crate::detect) fn left_cohort() -> Account {
 }
 
 /// A level that crept up, in words.
-pub(in crate::detect) fn drift(measure: usize, rise: Rise, p: f64, detector: &str) -> Account {
+pub(in crate::detect) fn drift(measure: usize, rise: Rise, p: f64, detector: &str, known: bool) -> Account {
     let noun = MEASURES[measure].noun();
     let factor = (rise.to - rise.from).exp();
     let (before, now) = (rise.from.exp_m1(), rise.to.exp_m1());
@@ -58,7 +58,11 @@ pub(in crate::detect) fn drift(measure: usize, rise: Rise, p: f64, detector: &st
         p_value: Some(p),
         observed: format!("about {} {noun} a session in the last days", count(now)),
         expected: format!("about {}, as before", count(before)),
-        text: format!("It {phrase}, over {} days or more.", rise.days),
+        text: format!(
+            "It {phrase}, over {} days or more{}.",
+            rise.days,
+            if known { ", and grows as it did when that was told before" } else { "" }
+        ),
         contribution: None,
     };
     let showing = shows(&[detector, noun], now);

@@ -85,6 +85,20 @@ fn a_day_on_which_many_are_missing_is_one_word_and_no_page() {
 }
 
 #[test]
+fn many_that_stop_in_their_first_weeks_are_one_word_on_any_day_of_the_week() {
+    for last in 17..24 {
+        let visits = (0..12).flat_map(|nth| {
+            let end = if nth == 0 { last + 2 } else { last };
+            (0..end).flat_map(move |day| days(day..day + 1, &format!("bot-{nth}"), &[5 * nth]))
+        });
+        let alerts = alerts_of(sorted(visits.collect()));
+        let absent = alerts.iter().filter(|a| a.reasons[0].dimension == Dimension::Absence && a.revision == 1);
+        let absent: Vec<_> = absent.filter(|a| a.status == Status::Firing).collect();
+        assert!(absent.len() <= 2 && absent.iter().all(|a| !a.severity.pages()), "day {last}: {absent:#?}");
+    }
+}
+
+#[test]
 fn many_small_runs_within_an_hour_are_a_burst() {
     let mut events = days(0..30, "poller", &[400, 800, 1200]);
     for nth in 0..20 {

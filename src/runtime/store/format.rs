@@ -28,10 +28,10 @@ const HEAD_BYTES: usize = 20;
 const HASH_BYTES: usize = 32;
 
 /// The format that is written.
-pub const FORMAT: u16 = 13;
+pub const FORMAT: u16 = 14;
 
 /// The least format that a reader of our files must know.
-const READER_MIN: u16 = 13;
+const READER_MIN: u16 = 14;
 
 /// The oldest format that is read, by its shapes. Of what came before nobody wrote the shapes down.
 const OLDEST: u16 = 10;
@@ -117,6 +117,11 @@ impl Piece {
     /// Whether it is the file that a later one builds on.
     pub(super) fn is(&self, link: &Link) -> bool {
         self.hash == link.hash
+    }
+
+    /// Its hash, in hexadecimal.
+    pub(super) fn hash(&self) -> String {
+        hexadecimal(&self.hash)
     }
 
     /// The snapshot, with the files that it builds on.
@@ -293,6 +298,11 @@ pub(super) fn link(name: &str, file: &[u8]) -> Link {
     Link { name: name.to_owned(), hash }
 }
 
+/// A file's hash for people and for what is kept as text.
+pub(super) fn hexadecimal(hash: &[u8; HASH_BYTES]) -> String {
+    blake3::Hash::from_bytes(*hash).to_hex().to_string()
+}
+
 /// Decodes a file that builds on no other.
 ///
 /// # Errors
@@ -425,7 +435,7 @@ mod tests {
     #[test]
     fn files_of_other_versions_are_told_from_damaged_ones() {
         for (format, needs, error) in
-            [(15_u16, 14_u16, FormatError::Newer { needs: 14 }), (9, 9, FormatError::Older { format: 9 })]
+            [(16_u16, 15_u16, FormatError::Newer { needs: 15 }), (9, 9, FormatError::Older { format: 9 })]
         {
             assert_eq!(decode(&file(format, needs, b"whatever another program writes")), Err(error));
         }

@@ -22,7 +22,7 @@ pub struct Lease {
 }
 
 /// A snapshot among the objects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Its name.
     pub object: String,
@@ -32,6 +32,9 @@ pub struct Kept {
     pub fence: u64,
     /// Its size.
     pub bytes: u64,
+    /// Its hash, in hexadecimal; not known of what was found among the objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
     /// The objects that it builds on, from the one with all bots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<String>,

@@ -10,6 +10,7 @@ const PAST: &[(u16, &str)] = &[
     (10, include_str!("formats/10.json")),
     (11, include_str!("formats/11.json")),
     (12, include_str!("formats/12.json")),
+    (13, include_str!("formats/13.json")),
 ];
 
 /// The shapes of what a file holds.

@@ -68,6 +68,9 @@ impl Objects {
             Ok(newest) => newest,
             Err(error) => return Ok(Err(error)),
         };
+        if kept.hash.as_ref().is_some_and(|hash| *hash != newest.hash()) {
+            return Ok(Err(FormatError::Damaged("it is another object than the one that was written")));
+        }
         let mut on = Vec::new();
         for link in newest.on().to_vec() {
             match self.piece(&link.name).await? {
@@ -277,7 +280,7 @@ impl SharedStore {
         let mut named = self.objects.of(self.partition).await?;
         named.sort_unstable_by_key(|(name, _)| std::cmp::Reverse(parsed(name)));
         for (object, bytes) in named {
-            let mut kept = Kept { object, sequence: 0, fence: 0, bytes, on: Vec::new() };
+            let mut kept = Kept { object, bytes, ..Kept::default() };
             let Ok(checkpoint) = self.objects.join(&kept).await? else { continue };
             kept.sequence = checkpoint.position.map_or(0, |position| position.sequence);
             kept.on = self
@@ -341,7 +344,8 @@ impl SharedStore {
         put.map_err(|error| SharedError::Object { object: object.clone(), detail: error.to_string() })?;
         let mut manifest = self.manifest.clone();
         let link = format::link(&object, &file);
-        manifest.kept.insert(0, Kept { object, sequence, fence, bytes, on });
+        let hash = Some(format::hexadecimal(&link.hash));
+        manifest.kept.insert(0, Kept { object, sequence, fence, bytes, hash, on });
         let before = needs(&manifest);
         keep(&mut manifest);
         self.revision = self.point_to(&manifest).await?;
