@@ -367,6 +367,13 @@ impl Local {
 /// Working days at the end of a month, and at its start, that belong to its turn: what closes the books runs then.
 const TURN_DAYS: (i32, i32) = (2, 3);
 
+/// The date of a day since 1970.
+#[must_use]
+pub fn date(day: i64) -> String {
+    let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(day).unwrap_or_default());
+    date.map_or_else(|_| day.to_string(), |date| date.to_string())
+}
+
 /// Whether a local day, counted from 1970-01-01, belongs to the turn of a month: its last two working days up to the
 /// third one of the next. Weekends are no working days; holidays are not known here.
 #[must_use]

@@ -1,7 +1,9 @@
 //! The verdict on a session, a running one or a closed one, on a day's levels and on a silence: what is told, and what is
 //! learned. Every finding goes into the alert book by here; broken rules come from [`broken`](super::broken).
 
-use super::baseline::{ClosedDay, totals};
+use std::ops::RangeInclusive;
+
+use super::baseline::{Baseline, ClosedDay, totals};
 use super::bot::Known;
 use super::calendar::Season;
 use super::context;
@@ -34,6 +36,8 @@ const AGAIN_NATS: f64 = 4.5;
 
 /// Days after a creep was told in which none is told again: as long as levels are remembered.
 const CREEP_QUIET_DAYS: i32 = 28;
+/// Days from the turn of a month, or from the days before it, to the next.
+const MONTH_DAYS: RangeInclusive<i32> = CREEP_QUIET_DAYS..=36;
 
 /// Judges a session that still runs; what it misses may still come.
 pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Output) {
@@ -136,9 +140,10 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
     let today = bot.baseline.today;
     let rate = p * bot.baseline.active_share();
-    // A growth that goes on as it was told is what the bot does by now.
+    // A growth that goes on as it was told is what the bot does by now, and so is a rise of every month.
     let days = today - bot.baseline.creep_told.max(bot.baseline.first_day.unwrap_or(today));
-    let known = detector == "slow_rise" && !bot.baseline.growth.is_news(&rise, days);
+    let slow = detector == "slow_rise";
+    let known = if slow { !bot.baseline.growth.is_news(&rise, days) } else { is_monthly(&bot.baseline) };
     // Once told, the window must first be filled with the new level.
     let quiet = bot.baseline.creep_told + CREEP_QUIET_DAYS > today;
     // A creep that is held back or hidden was not told: it is still there when the budget has a page again, or the
@@ -156,7 +161,8 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     }
     if !held && !hides {
         baseline.creep_told = today;
-        if detector == "slow_rise" {
+        baseline.creep_half = (!slow).then_some((measure as u8, f64::midpoint(rise.from, rise.to) as f32));
+        if slow {
             baseline.growth.tell(&rise, days);
         }
     }
@@ -170,6 +176,13 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
         ..about(engine, at, account)
     };
     raise(engine, finding, event.ts, output);
+}
+
+/// Whether a creep was told about a month ago and is over: a rise to which months end.
+fn is_monthly(baseline: &Baseline) -> bool {
+    let level = |(measure, half): (u8, f32)| Some((baseline.levels.get(usize::from(measure))?.before()?, half));
+    let fell = baseline.creep_half.and_then(level).is_some_and(|(before, half)| before < f64::from(half));
+    fell && MONTH_DAYS.contains(&(baseline.today - baseline.creep_told))
 }
 
 /// Tells of a bot that is silent where it should be at work, or of a good part of a tenant's bots that are; when to tell

@@ -325,7 +325,6 @@ fn stretch(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp) -> (
 fn missed(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp, compared_min: f64) -> Option<(bool, f64)> {
     let (from, to) = stretch(engine, bot, from, to);
     let presence = &bot.baseline.presence;
-    let usual =
-        presence.silence(from, to).filter(|usual| usual.compared >= compared_min && usual.p <= DUE_P_MAX)?;
+    let usual = presence.silence(from, to).filter(|usual| usual.compared >= compared_min && usual.p <= DUE_P_MAX)?;
     Some((presence.busy(from, to) == 0, usual.p))
 }

@@ -7,7 +7,7 @@ use super::hidden::Word;
 use super::policy::lifecycle::{self, Environment, Waking};
 use super::policy::{Breach, standing};
 use super::profile::LifecycleProfile;
-use crate::event::{Event, Kind, Outcome};
+use crate::event::{Event, Kind, Outcome, normalize};
 use crate::registry::BotRecord;
 use crate::time::{Span, Timestamp};
 
@@ -34,6 +34,8 @@ pub(super) fn exercise(
         news = wanted(&bot.entitlements, &engine.names, event);
     } else {
         let role = event.role.as_deref();
+        // What failed would be refused without its role.
+        let failed = role.filter(|_| event.outcome == Outcome::Error).and_then(|_| normalize::endpoint(event));
         let session = bot.sessions.iter().find(|session| session.key == key);
         let shown = |name| session.is_some_and(|session| session.roles.iter().any(|(known, _)| known == name));
         let used = Use {
@@ -41,7 +43,7 @@ pub(super) fn exercise(
             minute: event.ts.as_micros().div_euclid(Span::MINUTE.as_micros()) as u32,
             role,
             system: event.system.as_deref(),
-            work: endpoint.or_else(|| role.map(|_| event.type_name())),
+            work: endpoint.or(failed.as_deref()).or_else(|| role.map(|_| event.type_name())),
             session: event.session.as_deref(),
             first: role.is_some_and(|name| !shown(name)),
         };

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::date;
 use crate::alert::{Alert, Dimension, Severity, Status};
+use crate::time::date;
 use crate::time::{Span, Timestamp};
 
 /// How far the beginnings of one story may lie apart: the quiet after which a story is over, by default.

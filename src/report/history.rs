@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::date;
 use crate::alert::{Alert, AlertId, Severity, Status};
 use crate::detect::{BaselineState, BotFacts, Engine, LogFacts};
+use crate::time::date;
 use crate::time::{Span, Timestamp};
 
 /// Rows that are shown for each reason of refusal. Enough to mend the table by.

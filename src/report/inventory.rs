@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::risk::{Risk, risk};
-use super::{DORMANT_DAYS, Estate, date, is_ended};
+use super::{DORMANT_DAYS, Estate, is_ended};
 use crate::detect::{BaselineState, BotFacts};
 use crate::registry::{BotRecord, BotStatus, Registry};
 use crate::time::Timestamp;
+use crate::time::date;
 
 /// One bot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -49,13 +49,6 @@ impl<'a> Estate<'a> {
     }
 }
 
-/// The date of a day since 1970.
-#[must_use]
-pub fn date(day: i64) -> String {
-    let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(day).unwrap_or_default());
-    date.map_or_else(|_| day.to_string(), |date| date.to_string())
-}
-
 /// Whether the registry says that a bot should not be at work at an instant.
 fn is_ended(record: &BotRecord, at: Timestamp) -> bool {
     let since = record.retired_at.is_none_or(|retired| at >= retired);

@@ -4,13 +4,15 @@
 //! A bot's work is what it did, not what it may have to do: a role of the year's end is idle for eleven months. That is
 //! why each role to be dropped comes with its last use and with the sessions that would have missed it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::Estate;
 use super::cover::minimal;
-use super::{Estate, date};
 use crate::detect::{BotFacts, RoleFacts};
 use crate::registry::BotRecord;
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, date};
 
 /// Days without use that are told apart.
 pub const UNUSED_DAYS: [i64; 3] = [30, 60, 90];
@@ -134,8 +136,8 @@ pub fn privileges(estate: &Estate<'_>, window: Window) -> Vec<BotPrivileges> {
 pub fn of(facts: &BotFacts, record: Option<&BotRecord>, now: Timestamp, window: Window) -> BotPrivileges {
     let today = now.day_utc();
     let known_days = facts.seen_days.map_or(0, |(first, _)| today - first);
-    let needed = needed(facts, today - window.work_days);
     let case = Case { known_days, is_old: known_days >= window.work_days, record, now, window };
+    let needed = needed(facts, today - window.work_days, |role| case.is_given(role));
     let held = facts.roles.iter().enumerate().filter(|(_, role)| is_held(role));
     let mut roles: Vec<RoleRow> = held.map(|(at, role)| case.row(role, needed.contains(&at))).collect();
     let registered = record.map(|record| record.roles.as_slice()).unwrap_or_default();
@@ -154,12 +156,19 @@ pub fn of(facts: &BotFacts, record: Option<&BotRecord>, now: Timestamp, window: 
     }
 }
 
-/// Places of the roles that the work since a day needs. Between two that do, the one that does not administer is taken.
-fn needed(facts: &BotFacts, since: i64) -> std::collections::BTreeSet<usize> {
+/// Places of the roles that the work since a day needs. What a role that the bot was given does needs no other one: a
+/// role that was only used, perhaps once and by somebody else, is needed for the rest. Between two that do, the one that
+/// does not administer is taken.
+fn needed(facts: &BotFacts, since: i64, is_given: impl Fn(&RoleFacts) -> bool) -> BTreeSet<usize> {
     let recent = facts.work.iter().filter(|work| work.last_day >= since);
     let work: Vec<(u32, usize)> = recent.filter_map(|work| Some((work.print, work.role?))).collect();
+    let given = |at: usize| facts.roles.get(at).is_some_and(&is_given);
+    let of_given: Vec<(u32, usize)> = work.iter().copied().filter(|(_, role)| given(*role)).collect();
+    let done: BTreeSet<u32> = of_given.iter().map(|(print, _)| *print).collect();
+    let rest: Vec<(u32, usize)> = work.into_iter().filter(|(print, _)| !done.contains(print)).collect();
     let cost = |at: usize| facts.roles.get(at).map_or(0, |role| u64::from(role.admin));
-    let mut needed = minimal(&work, cost);
+    let mut needed = minimal(&of_given, cost);
+    needed.extend(minimal(&rest, cost));
     let used = |role: &RoleFacts| role.used_days.is_some_and(|(_, last)| last >= since);
     let unlisted = facts.roles.iter().enumerate().filter(|(_, role)| role.unlisted && used(role));
     needed.extend(unlisted.map(|(at, _)| at));
@@ -241,6 +250,11 @@ impl Case<'_> {
             (false, true) => Verdict::Drop,
             (false, false) => Verdict::Wait,
         }
+    }
+
+    /// Whether the bot was given a role: by a grant that stands, or in the registry.
+    fn is_given(&self, role: &RoleFacts) -> bool {
+        role.grant.as_ref().is_some_and(|grant| !grant.removed) || self.is_eligible(&role.name)
     }
 
     fn is_eligible(&self, role: &str) -> bool {

@@ -56,6 +56,22 @@ fn registry(text: &str) -> Registry {
 }
 
 #[test]
+fn a_role_that_nobody_gave_replaces_none_that_was_given() {
+    let mut facts = bot("b");
+    facts.roles = vec![role("approver", TODAY), role("reader", TODAY), role("lister", TODAY)];
+    // One session went through everything with a role that was not the bot's, and did one thing more.
+    facts.work = vec![work(1, 0, TODAY), work(2, 0, TODAY), work(3, 0, TODAY), work(1, 1, TODAY), work(2, 2, TODAY)];
+    let registry = registry(r#"{"tenant":"acme","bot":"b","roles":["reader","lister"]}"#);
+    let needs = |facts: &BotFacts| {
+        let estate = Estate { bots: std::slice::from_ref(facts), registry: &registry, now: at(TODAY) };
+        privileges(&estate, Window::default())[0].minimal.clone()
+    };
+    assert_eq!(needs(&facts), ["approver", "lister", "reader"]);
+    facts.work.remove(2);
+    assert_eq!(needs(&facts), ["lister", "reader"]);
+}
+
+#[test]
 fn a_role_goes_when_the_work_does_not_need_it() {
     let mut facts = bot("b");
     facts.roles =

@@ -171,6 +171,14 @@ impl Levels {
         Some(mean(days)).filter(|&mean| !days.is_empty() && mean >= SMALL)
     }
 
+    /// The mean level of the days that are held against the newest; `None` without any.
+    #[must_use]
+    pub fn before(&self) -> Option<f64> {
+        let days = self.days();
+        let old = &days[..days.len().saturating_sub(OLD)];
+        Some(mean(old)).filter(|_| !old.is_empty())
+    }
+
     /// How far the level has crept within the window; `None` where it has not.
     #[must_use]
     pub fn creep(&self) -> Option<Rise> {

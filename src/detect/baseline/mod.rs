@@ -73,6 +73,9 @@ pub(super) struct Baseline {
     pub turns: Turns,
     /// Day on which a creep was told last.
     pub creep_told: i32,
+    /// The measure of that creep, and the level half-way up.
+    #[serde(default)]
+    pub creep_half: Option<(u8, f32)>,
     /// The slow growth that was told.
     #[serde(default)]
     pub growth: Growth,

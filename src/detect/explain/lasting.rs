@@ -61,7 +61,11 @@ pub(in crate::detect) fn drift(measure: usize, rise: Rise, p: f64, detector: &st
         text: format!(
             "It {phrase}, over {} days or more{}.",
             rise.days,
-            if known { ", and grows as it did when that was told before" } else { "" }
+            match (known, detector) {
+                (false, _) => "",
+                (true, "slow_rise") => ", and grows as it did when that was told before",
+                (true, _) => ", as it had a month ago, and fell again",
+            }
         ),
         contribution: None,
     };

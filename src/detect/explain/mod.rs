@@ -15,7 +15,8 @@ use super::score::{BY_SESSION, DIMENSIONS, Judgment, Scope, Why};
 use crate::alert::{Dimension, Reason, Showing};
 use crate::stats::fingerprint;
 use crate::stats::log_histogram::Side;
-use crate::time::Local;
+use crate::stats::novelty::Novelty;
+use crate::time::{Local, date};
 
 /// P-value up to which a dimension is named as a reason beside the strongest one.
 const REASON_P_MAX: f64 = 0.02;
@@ -154,7 +155,7 @@ impl Subject<'_> {
             }
             Why::NewDevice { device } => {
                 let name = &self.session.devices[device];
-                let phrase = format!("ran on device `{name}`, never seen before");
+                let phrase = format!("ran on device `{name}`, {}", self.before(self.baseline.devices.as_deref(), name));
                 plain("new_device", "device", name, known(self.baseline.devices.as_deref()), phrase)
             }
             Why::NewPlace { place, travel } => self.new_place(place, travel),
@@ -192,15 +193,25 @@ impl Subject<'_> {
 
     fn new_host(&self, host: usize, standing: Standing) -> Words {
         let name = &self.session.hosts[host];
+        let before = self.before(Some(&self.baseline.hosts), name);
         let (detector, phrase) = match (self.owner, standing) {
             (Some(owner), _) => ("foreign_host", format!("ran from `{name}`, a host of the bot `{owner}`")),
             (None, Standing::Shared) => ("new_host", format!("ran from host `{name}`, where only other bots did")),
             (None, Standing::Strange | Standing::Alien) => {
-                ("new_host", format!("ran from host `{name}`, never seen before and named like none in use"))
+                ("new_host", format!("ran from host `{name}`, {before} and named like none in use"))
             }
-            (None, _) => ("new_host", format!("ran from host `{name}`, never seen before")),
+            (None, _) => ("new_host", format!("ran from host `{name}`, {before}")),
         };
         plain(detector, "host", name, usual_names(&self.baseline.hosts), phrase)
+    }
+
+    /// When a value was seen before, of which an alert told then: it counts for new until it is trusted.
+    fn before(&self, known: Option<&Novelty>, name: &str) -> String {
+        let first = known.and_then(|known| known.value(name)).map(|value| value.first_day);
+        match first.filter(|first| *first < self.start.day) {
+            Some(first) => format!("seen only since {} and not trusted yet", date(i64::from(first))),
+            None => "never seen before".to_owned(),
+        }
     }
 
     fn new_place(&self, place: usize, travel: bool) -> Words {

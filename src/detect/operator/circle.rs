@@ -70,7 +70,12 @@ impl Circle {
         let burst = self.reached(act, known, profile);
         facets.push(Odd { facet: Facet::Bots, p: burst.p, never: false });
         let all: SmallVec<[f64; 8]> = facets.iter().map(|odd| odd.p).collect();
-        let mut odd: SmallVec<[Odd; 2]> = facets.into_iter().filter(|odd| odd.p <= profile.operator.odd_p).collect();
+        // Somebody new is named wherever that is not usual.
+        let bar = |odd: &Odd| match odd.facet {
+            Facet::Newcomer => profile.operator.usual_p,
+            _ => profile.operator.odd_p,
+        };
+        let mut odd: SmallVec<[Odd; 2]> = facets.into_iter().filter(|odd| odd.p <= bar(odd)).collect();
         odd.sort_by(|a, b| a.p.total_cmp(&b.p).then(a.facet.cmp(&b.facet)));
         let told = known.map_or(0, |person| person.today.told);
         let due = burst.bots >= profile.operator.burst_bots_min && burst.bots >= 2 * told;

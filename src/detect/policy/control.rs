@@ -135,12 +135,15 @@ fn aside(
 ) -> Option<Breach> {
     let bare = matches!(reading.second, Second::None { p } if p < profile.never_given_share);
     let factor = also.iter().position(|reason| reason.detector == NO_FACTOR);
-    let unusual = also.iter().position(|reason| reason.detector == UNUSUAL).filter(|_| reading.p <= profile.raise_p);
+    // A new operator is put on record by the first acts, though new ones come now and then.
+    let rare = reading.p <= profile.raise_p;
+    let unusual = also.iter().position(|reason| reason.detector == UNUSUAL);
+    let unusual = unusual.filter(|_| rare || reading.shows(Facet::Newcomer));
     // Neither would be worth a word with the other, and one of them is the first reason.
     let reason = also.remove(unusual.or(factor)?);
     let alone = !off.contains(&NO_FACTOR) && matches!(reading.second, Second::None { p } if p <= profile.suspect_p);
     let unlike = !off.contains(&UNUSUAL) && reading.p <= profile.suspect_p;
-    let doubtful = unlike || alone || (unusual.is_some() && bare);
+    let doubtful = unlike || alone || (unusual.is_some() && rare && bare);
     let (severity, score) = if doubtful { (Severity::Medium, SCORE_DOUBT) } else { (Severity::Low, SCORE_NOTE) };
     let (observed, expected) = (reason.observed.clone(), reason.expected.clone());
     let mut found = breach(severity, score, Dimension::Control, &reason.detector, &observed, &expected, phrase);

@@ -58,7 +58,7 @@ pub(super) fn until(at: Timestamp) -> String {
 
 /// `4 May 2026`, of a day since 1970.
 pub(super) fn day(day: i64) -> String {
-    let date = crate::report::date(day);
+    let date = crate::time::date(day);
     let mut parts = date.split('-').map(|part| part.parse::<usize>().unwrap_or_default());
     let (year, month, day) = (parts.next(), parts.next(), parts.next());
     match (year, month.and_then(|month| MONTHS.get(month.wrapping_sub(1))), day) {

@@ -274,7 +274,7 @@ impl FormView {
     pub(super) fn new(desk: &Desk, action: String, about: &About, draft: &Draft, trouble: Option<String>) -> Self {
         let today = about.now.map_or(0, Timestamp::day_utc);
         let until = match draft.until.as_str() {
-            "" => crate::report::date(today + EXPECTED_DAYS),
+            "" => crate::time::date(today + EXPECTED_DAYS),
             until => until.to_owned(),
         };
         Self {
@@ -286,8 +286,8 @@ impl FormView {
             comment: draft.comment.clone(),
             verdict: draft.verdict.clone(),
             until,
-            until_min: crate::report::date(today),
-            until_max: crate::report::date(today + EXPECTED_DAYS_MAX),
+            until_min: crate::time::date(today),
+            until_max: crate::time::date(today + EXPECTED_DAYS_MAX),
             values: choices(&about.told, &draft.values),
             other_kind: draft.other_kind.clone(),
             other: draft.other.clone(),

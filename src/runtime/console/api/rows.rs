@@ -151,8 +151,8 @@ pub(super) fn hosts(portrait: &Portrait) -> Vec<SeenAnswer> {
     let hosts = portrait.seen.iter().filter(|(kind, _)| *kind == SeenKind::Host).flat_map(|(_, seen)| seen);
     let answer = |seen: &crate::detect::SeenFacts| SeenAnswer {
         name: seen.name.clone(),
-        first_day: crate::report::date(i64::from(seen.first_day)),
-        last_day: crate::report::date(i64::from(seen.last_day)),
+        first_day: crate::time::date(i64::from(seen.first_day)),
+        last_day: crate::time::date(i64::from(seen.last_day)),
         days: seen.days,
     };
     hosts.map(answer).collect()
