@@ -46,6 +46,9 @@ pub(super) struct OddSilence {
     pub told: bool,
     /// Whether a suppression covered it when it was.
     pub hidden: bool,
+    /// Whether it was told as this bot's own, and not as one of many.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// State of one bot.

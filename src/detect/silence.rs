@@ -45,8 +45,10 @@ const ASKED_MAX: usize = 4096;
 const DUE_P_MAX: f64 = 0.12;
 const COMPARED_MIN: f64 = 3.0;
 const COMPARED_FEW: f64 = 1.0;
-/// Share of those that were due which makes a common cause, and the least number.
+/// Share of those that were due which makes a common cause, and the least number. A holiday, which is all that those of a
+/// time zone have in common, silences most of them.
 const COMMON_SHARE: f64 = 0.2;
+const ZONE_SHARE: f64 = 0.5;
 const COMMON_MIN: usize = 2;
 /// Probability of so many silent ones by chance, up to which it is no chance. Larger: a few that rest hide the one that
 /// was stopped.
@@ -71,6 +73,8 @@ pub(super) struct Others {
     pub silent: usize,
     /// How many of them are silent by chance.
     by_chance: f64,
+    /// Share of silent ones that is no matter of one bot.
+    share_min: f64,
 }
 
 fn hour(local: Local) -> i32 {
@@ -90,7 +94,9 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
     if told {
         output.alerts.extend(engine.book.end(&bot.tenant, &bot.bot, Dimension::Absence));
     }
-    let trust = if told { engine.profile.learn.trust_page } else { 1.0 };
+    // A gap that an announced change of the schedule makes says as little about the gaps to come as one that was told.
+    let doubted = told || bot.windows.new_times(event.ts);
+    let trust = if doubted { engine.profile.learn.trust_page } else { 1.0 };
     let mature = engine.mature(&bot.baseline);
     let bot = &mut engine.bots[at as usize];
     if let Some(gap) = gap {
@@ -140,9 +146,10 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         return;
     }
     let since = odd.since;
-    // Those that work alike, the tenant, everybody: whichever circle is silent is the cause.
-    let mut circles =
-        |from| [Circle::Cohort, Circle::Tenant, Circle::All].map(|circle| others(engine, at, from, now, circle));
+    // Those that work alike, the tenant, those of the same time zone, everybody: whichever circle is silent is the cause.
+    let mut circles = |from| {
+        [Circle::Cohort, Circle::Tenant, Circle::Zone, Circle::All].map(|circle| others(engine, at, from, now, circle))
+    };
     // Since shortly before, and over the day: in the night behind a holiday nobody is due, and all were in its day.
     let circles = [circles(since - BEFORE), circles((now - Span::DAY).min(since - BEFORE))].concat();
     let asked = circles.iter().any(|others| others.due >= OTHERS_MIN);
@@ -152,7 +159,9 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         engine.timers.insert((again, at, SILENCE));
         return;
     }
-    let hidden = match circles.into_iter().find(Others::are_silent) {
+    let common = circles.into_iter().find(Others::are_silent);
+    let alone = common.is_none();
+    let hidden = match common {
         None => judge::silence(engine, at, now, &found, None, output),
         Some(others) => {
             let news = engine.fleet.tell_common(&engine.bots[at as usize].tenant, now, COMMON_QUIET);
@@ -160,7 +169,7 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         }
     };
     let watch = &mut engine.bots[at as usize].watch;
-    watch.odd = Some(Box::new(OddSilence { since, told: true, hidden: hidden.is_some() }));
+    watch.odd = Some(Box::new(OddSilence { since, told: true, hidden: hidden.is_some(), alone }));
     // Who is still silent when the suppression ends is told of then.
     watch.due = hidden;
     engine.timers.extend(hidden.map(|until| (until, at, SILENCE)));
@@ -169,7 +178,7 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
 impl Others {
     /// Whether so many of them are silent that it is no matter of one bot.
     fn are_silent(&self) -> bool {
-        let many = self.silent >= COMMON_MIN && self.silent as f64 >= COMMON_SHARE * self.due as f64;
+        let many = self.silent >= COMMON_MIN && self.silent as f64 >= self.share_min * self.due as f64;
         let chance = || Poisson::new(self.by_chance).map_or(0.0, |counts| counts.sf(self.silent as u64 - 1));
         self.due >= OTHERS_MIN && many && chance() <= COMMON_P_MAX
     }
@@ -224,7 +233,16 @@ fn rests(engine: &Engine, at: u32, now: Timestamp) -> bool {
 enum Circle {
     Cohort,
     Tenant,
+    /// Holidays are of a country.
+    Zone,
     All,
+}
+
+impl Circle {
+    /// Whether it reaches beyond the tenant.
+    fn is_wide(self) -> bool {
+        matches!(self, Self::Zone | Self::All)
+    }
 }
 
 /// What circles answered at one instant. On a holiday all of a circle are silent, and each asks the same of all others.
@@ -240,6 +258,7 @@ struct Question {
     circle: Circle,
     tenant: Text,
     cohort: u8,
+    zone: Option<u16>,
     from: Timestamp,
     /// Comparable stretches of a bot that count.
     compared_min: f64,
@@ -273,12 +292,13 @@ fn others(engine: &mut Engine, at: u32, from: Timestamp, to: Timestamp, circle: 
     if circle == Circle::Cohort && bot.cohort == COHORT_NONE {
         return Others::default();
     }
-    let tenant = if circle == Circle::All { Text::default() } else { bot.tenant.clone() };
+    let zone = (circle == Circle::Zone).then_some(bot.zone);
+    let tenant = if circle.is_wide() { Text::default() } else { bot.tenant.clone() };
     let cohort = if circle == Circle::Cohort { bot.cohort } else { COHORT_NONE };
     let (began, ends) = stretch(engine, bot, from, to);
     let few = bot.baseline.presence.silence(began, ends).is_some_and(|own| own.compared < COMPARED_MIN);
     let compared_min = if few { COMPARED_FEW } else { COMPARED_MIN };
-    let question = Question { circle, tenant, cohort, from, compared_min };
+    let question = Question { circle, tenant, cohort, zone, from, compared_min };
     let Answer { mut all, last } = if let Some(known) = engine.asked.answer(to, &question) {
         known
     } else {
@@ -300,10 +320,15 @@ fn others(engine: &mut Engine, at: u32, from: Timestamp, to: Timestamp, circle: 
 fn ask(engine: &Engine, question: &Question, to: Timestamp) -> Answer {
     let (bots, circle) = (&engine.bots, question.circle);
     let all = bots.iter().enumerate().map(|(number, bot)| (number as u32, bot));
-    let all = Some(all).filter(|_| circle == Circle::All).into_iter().flatten();
-    let own = Some(bots.of_tenant(&question.tenant)).filter(|_| circle != Circle::All).into_iter().flatten();
-    let near = |(_, bot): &(u32, &BotState)| circle != Circle::Cohort || bot.cohort == question.cohort;
-    let mut answer = Answer { all: Others::default(), last: 0 };
+    let all = Some(all).filter(|_| circle.is_wide()).into_iter().flatten();
+    let own = Some(bots.of_tenant(&question.tenant)).filter(|_| !circle.is_wide()).into_iter().flatten();
+    let near = |(_, bot): &(u32, &BotState)| match circle {
+        Circle::Cohort => bot.cohort == question.cohort,
+        Circle::Zone => question.zone == Some(bot.zone),
+        Circle::Tenant | Circle::All => true,
+    };
+    let share_min = if circle == Circle::Zone { ZONE_SHARE } else { COMMON_SHARE };
+    let mut answer = Answer { all: Others { share_min, ..Others::default() }, last: 0 };
     for (number, bot) in all.chain(own).filter(near).take(ASKED_MAX) {
         answer.last = number;
         if let Some((silent, p)) = missed(engine, bot, question.from, to, question.compared_min) {
@@ -321,8 +346,12 @@ fn stretch(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp) -> (
     (hour(zone.local(from)), hour(zone.local(to)))
 }
 
-/// Whether a bot was silent in a stretch in which it was due, and the chance of that; `None` if it was not due.
+/// Whether a bot was silent in a stretch in which it was due, and the chance of that; `None` if it was not due, or is
+/// silent for a reason of its own, as was told.
 fn missed(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp, compared_min: f64) -> Option<(bool, f64)> {
+    if bot.watch.odd.as_ref().is_some_and(|odd| odd.alone) {
+        return None;
+    }
     let (from, to) = stretch(engine, bot, from, to);
     let presence = &bot.baseline.presence;
     let usual = presence.silence(from, to).filter(|usual| usual.compared >= compared_min && usual.p <= DUE_P_MAX)?;

@@ -99,6 +99,61 @@ fn many_that_stop_in_their_first_weeks_are_one_word_on_any_day_of_the_week() {
 }
 
 #[test]
+fn a_holiday_of_one_time_zone_is_one_word() {
+    let bots = || (0..49).map(|nth| (nth, format!("bot-{nth}"), nth < 7));
+    let record = |(_, bot, east): (i64, String, bool)| {
+        let zone = if east { "Asia/Tokyo" } else { "America/New_York" };
+        format!(r#"{{"tenant":"acme","bot":"{bot}","timezone":"{zone}"}}"#)
+    };
+    let registry: Vec<String> = bots().map(record).collect();
+    let registry = Registry::from_ndjson(&registry.join("\n")).expect("a registry");
+    // Of five kinds, so that those who work alike are in both zones.
+    let visits = bots().flat_map(|(nth, bot, east)| {
+        let present = (0..31).filter(move |day| !east || *day != 29);
+        let runs = (0..=nth % 5).map(move |run| 360 + 2 * nth + 90 * run);
+        let visit = move |day: i64, minute: i64| {
+            let visit = Visit { bot: &bot, records: 10_u64.pow(1 + (nth % 5) as u32), ..Visit::default() };
+            visit_at(&visit, day, minute)
+        };
+        present
+            .flat_map(|day| runs.clone().map(move |minute| (day, minute)))
+            .flat_map(move |(d, m)| visit(d, m))
+            .collect::<Vec<_>>()
+    });
+    let (mut engine, mut output) = (Engine::new(Settings::default(), registry), Output::default());
+    sorted(visits.collect()).into_iter().for_each(|event| engine.observe(event, &mut output));
+    let absent = output.alerts.iter().filter(|a| a.reasons[0].dimension == Dimension::Absence && a.revision == 1);
+    let absent: Vec<_> = absent.filter(|a| a.status == Status::Firing).collect();
+    assert!(absent.len() == 1 && !absent[0].severity.pages(), "{absent:#?}");
+}
+
+#[test]
+fn bots_that_are_silent_for_reasons_of_their_own_make_no_common_cause() {
+    let end = |nth: i64| if nth < 4 { 24 + nth } else { 31 };
+    let visits = (0..14).flat_map(|nth| days(0..end(nth), &format!("bot-{nth}"), &[360 + 5 * nth]));
+    let alerts = alerts_of(sorted(visits.collect()));
+    for nth in 0..4 {
+        assert_eq!(paged(&alerts, &format!("bot-{nth}")), [Dimension::Absence], "bot-{nth}");
+    }
+}
+
+#[test]
+fn a_gap_that_an_announced_change_of_the_schedule_made_excuses_no_later_one() {
+    let json = format!(
+        r#"{{"id":"c","ts":"{}","tenant":"acme","bot":"payer","type":"control","control":{{"action":"schedule_changed","by":"desk","ticket":"C-1"}}}}"#,
+        at(16, 600)
+    );
+    let mut events: Vec<Event> =
+        (0..10).flat_map(|nth| days(0..31, &format!("other-{nth}"), &[300 + 10 * nth])).collect();
+    events.push(decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect("an event"));
+    events.extend([days(0..17, "payer", &[120]), days(17..29, "payer", &[300])].concat());
+    let alerts = alerts_of(sorted(events));
+    assert_eq!(paged(&alerts, "payer"), [Dimension::Absence]);
+    let page = alerts.iter().find(|a| a.bot.as_deref() == Some("payer") && a.severity.pages()).expect("a page");
+    assert!(page.ts < at(29, 300 + 8 * 60), "{}", page.ts);
+}
+
+#[test]
 fn many_small_runs_within_an_hour_are_a_burst() {
     let mut events = days(0..30, "poller", &[400, 800, 1200]);
     for nth in 0..20 {
