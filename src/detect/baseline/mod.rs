@@ -122,7 +122,7 @@ const STRETCH_MAX: f64 = 3.0;
 
 /// Scale of a tail of scores of which nothing is known yet, in nats, by dimension. Larger: young bots surprise less.
 /// Novelty is nearly a probability already; the order of steps has many ways to be rare, and work that comes in, to pile up.
-const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.5, 0.5, 0.8, 0.5, 0.85, 1.2, 0.8, 0.8, 0.8, 0.8];
+const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.6, 0.5, 0.8, 0.5, 0.85, 1.2, 0.8, 0.8, 0.8, 0.8];
 
 /// Days at work without which a turn of the month has nothing to be held against, and the share of the allowance above
 /// which its levels say nothing of a creep.
