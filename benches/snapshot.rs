@@ -84,7 +84,7 @@ fn main() -> std::io::Result<()> {
             for a piece at most; taken in {all:.2?}, written in {wrote:.2?}"
         )?;
         for bot in (0..bots).filter(|bot| bot % 100 < share) {
-            let missed = if round + 2 == ROUNDS { 1 } else { 0 };
+            let missed = i64::from(round + 2 == ROUNDS);
             let since = Span::from_days(DAYS - 1 + missed) + Span::from_hours(3 + round);
             session(&mut engine, &mut output, bot, start(bots, bot, since));
         }

@@ -40,6 +40,9 @@ const FIRST_LOOK: Span = Span::from_secs(45);
 /// Share of the bots by which room for them grows. Larger: less room is left over, and it is moved more often.
 const BOTS_GROWTH: usize = 16;
 
+/// Clocks that many others are changed with, in both halves of the year.
+const CLOCKS: [&str; 3] = ["America/New_York", "Europe/Berlin", "Australia/Sydney"];
+
 /// Key of the timer that tidies up after a bot; no session has it.
 pub(super) const TIDY: u64 = u64::MAX;
 /// Key of the timer that looks at a bot's silence.
@@ -84,6 +87,8 @@ pub struct Engine {
     pub(super) tags: TagTable,
     pub(super) registry: Registry,
     pub(super) zones: Vec<(String, Zone)>,
+    /// Clocks that most others are changed with: America's, Europe's, Australia's.
+    pub(super) clocks: Vec<Zone>,
     pub(super) frontier: Frontier,
     pub(super) bots: Bots,
     pub(super) index: HashTable<u32>,
@@ -115,6 +120,7 @@ impl Engine {
         let default_zone = Zone::named(&settings.default_zone).unwrap_or_else(|_| Zone::utc());
         Self {
             zones: vec![(settings.default_zone.clone(), default_zone)],
+            clocks: CLOCKS.into_iter().filter_map(|name| Zone::named(name).ok()).collect(),
             hidden: hidden::hits(&settings.suppressions, &[]),
             settings,
             profile,
@@ -187,6 +193,13 @@ impl Engine {
     /// Whether enough is known of a bot to judge it.
     pub(super) fn mature(&self, baseline: &Baseline) -> bool {
         baseline.age_days(self.settings.baseline_days) >= f64::from(self.settings.mature_days)
+    }
+
+    /// Whether anybody said in which zone a bot lives: UTC is what is taken where nobody did.
+    pub(super) fn is_zoned(&self, at: u32) -> bool {
+        self.bots[at as usize].zone != 0
+            || self.settings.default_zone != "UTC"
+            || self.record(at).is_some_and(|record| record.timezone.is_some())
     }
 
     /// The registry's record of a bot.

@@ -21,7 +21,7 @@ use crate::alert::{Dimension, Severity};
 use crate::event::{Event, Text};
 use crate::registry::BotStatus;
 use crate::stats::presence::Trace;
-use crate::time::{Local, Span, Timestamp};
+use crate::time::{Local, Span, Timestamp, Zone};
 
 /// Nats from which a silence is looked at. Less costs time, more would overlook bots of few days.
 const LOOK_NATS: f64 = 3.0;
@@ -88,7 +88,7 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
     let local = engine.zones[usize::from(bot.zone)].1.local(event.ts);
     let gap = since(engine, at, event.ts).map(|last| {
         let to = hour(local).min(last + AHEAD_HOURS);
-        bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY)
+        traced(engine, at, (last + 1, to), event.ts)
     });
     let told = bot.watch.is_told();
     if told {
@@ -189,7 +189,7 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
     let bot = &engine.bots[at as usize];
     let to = hour(engine.zones[usize::from(bot.zone)].1.local(now));
     let Some(last) = since(engine, at, now).filter(|last| *last < to) else { return (None, 0.0) };
-    let trace = bot.baseline.presence.trace(last + 1, to, 0, f64::INFINITY);
+    let trace = traced(engine, at, (last + 1, to), now);
     let nats = trace.nats;
     // An announced change of the schedule explains one run that is missed, and not the next as well.
     let shifted = nats < SHIFTED_NATS && bot.windows.new_times(now);
@@ -208,6 +208,21 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
         daily_rate,
     });
     (found, nats)
+}
+
+/// How odd the silence of these hours is. Where nobody said in which zone a bot lives, and one of the clocks that most go
+/// by was changed within the record, its hours may have moved with it: the least odd of both readings counts.
+fn traced(engine: &Engine, at: u32, (from, to): (i32, i32), now: Timestamp) -> Trace {
+    let bot = &engine.bots[at as usize];
+    let trace = |shift: i32| bot.baseline.presence.trace(from + shift, to + shift, 0, f64::INFINITY);
+    let usual = trace(0);
+    if usual.nats < LOOK_NATS || engine.is_zoned(at) {
+        return usual;
+    }
+    let before = now - Span::from_days(i64::from(engine.settings.baseline_days));
+    let shift = |clock: &Zone| hour(clock.local(now)) - hour(clock.local_as_of(now, before));
+    let moved = engine.clocks.iter().map(shift).filter(|shift| *shift != 0).map(trace);
+    moved.fold(usual, |least, other| if other.nats < least.nats { other } else { least })
 }
 
 /// The hour behind which a bot counts as silent: of its last session, or the last of a stretch in which it may rest.

@@ -121,7 +121,9 @@ fn a_holiday_of_one_time_zone_is_one_word() {
             .collect::<Vec<_>>()
     });
     let (mut engine, mut output) = (Engine::new(Settings::default(), registry), Output::default());
-    sorted(visits.collect()).into_iter().for_each(|event| engine.observe(event, &mut output));
+    for event in sorted(visits.collect()) {
+        engine.observe(event, &mut output);
+    }
     let absent = output.alerts.iter().filter(|a| a.reasons[0].dimension == Dimension::Absence && a.revision == 1);
     let absent: Vec<_> = absent.filter(|a| a.status == Status::Firing).collect();
     assert!(absent.len() == 1 && !absent[0].severity.pages(), "{absent:#?}");
@@ -151,6 +153,18 @@ fn a_gap_that_an_announced_change_of_the_schedule_made_excuses_no_later_one() {
     assert_eq!(paged(&alerts, "payer"), [Dimension::Absence]);
     let page = alerts.iter().find(|a| a.bot.as_deref() == Some("payer") && a.severity.pages()).expect("a page");
     assert!(page.ts < at(29, 300 + 8 * 60), "{}", page.ts);
+}
+
+#[test]
+fn a_clock_that_is_changed_somewhere_silences_nobody_without_a_zone() {
+    let mut events: Vec<Event> = (0..10).flat_map(|nth| days(0..40, &format!("other-{nth}"), &[400])).collect();
+    // By a clock in Europe, from 29 March on an hour earlier.
+    events.extend([days(0..27, "poller", &[840, 910]), days(27..36, "poller", &[780, 850])].concat());
+    let alerts = alerts_of(sorted(events));
+    // It is there until day 35.
+    let page =
+        alerts.iter().find(|a| a.bot.as_deref() == Some("poller") && a.reasons[0].dimension == Dimension::Absence);
+    assert!(page.is_some_and(|page| page.ts > at(36, 780)), "{page:#?}");
 }
 
 #[test]
