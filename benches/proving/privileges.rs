@@ -149,12 +149,12 @@ impl Tape {
             wrong(format!("{} operations of the window have no role in {needed:?}", open(&needed)));
         }
         // What a role that was given does needs no other.
-        let first: BTreeSet<&String> = needed.intersection(&given).copied().collect();
+        let of_given: BTreeSet<&String> = needed.intersection(&given).copied().collect();
         for role in &needed {
             if self.used.get(*role).is_none_or(|last| *last < since) {
                 wrong(format!("`{role}` is called needed and did nothing in the window"));
             }
-            let others = if given.contains(*role) { &first } else { &needed };
+            let others = if given.contains(*role) { &of_given } else { &needed };
             let fewer: BTreeSet<&String> = others.iter().copied().filter(|other| other != role).collect();
             if open(&fewer) == open(others) {
                 wrong(format!("`{role}` is called needed, and the others do its work"));

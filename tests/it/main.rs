@@ -7,6 +7,7 @@ mod alertmanager;
 mod auth;
 #[cfg(feature = "history")]
 mod backfill;
+mod calibration;
 mod cli;
 mod cluster;
 mod cluster_loss;
