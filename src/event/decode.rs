@@ -84,7 +84,7 @@ pub(super) fn decode_raw(
     limits: &Limits,
     fallback_id: impl Fn() -> Text,
 ) -> Result<Event, Reject> {
-    Decoder { limits }.event(raw, ts, envelope, fallback_id)
+    Decoder { limits, plain: raw.plain }.event(raw, ts, envelope, fallback_id)
 }
 
 /// Encodes an event as one line of JSON, in the contract's order of fields.
@@ -155,6 +155,8 @@ pub fn encode(event: &Event) -> String {
 
 struct Decoder<'l> {
     limits: &'l Limits,
+    /// Whether all texts are known to be printable ASCII.
+    plain: bool,
 }
 
 impl Decoder<'_> {
@@ -290,6 +292,9 @@ impl Decoder<'_> {
     /// A text that names something: no control characters, none that change the direction of writing.
     fn identifier(&self, name: &str, raw: Option<&Str<'_>>) -> Result<Option<Text>, Reject> {
         let text = self.limited(name, raw)?;
+        if self.plain {
+            return Ok(text);
+        }
         // Without a branch in it, which lets the compiler take many bytes at once.
         let plain = |text: &Text| text.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte));
         if text.as_ref().is_some_and(|text| !plain(text)) {

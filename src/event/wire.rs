@@ -23,6 +23,9 @@ type OptStr<'a> = Option<Str<'a>>;
 /// Mirrors the contract's table of fields, in its order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct WireEvent<'a> {
+    /// Whether all of it is known to be printable ASCII.
+    #[serde(skip)]
+    pub plain: bool,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub id: OptStr<'a>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

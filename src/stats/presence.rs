@@ -15,8 +15,6 @@ const DAYS: i32 = 28;
 /// Prior weights of an empty and of a busy stretch.
 const EMPTY_PRIOR: f64 = 0.05;
 const BUSY_PRIOR: f64 = 0.5;
-/// Weight of a stretch that ends on another day of the same sort.
-const OTHER_DAY: f64 = 0.5;
 
 /// Hours of the last days, by bit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,8 +33,6 @@ pub struct Silence {
     pub p: f64,
     /// Comparable stretches, weighted.
     pub compared: f64,
-    /// Busy hours that they had on average.
-    pub missing: f64,
 }
 
 /// A silence so far.
@@ -89,11 +85,13 @@ impl Presence {
         let mut stretch = Stretch::new(from);
         for hour in from + 1..=to {
             stretch.grow(self, hour - 1);
-            let silence = stretch.silence(self);
-            let nats = silence.map_or(0.0, |silence| -silence.p.ln());
-            let missing = done.missing + silence.map_or(0.0, |silence| silence.missing);
-            trace = Trace { nats: done.nats + share * nats, to: hour, missing };
-            if trace.nats >= enough && hour >= from_hour {
+            let nats = stretch.nats(self);
+            trace = Trace { nats: done.nats + share * nats, to: hour, ..done };
+            let enough = trace.nats >= enough && hour >= from_hour;
+            if enough || nats >= STRETCH_NATS || hour == to {
+                trace.missing += stretch.missing(self);
+            }
+            if enough {
                 break;
             }
             if nats >= STRETCH_NATS {
@@ -118,6 +116,11 @@ impl Presence {
         before - first >= EVEN_DAYS && most <= 2 * least
     }
 
+    /// Whether a day is within the record.
+    fn holds(&self, day: i32) -> bool {
+        day > self.last - DAYS && day <= self.last
+    }
+
     /// The hours of a day, by bit.
     fn bits(&self, day: i32) -> u32 {
         let [low, middle, high] = self.hours[day.rem_euclid(DAYS) as usize];
@@ -129,7 +132,7 @@ impl Presence {
     pub fn busy(&self, from: i32, to: i32) -> u32 {
         let mut busy = 0;
         for day in from.div_euclid(24)..=(to - 1).div_euclid(24) {
-            if day <= self.last - DAYS || day > self.last {
+            if !self.holds(day) {
                 continue;
             }
             let (low, high) = ((from - day * 24).max(0), (to - day * 24).min(24));
@@ -140,35 +143,36 @@ impl Presence {
     }
 }
 
-/// Hours without anything, and what the same hours of the days before held; it grows hour by hour, so that none is counted
-/// twice.
+/// Hours without anything, and in which of the same hours of the days before there was something: so many days back by
+/// bit. It grows hour by hour, which takes no look at each day as long as it stays within one.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     from: i32,
     to: i32,
-    /// Busy hours so many days earlier.
-    busy: [u16; DAYS as usize],
-    /// How much that day counts: nothing where a day of the stretch is of another sort.
-    weights: [f64; DAYS as usize],
+    /// Days back whose stretch held something.
+    seen: u32,
+    /// Days back that are of the same sort all along.
+    alike: u32,
+    /// Days back by the hour of the present day in which they first held something.
+    first: [u32; 24],
+    /// The nats of as many stretches that compare, and as many empty ones: in halves.
+    known: ([u32; 2], f64),
 }
+
+/// Days back that end on the same weekday.
+const SAME_WEEKDAY: u32 = 1 << 7 | 1 << 14 | 1 << 21;
 
 impl Stretch {
     fn new(from: i32) -> Self {
-        let weight = |back: usize| if back.is_multiple_of(7) { 1.0 } else { OTHER_DAY };
-        Self { from, to: from, busy: [0; DAYS as usize], weights: std::array::from_fn(weight) }
+        Self { from, to: from, seen: 0, alike: u32::MAX, first: [0; 24], known: ([0; 2], 0.0) }
     }
 
     /// All of a stretch at once, which takes less than hour by hour.
     fn whole(presence: &Presence, from: i32, to: i32) -> Self {
         let mut stretch = Self { to, ..Self::new(from) };
-        let (start, end) = (from.div_euclid(24), (to - 1).div_euclid(24));
-        for back in 1..DAYS {
-            let at = back as usize;
-            if back % 7 == 0 || (start..=end).all(|day| sort(day) == sort(day - back)) {
-                stretch.busy[at] = presence.busy(from - 24 * back, to - 24 * back) as u16;
-            } else {
-                stretch.weights[at] = 0.0;
-            }
+        (from.div_euclid(24)..=(to - 1).div_euclid(24)).for_each(|day| stretch.alike &= alike(day));
+        for back in backs(stretch.compared(presence)) {
+            stretch.seen |= u32::from(stretch.busy(presence, back) > 0) << back;
         }
         stretch
     }
@@ -176,47 +180,111 @@ impl Stretch {
     /// Goes on by an hour.
     fn grow(&mut self, presence: &Presence, hour: i32) {
         let (day, within) = (hour.div_euclid(24), hour.rem_euclid(24));
-        let new = self.to == self.from || within == 0;
-        for back in 1..DAYS {
-            let (at, then) = (back as usize, day - back);
-            if new && back % 7 != 0 && sort(day) != sort(then) {
-                self.weights[at] = 0.0;
+        if self.to == self.from || within == 0 {
+            self.alike &= alike(day);
+            self.first = [0; 24];
+            for back in (1..DAYS).filter(|back| presence.holds(day - back)) {
+                let bits = presence.bits(day - back) >> within << within;
+                if let Some(days) = self.first.get_mut(bits.trailing_zeros() as usize) {
+                    *days |= 1 << back;
+                }
             }
-            let known = then > presence.last - DAYS && then <= presence.last;
-            self.busy[at] += u16::from(known && presence.bits(then) >> within & 1 == 1);
         }
+        self.seen |= self.first[within as usize];
         self.to = hour + 1;
     }
 
-    fn silence(&self, presence: &Presence) -> Option<Silence> {
+    /// Days back with which it compares.
+    fn compared(&self, presence: &Presence) -> u32 {
         if self.to <= self.from || presence.first == 0 {
-            return None;
+            return 0;
         }
-        let (mut compared, mut empty, mut missing) = (0.0, 0.0, 0.0);
-        let start = self.from.div_euclid(24);
         // The first day may have begun in its midst; the present one is what is asked about.
         let first = presence.first.max(presence.last - DAYS);
-        for back in (1..DAYS).filter(|back| start - back > first && self.to - 24 * back <= presence.last * 24 + 24) {
-            let (weight, busy) = (self.weights[back as usize], self.busy[back as usize]);
-            compared += weight;
-            missing += weight * f64::from(busy);
-            empty += if busy == 0 { weight } else { 0.0 };
+        let most = (self.from.div_euclid(24) - first).clamp(1, DAYS);
+        let least = (self.to - presence.last * 24 - 1).div_euclid(24).clamp(1, DAYS);
+        ((1 << most) - 1) & !((1 << least) - 1) & self.alike
+    }
+
+    fn silence(&self, presence: &Presence) -> Option<Silence> {
+        let days = self.compared(presence);
+        let (compared, empty) = (halves(days), halves(days & !self.seen));
+        (compared > 0).then(|| chance(compared, empty))
+    }
+
+    /// How odd it is, in nats.
+    fn nats(&mut self, presence: &Presence) -> f64 {
+        let days = self.compared(presence);
+        let counts = [halves(days), halves(days & !self.seen)];
+        if days == 0 {
+            return 0.0;
         }
-        (compared > 0.0).then(|| Silence {
-            p: (empty + EMPTY_PRIOR) / (compared + EMPTY_PRIOR + BUSY_PRIOR),
-            compared,
-            missing: missing / compared,
-        })
+        if counts != self.known.0 {
+            self.known = (counts, -chance(counts[0], counts[1]).p.ln());
+        }
+        self.known.1
+    }
+
+    /// Busy hours that it had so many days back.
+    fn busy(&self, presence: &Presence, back: i32) -> u32 {
+        presence.busy(self.from - 24 * back, self.to - 24 * back)
+    }
+
+    /// Busy hours that it had on average.
+    fn missing(&self, presence: &Presence) -> f64 {
+        let days = self.compared(presence);
+        let busy = backs(days).map(|back| f64::from(halves(1 << back) * self.busy(presence, back))).sum::<f64>();
+        if days == 0 { 0.0 } else { busy / f64::from(halves(days)) }
     }
 }
 
-/// Working days, Saturdays and Sundays. Day 0 was a Thursday.
-fn sort(day: i32) -> i32 {
-    ((day + 3).rem_euclid(7) - 4).max(0)
+/// The chance of a silence by what compares, in halves.
+fn chance(compared: u32, empty: u32) -> Silence {
+    let (compared, empty) = (f64::from(compared) / 2.0, f64::from(empty) / 2.0);
+    Silence { p: (empty + EMPTY_PRIOR) / (compared + EMPTY_PRIOR + BUSY_PRIOR), compared }
+}
+
+/// What days back weigh, in halves: those that end on the same weekday count in full, others of the same sort in half.
+fn halves(days: u32) -> u32 {
+    2 * (days & SAME_WEEKDAY).count_ones() + (days & !SAME_WEEKDAY).count_ones()
+}
+
+/// The numbers of the bits that are set.
+fn backs(days: u32) -> impl Iterator<Item = i32> {
+    (1..DAYS).filter(move |back| days >> back & 1 == 1)
+}
+
+/// Days back that are of the same sort as a day.
+fn alike(day: i32) -> u32 {
+    ALIKE[(day + 3).rem_euclid(7) as usize]
+}
+
+/// The same from Monday to Sunday.
+const ALIKE: [u32; 7] = {
+    let mut days = [0; 7];
+    let mut back = 1;
+    while back < DAYS {
+        let mut weekday = 0;
+        while weekday < 7 {
+            if sort(weekday) == sort((weekday - back).rem_euclid(7)) {
+                days[weekday as usize] |= 1 << back;
+            }
+            weekday += 1;
+        }
+        back += 1;
+    }
+    days
+};
+
+/// Working days, Saturdays and Sundays, by the day of the week from Monday.
+const fn sort(weekday: i32) -> i32 {
+    if weekday > 4 { weekday - 4 } else { 0 }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -255,6 +323,54 @@ mod tests {
         let presence = record(0..20, |_| (0..24).collect());
         let (short, long) = (nats(&presence, (20, 0), (20, 3)), nats(&presence, (20, 0), (20, 12)));
         assert!(short > 3.5 && long > short + 1.0, "{short} {long}");
+    }
+
+    proptest! {
+        /// The definition, hour by hour and day by day.
+        #[test]
+        fn a_silence_is_followed_as_it_is_defined(
+            hours in proptest::collection::vec(0_i32..40 * 24, 1..150),
+            day in 5_i32..45, hour in 0_i32..24, length in 1_i32..120, enough in 0.5_f64..30.0, from_hour in 0_i32..80,
+        ) {
+            let mut hours = hours;
+            hours.sort_unstable();
+            let mut presence = Presence::default();
+            hours.iter().for_each(|hour| presence.note(MONDAY * 24 + hour));
+            let from = (MONDAY + day) * 24 + hour;
+            let weight = |day: i32, to: i32, back: i32| {
+                let sort = |day: i32| sort((day + 3).rem_euclid(7));
+                let alike = (day..=(to - 1).div_euclid(24)).all(|day| sort(day) == sort(day - back));
+                if back % 7 == 0 { 1.0 } else if alike { 0.5 } else { 0.0 }
+            };
+            let silence = |from: i32, to: i32| {
+                let (mut compared, mut empty, mut missing) = (0.0, 0.0, 0.0);
+                let (start, first) = (from.div_euclid(24), presence.first.max(presence.last - DAYS));
+                for back in (1..DAYS).filter(|back| start - back > first && to - 24 * back <= presence.last * 24 + 24) {
+                    let weight = weight(start, to, back);
+                    let busy = presence.busy(from - 24 * back, to - 24 * back);
+                    compared += weight;
+                    missing += weight * f64::from(busy);
+                    empty += if busy == 0 { weight } else { 0.0 };
+                }
+                let p = (empty + EMPTY_PRIOR) / (compared + EMPTY_PRIOR + BUSY_PRIOR);
+                (compared > 0.0).then_some((p, compared, missing / compared))
+            };
+            let (mut done, mut share, mut began) = (Trace { to: from, ..Trace::default() }, 1.0, from);
+            let mut trace = done;
+            for hour in from + 1..=from + length {
+                let (p, _, missing) = silence(began, hour).unwrap_or((1.0, 0.0, 0.0));
+                trace = Trace { nats: done.nats + share * -f64::ln(p), to: hour, missing: done.missing + missing };
+                if trace.nats >= enough && hour >= from + from_hour {
+                    break;
+                }
+                if -f64::ln(p) >= STRETCH_NATS {
+                    (done, share, began) = (trace, share * FURTHER, hour);
+                }
+            }
+            prop_assert_eq!(presence.trace(from, from + length, from + from_hour, enough), trace);
+            let whole = silence(from, from + length).map(|(p, compared, _)| Silence { p, compared });
+            prop_assert_eq!(presence.silence(from, from + length), whole);
+        }
     }
 
     #[test]

@@ -23,8 +23,14 @@ const HOURS: usize = 168;
 const QUARTERS: usize = 96;
 /// Share of the sharp view. More forgets the pooled evidence of other weekdays, less lets a Monday job run on Sundays.
 const SHARP: f64 = 0.6;
-/// Shares of the kernels over quarter hours: the slot itself, each neighbor, and each of the eight beyond (two hours).
-const KERNEL: [f64; 10] = [0.44, 0.22, 0.012, 0.01, 0.009, 0.008, 0.007, 0.006, 0.005, 0.003];
+/// Quarter hours to each side over which a start is spread.
+const REACH: usize = 9;
+/// Shares of the kernels over quarter hours: in the midst the slot itself, beside it each neighbor, and each of the eight
+/// beyond (two hours).
+const KERNEL: [f64; 2 * REACH + 1] = [
+    0.003, 0.005, 0.006, 0.007, 0.008, 0.009, 0.01, 0.012, 0.22, 0.44, 0.22, 0.012, 0.01, 0.009, 0.008, 0.007, 0.006,
+    0.005, 0.003,
+];
 
 /// Weight of starts from which a quarter hour counts as one in which it starts.
 const SEEN_MIN: f32 = 0.2;
@@ -69,15 +75,17 @@ impl WeekDensity {
         let shape = self.shape(prior);
         // The same density must count whatever the order of additions that led to it.
         let here = shape.density(local.hour_of_week(), usize::from(local.minute) / 15 % 4) * (1.0 + 1e-9);
-        let mut mass = 0.0;
-        for hour in 0..HOURS {
-            // A choice instead of a branch, which would be foreseen wrongly half of the time.
-            let densities: [f64; 4] = std::array::from_fn(|part| shape.density(hour, part));
-            for density in densities {
-                mass += if density <= here { density } else { 0.0 };
+        // Four sums side by side, and a choice instead of a branch, which would be foreseen wrongly half of the time.
+        let mut mass = [0.0; 4];
+        for (hours, day) in shape.hours.chunks_exact(24).zip(shape.days) {
+            for ((weight, of_hour), smooth) in hours.iter().zip(&shape.of_hour).zip(&shape.smooth) {
+                for (part, mass) in mass.iter_mut().enumerate() {
+                    let density = shape.mix(*weight, of_hour[part], day, smooth[part]);
+                    *mass += if density <= here { density } else { 0.0 };
+                }
             }
         }
-        mass.min(1.0)
+        mass.iter().sum::<f64>().min(1.0)
     }
 
     /// Hours around the clock from a time of day to the nearest quarter hour in which it ever starts, on whatever day.
@@ -142,12 +150,11 @@ impl WeekDensity {
             hours[hour] = f64::from(weight);
         }
         let smooth = self.smoothed_quarters();
-        let mut of_hour = [0.25; QUARTERS];
-        for (hour, shares) in of_hour.chunks_exact_mut(4).enumerate() {
-            let quarters = &smooth[hour * 4..hour * 4 + 4];
+        let mut of_hour = [[0.25; 4]; 24];
+        for (shares, quarters) in of_hour.iter_mut().zip(&smooth) {
             let sum: f64 = quarters.iter().sum();
             if sum > 0.0 {
-                shares.iter_mut().zip(quarters).for_each(|(share, quarter)| *share = quarter / sum);
+                *shares = quarters.map(|quarter| quarter / sum);
             }
         }
         let floor = if self.total > 0.0 { prior.any_time / (prior.days + prior.any_time + prior.in_time) } else { 1.0 };
@@ -164,20 +171,20 @@ impl WeekDensity {
     }
 
     /// Probability of each quarter hour of the day, smoothed around the clock.
-    fn smoothed_quarters(&self) -> [f64; QUARTERS] {
-        let mut smooth = [0.0; QUARTERS];
-        if self.total <= 0.0 {
-            return smooth;
-        }
+    fn smoothed_quarters(&self) -> [[f64; 4]; 24] {
+        // Around the clock with what lies beyond midnight on both sides, which goes where it belongs at the end.
+        let mut round = [0.0; QUARTERS + 2 * REACH];
         for (at, weight) in self.quarters() {
             let share = f64::from(weight) / self.total();
-            smooth[at] += share * KERNEL[0];
-            for (distance, kernel) in KERNEL.iter().enumerate().skip(1) {
-                smooth[(at + distance) % QUARTERS] += share * kernel;
-                smooth[(at + QUARTERS - distance) % QUARTERS] += share * kernel;
+            for (smooth, kernel) in round[at..at + KERNEL.len()].iter_mut().zip(&KERNEL) {
+                *smooth += share * kernel;
             }
         }
-        smooth
+        let (before, rest) = round.split_at_mut(REACH);
+        let (day, behind) = rest.split_at_mut(QUARTERS);
+        day.iter_mut().zip(behind).for_each(|(smooth, beyond)| *smooth += *beyond);
+        day[QUARTERS - REACH..].iter_mut().zip(before).for_each(|(smooth, beyond)| *smooth += *beyond);
+        std::array::from_fn(|hour| std::array::from_fn(|part| day[hour * 4 + part]))
     }
 
     fn day_shares(&self) -> [f64; 7] {
@@ -196,8 +203,8 @@ struct Shape {
     /// Weight of each hour of the week.
     hours: [f64; HOURS],
     /// Share of each quarter hour of the day within its hour.
-    of_hour: [f64; QUARTERS],
-    smooth: [f64; QUARTERS],
+    of_hour: [[f64; 4]; 24],
+    smooth: [[f64; 4]; 24],
     /// Weight of the pooled view on each weekday.
     days: [f64; 7],
     sharp: f64,
@@ -207,9 +214,13 @@ struct Shape {
 impl Shape {
     /// Probability of a quarter hour of the week.
     fn density(&self, hour: usize, part: usize) -> f64 {
-        let quarter = hour % 24 * 4 + part;
-        let sharp = self.hours[hour] * self.of_hour[quarter] * self.sharp;
-        sharp + self.days[hour / 24] * self.smooth[quarter] + self.floor
+        let of_day = hour % 24;
+        self.mix(self.hours[hour], self.of_hour[of_day][part], self.days[hour / 24], self.smooth[of_day][part])
+    }
+
+    /// The same from its parts.
+    fn mix(&self, weight: f64, of_hour: f64, day: f64, smooth: f64) -> f64 {
+        weight * of_hour * self.sharp + day * smooth + self.floor
     }
 }
 
