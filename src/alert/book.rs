@@ -2,6 +2,7 @@
 //! when it gets worse, and resolves when the bot has been quiet long enough.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,8 +66,8 @@ pub struct Finding {
 /// matter begins with a dimension that none of the others names, so that there are never more of them than dimensions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AlertBook {
-    open: BTreeMap<Subject, Vec<Matter>>,
-    deadlines: BTreeSet<(Timestamp, Subject)>,
+    open: BTreeMap<Arc<Subject>, Arc<Vec<Matter>>>,
+    deadlines: BTreeSet<(Timestamp, Arc<Subject>)>,
     /// The alert that the last finding went into.
     #[serde(skip)]
     touched: String,
@@ -74,6 +75,23 @@ pub struct AlertBook {
 
 /// Whom a story is about: tenant, bot, producer.
 type Subject = (String, Option<String>, Option<String>);
+
+/// A piece of what a book is written as. All of them in their order are the book, for formats that write values one after
+/// the other.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct BookPiece(Piece);
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Piece {
+    /// How many of the next kind there are.
+    Count(u64),
+    /// The open alerts of one story.
+    Story(Arc<Subject>, Arc<Vec<Matter>>),
+    /// When a story is looked at.
+    Deadline(Timestamp, Arc<Subject>),
+}
 
 /// What one open alert is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -108,10 +126,10 @@ impl AlertBook {
     /// would hide behind one that somebody is dealing with; that one goes on. They share the incident. What is suppressed
     /// is one such story as long as it lasts, and evidence in a story that is not.
     pub fn raise(&mut self, finding: Finding, watermark: Timestamp, quiet: Span) -> Vec<Alert> {
-        let subject = (finding.tenant.clone(), finding.bot.clone(), finding.producer.clone());
+        let subject = Arc::new((finding.tenant.clone(), finding.bot.clone(), finding.producer.clone()));
         let deadline = watermark.later(finding.ts) + quiet;
-        self.deadlines.insert((deadline, subject.clone()));
-        let story = self.open.entry(subject).or_default();
+        self.deadlines.insert((deadline, Arc::clone(&subject)));
+        let story = Arc::make_mut(self.open.entry(subject).or_default());
         let Some(matter) = of_which(story, &finding) else {
             let incident = story.first().map(|matter| matter.alert.incident.clone());
             // Most stories stay one matter, and an alert is large.
@@ -136,9 +154,24 @@ impl AlertBook {
         vec![std::mem::replace(matter, next).resolved(), matter.alert.clone()]
     }
 
+    /// The book as it stands, to be written down piece by piece while it goes on. Its stories are not copied: one that
+    /// changes before it is written is.
+    #[must_use]
+    pub fn pieces(&self) -> Vec<BookPiece> {
+        let stories = self.open.iter().map(|(subject, story)| Piece::Story(Arc::clone(subject), Arc::clone(story)));
+        let deadlines = self.deadlines.iter().map(|(at, subject)| Piece::Deadline(*at, Arc::clone(subject)));
+        let count = |count: usize| std::iter::once(Piece::Count(count as u64));
+        count(self.open.len())
+            .chain(stories)
+            .chain(count(self.deadlines.len()))
+            .chain(deadlines)
+            .map(BookPiece)
+            .collect()
+    }
+
     /// All open alerts, in order of whom they are about.
     pub fn open(&self) -> impl Iterator<Item = &Alert> {
-        self.open.values().flatten().map(|matter| &matter.alert)
+        self.open.values().flat_map(|story| story.iter()).map(|matter| &matter.alert)
     }
 
     /// The open story of a bot.
@@ -189,6 +222,10 @@ impl AlertBook {
 
     fn resolve(&mut self, subject: &Subject, over: impl Fn(&Matter) -> bool) -> Vec<Alert> {
         let Some(story) = self.open.get_mut(subject) else { return Vec::new() };
+        if !story.iter().any(&over) {
+            return Vec::new();
+        }
+        let story = Arc::make_mut(story);
         let resolved = story.extract_if(.., |matter| over(matter)).map(Matter::resolved).collect();
         if story.is_empty() {
             self.open.remove(subject);

@@ -15,7 +15,7 @@ mod suppress;
 pub mod told;
 mod wire;
 
-pub use book::{AlertBook, Finding};
+pub use book::{AlertBook, BookPiece, Finding};
 pub use feedback::{
     Agenda, Changed, DECISION_MAX, FEEDBACK_VERSION, Facet, Feedback, Mark, Place, Placed, Preview, Ruling, Showing,
     What,

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::bot::BotState;
 use super::part::{Part, append};
+use crate::alert::BookPiece;
 use crate::event::Text;
 use crate::stats::make_room;
 
@@ -32,10 +33,20 @@ pub(super) struct Bots {
 #[derive(Debug)]
 struct Capture {
     part: Part,
+    tail: Tail,
     /// The bot whose turn it is.
     next: usize,
     /// Bots that changed before their turn, as they were.
     early: HashMap<usize, Vec<u8>>,
+}
+
+/// What goes behind the bots and is not written down yet.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// The open alerts.
+    pub book: std::vec::IntoIter<BookPiece>,
+    /// What goes behind them.
+    pub behind: Vec<u8>,
 }
 
 /// Bytes for which a bot counts that is passed over. Nothing at all would let a capture of few go over all in one piece.
@@ -82,15 +93,15 @@ impl Bots {
 
     /// Begins a capture, between what goes before the bots and what follows on them: of all, or of those that changed after
     /// a round. One that is under way is given up.
-    pub(super) fn begin(&mut self, since: Option<u32>, head: Vec<u8>, tail: Vec<u8>) {
-        let part = Part::begin(since, self.round, head, self.list.len(), tail);
-        self.capture = Some(Capture { part, next: 0, early: HashMap::new() });
+    pub(super) fn begin(&mut self, since: Option<u32>, head: Vec<u8>, follows: Vec<u8>, tail: Tail) {
+        let part = Part::begin(since, self.round, head, self.list.len(), follows);
+        self.capture = Some(Capture { part, tail, next: 0, early: HashMap::new() });
         self.round += 1;
     }
 
     /// Goes on with a capture by about so many bytes. What was captured, once it is done.
     pub(super) fn go_on(&mut self, bytes_max: usize) -> Option<Part> {
-        let Capture { part, next, early } = self.capture.as_mut()?;
+        let Capture { part, tail, next, early } = self.capture.as_mut()?;
         let mut left = bytes_max;
         while *next < part.total() && left > 0 {
             let bytes = match early.remove(next) {
@@ -101,9 +112,14 @@ impl Bots {
             left = left.saturating_sub(bytes);
             *next += 1;
         }
-        if *next < part.total() {
+        while left > 0 {
+            let Some(piece) = tail.book.next() else { break };
+            left = left.saturating_sub(part.follow(&piece));
+        }
+        if *next < part.total() || !tail.book.as_slice().is_empty() {
             return None;
         }
+        part.follow_bytes(&std::mem::take(&mut tail.behind));
         self.capture.take().map(|capture| capture.part)
     }
 }
@@ -127,7 +143,7 @@ impl Index<usize> for Bots {
 impl IndexMut<usize> for Bots {
     /// The only way to change a bot.
     fn index_mut(&mut self, at: usize) -> &mut BotState {
-        if let Some(Capture { part, next, early }) = &mut self.capture
+        if let Some(Capture { part, next, early, .. }) = &mut self.capture
             && (*next..part.total()).contains(&at)
             && part.holds(self.changed[at])
             && !early.contains_key(&at)

@@ -81,6 +81,18 @@ impl Part {
         bytes
     }
 
+    /// Adds to what follows on the bots; its bytes.
+    pub(super) fn follow<T: Serialize>(&mut self, value: &T) -> usize {
+        let before = self.tail.len();
+        append(&mut self.tail, value);
+        self.tail.len() - before
+    }
+
+    /// Adds what is bytes already.
+    pub(super) fn follow_bytes(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+
     /// The state that parts are of, the oldest first; none where something is missing or they do not fit together.
     #[must_use]
     pub fn assemble(parts: &[Self]) -> Option<Vec<u8>> {

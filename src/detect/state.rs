@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
+use super::bots::Tail;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
@@ -28,9 +29,9 @@ use crate::shape::{self, Shape};
 #[error("engine state cannot be read: {0}")]
 pub struct RestoreError(String);
 
-/// What follows on the frontier and the bots.
+/// What follows on the frontier and the bots, up to the open alerts.
 #[derive(Serialize)]
-struct Tail<'a> {
+struct BeforeBook<'a> {
     fleet: &'a Fleet,
     fleet_day: i64,
     logs: &'a Logs,
@@ -38,7 +39,11 @@ struct Tail<'a> {
     names: &'a Vocabulary,
     granters: &'a Granters,
     operators: &'a Operators,
-    book: &'a AlertBook,
+}
+
+/// What follows on the open alerts.
+#[derive(Serialize)]
+struct BehindBook<'a> {
     budget: Budget,
     hidden: &'a [Hits],
     decisions: &'a Decisions,
@@ -86,17 +91,23 @@ impl Engine {
     /// The whole state, to be kept by the shell. The same state gives the same bytes.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let (mut bytes, mut tail) = (self.head(), self.tail());
+        let mut bytes = self.head();
         append(&mut bytes, &self.bots);
-        bytes.append(&mut tail);
+        append(&mut bytes, &self.before_book());
+        append(&mut bytes, &self.book);
+        append(&mut bytes, &self.behind_book());
         bytes
     }
 
     /// Begins to take a snapshot of this instant, whatever happens until it is done: of all, or of what changed after the
     /// round of an earlier one.
     pub fn begin_snapshot(&mut self, since: Option<u32>) {
-        let (head, tail) = (self.head(), self.tail());
-        self.bots.begin(since, head, tail);
+        let (mut before, mut behind) = (Vec::new(), Vec::new());
+        append(&mut before, &self.before_book());
+        append(&mut behind, &self.behind_book());
+        // Alerts are many when something is wrong everywhere, and large: they are written down as the bots are.
+        let tail = Tail { book: self.book.pieces().into_iter(), behind };
+        self.bots.begin(since, self.head(), before, tail);
     }
 
     /// Goes on with it by about so many bytes. The snapshot, once it is done: what [`snapshot`](Self::snapshot) would
@@ -111,8 +122,9 @@ impl Engine {
         bytes
     }
 
-    fn tail(&self) -> Vec<u8> {
-        let tail = Tail {
+    /// What stands behind the bots, before the open alerts.
+    fn before_book(&self) -> BeforeBook<'_> {
+        BeforeBook {
             fleet: &self.fleet,
             fleet_day: self.fleet_day,
             logs: &self.logs,
@@ -120,15 +132,12 @@ impl Engine {
             names: &self.names,
             granters: &self.granters,
             operators: &self.operators,
-            book: &self.book,
-            budget: self.budget,
-            hidden: &self.hidden,
-            decisions: &self.decisions,
-            stats: &self.stats,
-        };
-        let mut bytes = Vec::new();
-        append(&mut bytes, &tail);
-        bytes
+        }
+    }
+
+    /// What stands behind the open alerts.
+    fn behind_book(&self) -> BehindBook<'_> {
+        BehindBook { budget: self.budget, hidden: &self.hidden, decisions: &self.decisions, stats: &self.stats }
     }
 
     /// Hash of the whole state, in hexadecimal: two engines with the same one give the same verdicts from here on.
