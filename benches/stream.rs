@@ -56,8 +56,8 @@ async fn bare(context: &Context, events: u64) -> Duration {
         let mut last = None;
         while let Some(message) = batch.next().await {
             let message = message.expect("a message");
-            decode(&message.payload, &Envelope::default(), &Limits::default()).expect("an event");
-            counted += 1;
+            // An earlier round has left its own marks in the stream, which are no events.
+            counted += u64::from(decode(&message.payload, &Envelope::default(), &Limits::default()).is_ok());
             last = Some(message);
         }
         if let Some(last) = last {

@@ -77,8 +77,8 @@ pub(super) const DEPTH: usize = 2;
 /// Reads what a line says; `None` where that takes the general parser, whatever was read so far.
 pub(super) fn read<'a>(text: &'a str, event: &mut WireEvent<'a>) -> Option<()> {
     // Without a branch in it, which lets the compiler take many bytes at once.
-    let is_plain = |byte: u8| (b' '..0x7f).contains(&byte) & (byte != b'\\');
-    event.plain = text.bytes().fold(true, |plain, byte| plain & is_plain(byte));
+    let other = |byte: u8| u8::from(byte < b' ') | u8::from(byte >= 0x7f) | u8::from(byte == b'\\');
+    event.plain = text.bytes().fold(0, |others, byte| others | other(byte)) == 0;
     let mut line = Line { text, at: 0, plain: event.plain };
     line.skip_blanks();
     let mut next = 0;

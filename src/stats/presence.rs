@@ -335,7 +335,9 @@ mod tests {
             let mut hours = hours;
             hours.sort_unstable();
             let mut presence = Presence::default();
-            hours.iter().for_each(|hour| presence.note(MONDAY * 24 + hour));
+            for hour in &hours {
+                presence.note(MONDAY * 24 + hour);
+            }
             let from = (MONDAY + day) * 24 + hour;
             let weight = |day: i32, to: i32, back: i32| {
                 let sort = |day: i32| sort((day + 3).rem_euclid(7));
