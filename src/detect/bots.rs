@@ -11,8 +11,7 @@ use hashbrown::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::bot::BotState;
-use super::part::{Part, append};
-use crate::alert::BookPiece;
+use super::part::{Part, Tail, append};
 use crate::event::Text;
 use crate::stats::make_room;
 
@@ -38,15 +37,6 @@ struct Capture {
     next: usize,
     /// Bots that changed before their turn, as they were.
     early: HashMap<usize, Vec<u8>>,
-}
-
-/// What goes behind the bots and is not written down yet.
-#[derive(Debug)]
-pub(super) struct Tail {
-    /// The open alerts.
-    pub book: std::vec::IntoIter<BookPiece>,
-    /// What goes behind them.
-    pub behind: Vec<u8>,
 }
 
 /// Bytes for which a bot counts that is passed over. Nothing at all would let a capture of few go over all in one piece.

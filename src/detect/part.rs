@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::BookPiece;
+
 /// A part of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
@@ -24,6 +26,15 @@ pub struct Part {
     bytes: Vec<u8>,
     /// What follows on them.
     tail: Vec<u8>,
+}
+
+/// What goes behind the bots and is not written down yet.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// The open alerts.
+    pub book: std::vec::IntoIter<BookPiece>,
+    /// What goes behind them.
+    pub behind: Vec<u8>,
 }
 
 impl Part {

@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::bot::BotState;
-use super::bots::Tail;
 use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
@@ -15,7 +14,7 @@ use super::fleet::Fleet;
 use super::frontier::Frontier;
 use super::hidden::{self, Hits};
 use super::operator::Operators;
-use super::part::{Part, append};
+use super::part::{Part, Tail, append};
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;

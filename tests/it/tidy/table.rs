@@ -89,7 +89,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
-    layer(&["detect::part"], &[]),
+    layer(&["detect::part"], &["alert::BookPiece"]),
     layer(&["detect::bots"], &["detect::bot", "detect::part", "event::Text", "stats::make_room"]),
     layer(
         &["detect::score"],
