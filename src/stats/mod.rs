@@ -63,8 +63,8 @@ pub fn room<T>(least: usize) -> usize {
 const LARGE: usize = 4096;
 
 /// Lets the allocator join what was freed lately. The usual one of Linux keeps freed pieces of up to 128 bytes apart until
-/// somebody asks for a large one, and joins all of them then: after an hour of small work of 100,000 bots that is a
-/// standstill of 70 to 100 ms. Asked for now and then, each is too short to be seen.
+/// somebody asks for a large one, and joins all of them then: after an hour of small work of a large fleet that is the
+/// longest of all standstills (`benches/snapshot.rs` shows it). Asked for now and then, each is short.
 pub fn join_freed() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
