@@ -81,7 +81,10 @@ fn on_cpu() -> u64 {
 fn warm(bots: u32, days: u32) -> std::io::Result<()> {
     let copies = (bots / FLEET).max(1);
     let (mut lines, mut producer) = simulated(bots.min(FLEET), days)?;
-    let mut engine = Engine::new(Settings { mature_days: 2, ..Settings::default() }, Registry::default());
+    let mut engine = Engine::new(
+        Settings { mature_days: 2.min(days.saturating_sub(1)), ..Settings::default() },
+        Registry::default(),
+    );
     let (mut output, mut line, mut began, mut batch) = (Output::default(), Vec::new(), None, Vec::new());
     let (mut events, mut nanos) = (0_u64, 0_u64);
     while lines.read_until(b'\n', &mut line)? > 0 {

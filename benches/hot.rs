@@ -6,10 +6,10 @@
 
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a measurement that cannot be made ends")]
 
+mod servers;
+
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use async_nats::Client;
 use futures_util::StreamExt;
 use humdrum::alert::{Alert, Status};
 use humdrum::time::{Span, Timestamp};
+use servers::{connect, free_port, humdrum, nats_server, quiet};
 
 /// Time between two events that raise an alert, and between two bursts of the others.
 const MARK_EVERY: Duration = Duration::from_millis(10);
@@ -24,29 +25,6 @@ const MARK_EVERY: Duration = Duration::from_millis(10);
 const BOTS: usize = 200;
 /// 2026-02-23T00:00:00Z.
 const START: Timestamp = Timestamp::from_micros(1_771_804_800_000_000);
-
-/// A process that ends with the value.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-fn quiet(command: &mut Command) -> Process {
-    Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts"))
-}
-
-async fn connect(port: u16) -> Client {
-    loop {
-        if let Ok(client) = async_nats::connect(format!("nats://127.0.0.1:{port}")).await {
-            return client;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 /// When each bot that is to raise an alert did something.
 type Marks = Arc<Mutex<HashMap<String, Instant>>>;
@@ -82,15 +60,12 @@ async fn publish(client: &Client, hot: bool, seconds: u64, rate: usize, marks: &
 /// Milliseconds from event to alert, sorted.
 async fn measure(hot: bool, seconds: u64, rate: usize) -> (Vec<f64>, usize, usize) {
     let dir = tempfile::tempdir().expect("a directory");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let server = std::env::var_os("NATS_SERVER_BIN").map_or_else(|| PathBuf::from("nats-server"), PathBuf::from);
-    let store = dir.path().join("js");
-    let _server =
-        quiet(Command::new(server).args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]).arg(&store));
+    let port = free_port();
+    let _server = nats_server(dir.path(), port);
     let client = connect(port).await;
-    let mut humdrum = Command::new(env!("CARGO_BIN_EXE_humdrum"));
+    let mut humdrum = humdrum();
     humdrum.args(["run", "--metrics-listen", "off", "--set", "console.listen=off", "--nats"]);
-    humdrum.arg(format!("nats://127.0.0.1:{port}")).arg("--state-dir").arg(dir.path().join("state")).env_clear();
+    humdrum.arg(format!("nats://127.0.0.1:{port}")).arg("--state-dir").arg(dir.path().join("state"));
     let _humdrum = quiet(&mut humdrum);
     let context = async_nats::jetstream::new(client.clone());
     while context.get_stream("HUMDRUM_ALERTS").await.is_err() || context.get_stream("HUMDRUM_EVENTS").await.is_err() {

@@ -6,43 +6,21 @@
 
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a measurement that cannot be made ends")]
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod servers;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
 use humdrum::event::decode::{Envelope, Limits, decode};
+use servers::{connect, free_port, humdrum, metric, nats_server, quiet};
 
 /// Messages that the bare consumer asks for at a time, and acknowledges at once.
 const FETCHED: usize = 5000;
-
-/// A process that ends with the value.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-fn quiet(command: &mut Command) -> Process {
-    Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts"))
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
-}
-
-/// Seconds of a processor that a process has used, its ended children not counted.
-fn on_cpu(process: &Process) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.0.id())).unwrap_or_default();
-    let ticks = stat.rsplit(' ').rev().skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>();
-    ticks / 100.0
-}
 
 /// Takes the whole stream and counts its events.
 async fn bare(context: &Context, events: u64) -> Duration {
@@ -69,16 +47,6 @@ async fn bare(context: &Context, events: u64) -> Duration {
     took
 }
 
-/// The sum of a metric over its labels.
-fn metric(port: u16, name: &str) -> Option<f64> {
-    let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").ok()?;
-    let mut text = String::new();
-    socket.read_to_string(&mut text).ok()?;
-    let lines = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
-    Some(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
-}
-
 /// Runs until all of the stream has been scored, from no state; time from its start, and of processors.
 async fn whole(context: &Context, dir: &Path, port: u16, events: u64) -> (Duration, f64) {
     // As if nobody had read any of it.
@@ -89,32 +57,24 @@ async fn whole(context: &Context, dir: &Path, port: u16, events: u64) -> (Durati
     }
     context.delete_stream("HUMDRUM_ALERTS").await.ok();
     let (metrics, state) = (free_port(), tempfile::tempdir_in(dir).expect("a directory"));
-    let mut humdrum = Command::new(env!("CARGO_BIN_EXE_humdrum"));
+    let mut humdrum = humdrum();
     humdrum.args(["run", "--set", "console.listen=off", "--nats", &format!("nats://127.0.0.1:{port}")]);
     humdrum.args(["--metrics-listen", &format!("127.0.0.1:{metrics}"), "--state-dir"]).arg(state.path());
     let began = Instant::now();
-    let humdrum = quiet(humdrum.arg("--registry").arg(dir.join("fleet/bots.ndjson")).env_clear());
+    let humdrum = quiet(humdrum.arg("--registry").arg(dir.join("fleet/bots.ndjson")));
     while metric(metrics, "humdrum_events_total").unwrap_or_default() < events as f64 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    (began.elapsed(), on_cpu(&humdrum))
+    (began.elapsed(), humdrum.on_cpu())
 }
 
 async fn measure(rounds: usize) {
     let dir = tempfile::tempdir().expect("a directory");
     let port = free_port();
-    let server = std::env::var_os("NATS_SERVER_BIN").map_or_else(|| PathBuf::from("nats-server"), PathBuf::from);
-    let (store, url) = (dir.path().join("js"), format!("nats://127.0.0.1:{port}"));
-    let server =
-        quiet(Command::new(server).args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]).arg(&store));
-    let client = loop {
-        match async_nats::connect(&url).await {
-            Ok(client) => break client,
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    };
-    let mut simulate = Command::new(env!("CARGO_BIN_EXE_humdrum"));
-    simulate.args(["simulate", "--seed", "9", "--nats", &url, "--out"]).arg(dir.path().join("fleet")).env_clear();
+    let server = nats_server(dir.path(), port);
+    let (client, url) = (connect(port).await, format!("nats://127.0.0.1:{port}"));
+    let mut simulate = humdrum();
+    simulate.args(["simulate", "--seed", "9", "--nats", &url, "--out"]).arg(dir.path().join("fleet"));
     assert!(simulate.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("runs").success());
     let context = jetstream::new(client);
     let events = context.get_stream("HUMDRUM_EVENTS").await.expect("exists").cached_info().state.messages;
@@ -122,9 +82,9 @@ async fn measure(rounds: usize) {
     let (mut bares, mut wholes) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let bare = events as f64 / bare(&context, events).await.as_secs_f64();
-        let server_before = on_cpu(&server);
+        let server_before = server.on_cpu();
         let (took, cpu) = whole(&context, dir.path(), port, events).await;
-        let (whole, served) = (events as f64 / took.as_secs_f64(), on_cpu(&server) - server_before);
+        let (whole, served) = (events as f64 / took.as_secs_f64(), server.on_cpu() - server_before);
         writeln!(
             out,
             "{events} events: bare consumer {bare:.0} a second, run {whole:.0} ({:.2} of it; {cpu:.1} s of processors, \

@@ -5,20 +5,22 @@
 
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a measurement that cannot be made ends")]
 
+mod servers;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use async_nats::Client;
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
 use humdrum::alert::{Alert, Status};
 use humdrum::runtime::store::ledger::{Lease, lease_key};
 use humdrum::time::{Span, Timestamp};
+use servers::{Process, connect, free_port, humdrum, nats_server, quiet};
 
 /// Time between two events, each of which raises an alert.
 const EVENT_EVERY: Duration = Duration::from_millis(10);
@@ -30,28 +32,6 @@ const BOTS: usize = 50;
 const START: Timestamp = Timestamp::from_micros(1_771_804_800_000_000);
 /// Time for which both members run before the owner is killed, and a bit more each time, so that renewals are hit anywhere.
 const ROUND: Duration = Duration::from_millis(1500);
-
-/// A process that ends with the value.
-struct Process(Child);
-
-impl Process {
-    fn signal(&self, name: &str) {
-        let pid = self.0.id();
-        let asked = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().expect("kill runs");
-        assert!(asked.success(), "the process is gone");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-fn quiet(command: &mut Command) -> Process {
-    Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts"))
-}
 
 fn settings(dir: &Path, port: u16, name: &str) -> PathBuf {
     let file = dir.join(format!("{name}.toml"));
@@ -65,16 +45,7 @@ fn settings(dir: &Path, port: u16, name: &str) -> PathBuf {
 
 fn member(dir: &Path, port: u16, name: &str) -> Process {
     let file = settings(dir, port, name);
-    quiet(Command::new(env!("CARGO_BIN_EXE_humdrum")).arg("run").arg("--config").arg(file).env_clear())
-}
-
-async fn connect(port: u16) -> Client {
-    loop {
-        if let Ok(client) = async_nats::connect(format!("nats://127.0.0.1:{port}")).await {
-            return client;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    quiet(humdrum().arg("run").arg("--config").arg(file))
 }
 
 /// Who owns a partition.
@@ -107,16 +78,13 @@ async fn publish(context: Context, times: Arc<[std::sync::OnceLock<Instant>]>, s
 
 async fn measure(how: &str, rounds: usize) -> (Vec<f64>, usize, usize, usize) {
     let dir = tempfile::tempdir().expect("a directory");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let server = std::env::var_os("NATS_SERVER_BIN").map_or_else(|| PathBuf::from("nats-server"), PathBuf::from);
-    let store = dir.path().join("js");
-    let _server =
-        quiet(Command::new(server).args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"]).arg(&store));
+    let port = free_port();
+    let _server = nats_server(dir.path(), port);
     let client = connect(port).await;
     let context = jetstream::new(client.clone());
     let mut members = BTreeMap::new();
-    let mut init = Command::new(env!("CARGO_BIN_EXE_humdrum"));
-    init.args(["cluster", "init", "--config"]).arg(settings(dir.path(), port, "a")).env_clear().stdout(Stdio::null());
+    let mut init = humdrum();
+    init.args(["cluster", "init", "--config"]).arg(settings(dir.path(), port, "a")).stdout(Stdio::null());
     assert!(init.status().expect("runs").success());
     for name in ["a", "b"] {
         members.insert(name, member(dir.path(), port, name));

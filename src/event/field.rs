@@ -167,6 +167,9 @@ impl Field {
     /// What every event must have.
     pub const REQUIRED: [Self; 3] = [Self::Ts, Self::Bot, Self::Type];
 
+    /// How many there are.
+    pub const COUNT: usize = TABLE.len();
+
     /// Every field, in the order of the contract.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.into_iter().map(|(field, ..)| field)

@@ -14,7 +14,7 @@ export async function empty(base) {
     await look(page, `empty-${link.toLowerCase()}`);
   }
   await page.goto(base + "/bots?page=many");
-  hold(/invalid digit/i.test(await page.locator("h1").innerText()), "empty: a bad address is told on a page");
+  hold(/whole number/i.test(await page.locator("h1").innerText()), "empty: a bad address is told on a page");
   await look(page, "bad-query");
   await follow(page, "Overview", "/");
   await page.waitForFunction(() => document.getElementById("fresh").textContent.startsWith("Live"));

@@ -53,7 +53,12 @@ struct Words {
     expected: String,
     phrase: String,
     key: u64,
+    /// The amount that it is about, which other reasons may be about as well.
+    amount: Option<String>,
 }
+
+/// A reason's part of the sentence, and the amount that it names.
+type Phrase = (String, Option<String>);
 
 /// Explains a judgment.
 pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
@@ -77,10 +82,10 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
             expected: words.expected,
             contribution: None,
         });
-        phrases.push(words.phrase);
+        phrases.push((words.phrase, words.amount));
         if let Some((reason, phrase)) = subject.secret(judgment.scores[at].why, judgment.p[at]) {
             reasons.push(reason);
-            phrases.push(phrase);
+            phrases.push((phrase, None));
         }
     }
     if let Some(person) = judgment.person {
@@ -88,16 +93,21 @@ pub(super) fn explain(judgment: &Judgment, subject: &Subject<'_>) -> Account {
         let first = reasons.first().is_none_or(|strongest: &Reason| reason.p_value < strongest.p_value);
         let place = if first { 0 } else { 1.min(reasons.len()) };
         reasons.insert(place, reason);
-        phrases.insert(place, phrase);
+        phrases.insert(place, (phrase, None));
         keys.push(fingerprint(&["person"]));
         showing.marks.push(marks::person(subject.session));
     }
-    let phrase = match phrases.as_slice() {
-        [] => "behaved unlike itself".to_owned(),
-        [one] => one.clone(),
-        [one, two, ..] => format!("{one} and {two}"),
-    };
-    Account { reasons, phrase, keys, showing }
+    Account { reasons, phrase: sentence(&phrases), keys, showing }
+}
+
+/// The strongest two in one sentence. An amount that is too much in a session is too much in its hour as well, and is
+/// named once.
+fn sentence(phrases: &[Phrase]) -> String {
+    let Some(((first, amount), others)) = phrases.split_first() else { return "behaved unlike itself".to_owned() };
+    match others.iter().find(|(_, other)| other.is_none() || other != amount) {
+        Some((second, _)) => format!("{first} and {second}"),
+        None => first.clone(),
+    }
 }
 
 impl Subject<'_> {
@@ -188,6 +198,7 @@ impl Subject<'_> {
             expected,
             phrase: format!("ran at {}, outside its hours", self.start),
             key: fingerprint(&["time", &(self.start.minute / 60).to_string(), &self.start.weekday.to_string()]),
+            amount: None,
         }
     }
 
@@ -236,6 +247,7 @@ impl Subject<'_> {
             expected: "one host at a time".to_owned(),
             phrase: format!("was at work on `{host}` and on `{there}` at the same time"),
             key: fingerprint(&["two places", host, there]),
+            amount: None,
         }
     }
 
@@ -270,6 +282,7 @@ impl Subject<'_> {
             observed: format!("{from} → {to}{others}"),
             expected: format!("{from} → {}", usual.unwrap_or_else(|| "another step".to_owned())),
             key: fingerprint(&["step", &from, &to]),
+            amount: None,
             phrase: format!("went from {from} to {to}, an order that it never used{others}"),
         }
     }
@@ -290,12 +303,14 @@ impl Subject<'_> {
             Side::Low => "far less than usual".to_owned(),
         };
         let level = (amount.ln_1p() / 0.7).round();
+        let amount = format!("{} {}", count(amount), measure.noun());
         Words {
             detector: measure.name(),
-            observed: format!("{} {} {span}", count(amount), measure.noun()),
+            observed: format!("{amount} {span}"),
             expected: format!("about {}, from {} to {}", count(usual), count(range.0), count(range.1)),
-            phrase: format!("had {} {} {span}, {times}", count(amount), measure.noun()),
+            phrase: format!("had {amount} {span}, {times}"),
             key: fingerprint(&["volume", span, &level.to_string()]),
+            amount: Some(amount),
         }
     }
 
@@ -311,6 +326,7 @@ impl Subject<'_> {
             expected: format!("about {}", count(usual)),
             phrase: format!("moved {} in one call of `{name}`, usually {}", count(amount), count(usual)),
             key: fingerprint(&["call", name, &level.to_string()]),
+            amount: None,
         }
     }
 
@@ -330,6 +346,7 @@ impl Subject<'_> {
             expected: "the role on the operations that it was used for".to_owned(),
             phrase: format!("used the role `{name}` on `{endpoint}`, which it does not do"),
             key: fingerprint(&["pair", name, endpoint]),
+            amount: None,
         }
     }
 
@@ -341,6 +358,7 @@ impl Subject<'_> {
             expected: format!("about {mean:.1} in the busiest hour of a day"),
             phrase: format!("ran {} within an hour, against about {mean:.1} in its busiest one", times(sessions)),
             key: fingerprint(&["burst"]),
+            amount: None,
         }
     }
 
@@ -352,6 +370,7 @@ impl Subject<'_> {
             expected: format!("about {mean:.1} a day"),
             phrase: format!("ran {} in a day instead of about {mean:.0}", times(sessions)),
             key: fingerprint(&["rate"]),
+            amount: None,
         }
     }
 }
@@ -365,7 +384,8 @@ fn times(number: u32) -> String {
 }
 
 fn no_mode(measure: Measure, amount: f64, usual: f64, modes: usize) -> Words {
-    let (noun, level) = (measure.noun(), (amount.ln_1p() / 0.7).round());
+    let level = (amount.ln_1p() / 0.7).round();
+    let amount = format!("{} {}", count(amount), measure.noun());
     let of = if modes > 1 {
         format!("none of its {modes} kinds of session has")
     } else {
@@ -373,15 +393,16 @@ fn no_mode(measure: Measure, amount: f64, usual: f64, modes: usize) -> Words {
     };
     Words {
         detector: "mode",
-        observed: format!("{} {noun} in one session", count(amount)),
+        observed: format!("{amount} in one session"),
         expected: format!("about {}, as in the kind of session that is most like it", count(usual)),
-        phrase: format!("had {} {noun} in one session, which {of}", count(amount)),
+        phrase: format!("had {amount} in one session, which {of}"),
         key: fingerprint(&["mode", measure.name(), &level.to_string()]),
+        amount: Some(amount),
     }
 }
 
 fn plain(detector: &'static str, kind: &str, name: &str, expected: String, phrase: String) -> Words {
-    Words { detector, observed: name.to_owned(), expected, phrase, key: fingerprint(&[kind, name]) }
+    Words { detector, observed: name.to_owned(), expected, phrase, key: fingerprint(&[kind, name]), amount: None }
 }
 
 fn known(values: Option<&crate::stats::novelty::Novelty>) -> String {
@@ -416,4 +437,21 @@ fn ratio(x: f64) -> String {
 fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sentence_names_an_amount_once() {
+        let of = |text: &str, amount: Option<&str>| (text.to_owned(), amount.map(str::to_owned));
+        let (hour, session) =
+            (of("had 9 k rows within an hour", Some("9 k rows")), of("had 9 k rows in one session", Some("9 k rows")));
+        let (bytes, host) = (of("had 2 M bytes", Some("2 M bytes")), of("ran from `b`", None));
+        assert_eq!(sentence(&[]), "behaved unlike itself");
+        assert_eq!(sentence(&[hour.clone(), session.clone()]), "had 9 k rows within an hour");
+        assert_eq!(sentence(&[hour.clone(), session.clone(), bytes]), "had 9 k rows within an hour and had 2 M bytes");
+        assert_eq!(sentence(&[host, session]), "ran from `b` and had 9 k rows in one session");
+    }
 }

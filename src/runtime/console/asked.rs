@@ -22,6 +22,14 @@ const BODY_BYTES_MAX: usize = 16 * 1024;
 /// Time in which a body must be there. Longer lets few slow senders hold all connections.
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
 
+/// What the standard library says of a text that is no whole number, or not one of its size.
+const NO_NUMBER: [&str; 4] = [
+    "invalid digit found in string",
+    "cannot parse integer from empty string",
+    "number too large to fit in target type",
+    "number too small to fit in target type",
+];
+
 /// A query.
 pub(super) struct Asked<T>(pub T);
 
@@ -59,10 +67,14 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Sent<T> {
     }
 }
 
-/// The words of a library without its own beginning.
+/// The words of a library without its own beginning, and in ours where it speaks of a number's digits.
 fn plain(text: &str) -> String {
     let text = text.rsplit_once("deserialize query string: ").map_or(text, |(_, rest)| rest);
-    text.rsplit_once("deserialize form body: ").map_or(text, |(_, rest)| rest).to_owned()
+    let text = text.rsplit_once("deserialize form body: ").map_or(text, |(_, rest)| rest);
+    match text.split_once(": ") {
+        Some((name, why)) if NO_NUMBER.contains(&why) => format!("{name} is to be a whole number"),
+        _ => text.to_owned(),
+    }
 }
 
 /// Takes the body in whole before anything looks at the request.
@@ -76,4 +88,19 @@ pub(super) async fn whole(State(desk): State<Arc<Desk>>, request: Request, next:
     let mut response = desk.told(parts.uri.path(), &fault);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_said_in_words() {
+        for text in ["-1", "one", "", "99999999999999999999999", "1.5"] {
+            let uri = format!("/bots?page={text}").parse().expect("an address");
+            let wrong = Query::<std::collections::HashMap<String, usize>>::try_from_uri(&uri).expect_err("no number");
+            assert_eq!(plain(&wrong.body_text()), "page is to be a whole number", "{text}");
+        }
+        assert_eq!(plain("Failed to deserialize query string: missing field `bot`"), "missing field `bot`");
+    }
 }

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::input::{Rules, first_line};
-use super::plan::Plan;
+use super::plan::{Plan, Slots};
 use super::{HistoryError, Record, at};
 use crate::event::cell::Cell;
 use crate::event::{Event, Reject, RejectReason};
@@ -122,7 +122,7 @@ impl CsvRows {
             let detail = format!("{} fields under {} names", self.record.count, self.header);
             return Err(Reject::new(RejectReason::WrongType, detail));
         }
-        self.plan.event(|&column| {
+        self.plan.event(Slots::MAX, |&column| {
             let text = std::str::from_utf8(self.record.get(column));
             let text = text.map_err(|error| Reject::new(RejectReason::NotUtf8, error))?;
             // A blank cell is how a table says that there is nothing.

@@ -4,7 +4,7 @@
 use std::io::{BufReader, Read};
 
 use super::input::Rules;
-use super::plan::Plan;
+use super::plan::{Plan, Slots};
 use super::tree::Tree;
 use super::{HistoryError, Record, at};
 use crate::config::HistoryConfig;
@@ -80,7 +80,7 @@ fn event(line: &Line<'_>, limits: &Limits, plan: Option<&Plan<Vec<String>>>) -> 
     if !object.is_object() {
         return Err(Reject::new(RejectReason::WrongType, "no object"));
     }
-    plan.event(|path| object.look_up(path).map_or(Ok(Cell::None), |value| value.cell(path)))
+    plan.event(Slots::MAX, |path| object.look_up(path).map_or(Ok(Cell::None), |value| value.cell(path)))
 }
 
 /// The columns of NDJSON are the paths of its first line; what other lines may have is found by its name. A constant

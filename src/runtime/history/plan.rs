@@ -12,10 +12,17 @@ use crate::time::Zone;
 /// Columns that a message about a missing one names.
 const SHOWN_MAX: usize = 40;
 
+/// Some of a plan's slots, a bit each: the lowest is the first.
+pub type Slots = u64;
+
+const _: () = assert!(Field::COUNT <= Slots::BITS as usize, "each field needs its bit");
+
 /// How the rows of one file become events. `C` is how the file's kind finds a column.
 #[derive(Debug)]
 pub struct Plan<C> {
     slots: Vec<Slot<C>>,
+    /// The slots with a constant, which have a value where their column has none.
+    constant: Slots,
     clock: Clock,
     limits: Limits,
 }
@@ -74,7 +81,9 @@ impl<C> Plan<C> {
         }
         let zone = Zone::named(&config.time_zone).unwrap_or_else(|_| Zone::utc());
         let clock = Clock { format: config.time_format.clone(), zone };
-        Ok(Self { slots, clock, limits: rules.limits })
+        let constants = slots.iter().enumerate().filter(|(_, slot)| slot.constant.is_some());
+        let constant = constants.fold(0, |constant, (nth, _)| constant | 1 << nth);
+        Ok(Self { slots, constant, clock, limits: rules.limits })
     }
 
     /// How times are written.
@@ -89,13 +98,25 @@ impl<C> Plan<C> {
         self.slots.iter().find(|slot| slot.field == field)?.column.as_ref()
     }
 
-    /// One row as an event; `cell` gives the values of its columns.
+    /// The slots that have a column, each by its bit.
+    pub fn columns(&self) -> impl Iterator<Item = (Slots, &C)> {
+        self.slots.iter().enumerate().filter_map(|(nth, slot)| Some((1 << nth, slot.column.as_ref()?)))
+    }
+
+    /// One row as an event; `cell` gives the values of its columns. Only those of the slots in `there` are asked, where
+    /// it is known that all others have none: most fields belong to one type of event, and most of a row is empty.
     ///
     /// # Errors
     /// The row is no event.
-    pub fn event<'a>(&'a self, mut cell: impl FnMut(&'a C) -> Result<Cell<'a>, Reject>) -> Result<Event, Reject> {
+    pub fn event<'a>(
+        &'a self,
+        there: Slots,
+        mut cell: impl FnMut(&'a C) -> Result<Cell<'a>, Reject>,
+    ) -> Result<Event, Reject> {
         let mut row = Row::new();
-        for slot in &self.slots {
+        let mut left = there | self.constant;
+        while let Some(slot) = self.slots.get(left.trailing_zeros() as usize) {
+            left &= left - 1;
             let mut value = match &slot.column {
                 Some(column) => cell(column)?,
                 None => Cell::None,

@@ -49,6 +49,15 @@ pub struct Batch {
     pub bytes: u64,
 }
 
+impl Batch {
+    /// The same without anything in it, for what comes next.
+    fn emptied(mut self) -> Self {
+        self.events.clear();
+        self.refused.clear();
+        self
+    }
+}
+
 /// What is read, and how.
 #[derive(Debug)]
 pub struct Order {
@@ -68,6 +77,8 @@ pub struct Order {
 #[derive(Debug)]
 pub struct Reader {
     feed: Receiver<Feed>,
+    /// Batches that are done with.
+    spent: SyncSender<Batch>,
     /// Raised when it is to end. Only looked at where standard input is read: that may never say another word.
     stop: Option<Arc<AtomicBool>>,
     thread: Option<JoinHandle<Result<(), HistoryError>>>,
@@ -99,11 +110,18 @@ impl Reader {
     /// No thread can be started.
     pub fn start(order: Order, stop: Arc<AtomicBool>) -> std::io::Result<Self> {
         let (send, feed) = sync_channel(BATCHES_QUEUED);
+        let (spent, returned) = sync_channel(BATCHES_QUEUED);
         let input = order.sources.iter().any(|source| source.path.is_none());
         let looked_at = input.then(|| Arc::clone(&stop));
         let thread = std::thread::Builder::new().name("humdrum-history".to_owned());
-        let thread = thread.spawn(move || read(order, &send, &stop))?;
-        Ok(Self { feed, stop: looked_at, thread: Some(thread) })
+        let thread = thread.spawn(move || read(order, &send, &returned, &stop))?;
+        Ok(Self { feed, spent, stop: looked_at, thread: Some(thread) })
+    }
+
+    /// Gives a batch back that is done with: its memory is freed where it was taken, by the thread that has the time.
+    pub fn give_back(&self, batch: Batch) {
+        // When nobody takes it, it is freed here.
+        self.spent.try_send(batch).ok();
     }
 
     /// What comes next; none at the end, or at the stop where the thread waits for standard input and is left to it.
@@ -131,7 +149,12 @@ impl Reader {
 }
 
 /// Reads all of it. When nobody takes it any more, that is an end as well.
-fn read(order: Order, feed: &SyncSender<Feed>, stop: &AtomicBool) -> Result<(), HistoryError> {
+fn read(
+    order: Order,
+    feed: &SyncSender<Feed>,
+    returned: &Receiver<Batch>,
+    stop: &AtomicBool,
+) -> Result<(), HistoryError> {
     let Order { sources, rules, before, sort_rows, place_every } = order;
     let bytes = Arc::new(AtomicU64::new(0));
     let gone = before.files.iter().filter(|place| !sources.iter().any(|source| source.name == place.name)).cloned();
@@ -156,7 +179,8 @@ fn read(order: Order, feed: &SyncSender<Feed>, stop: &AtomicBool) -> Result<(), 
             continue;
         }
         batch.bytes = bytes.load(Ordering::Relaxed);
-        if feed.send(Feed::Batch(std::mem::take(&mut batch))).is_err() {
+        let next = returned.try_recv().map(Batch::emptied).unwrap_or_default();
+        if feed.send(Feed::Batch(std::mem::replace(&mut batch, next))).is_err() {
             return Ok(());
         }
         if place_every.is_some_and(|every| clock::monotonic() - placed >= every) {

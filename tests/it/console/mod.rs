@@ -95,8 +95,8 @@ async fn every_answer_carries_the_policy() {
 async fn what_is_asked_badly_is_told_well() {
     let stand = Stand::blank(&settings()).await;
     for (path, status, told) in [
-        ("/bots?page=many", 400, "<h1>Page: invalid digit found in string.</h1>"),
-        ("/incidents?page=-1", 400, "invalid digit"),
+        ("/bots?page=many", 400, "<h1>Page is to be a whole number.</h1>"),
+        ("/incidents?page=-1", 400, "is to be a whole number"),
         ("/bot?tenant=a", 400, "<h1>Missing field <code>bot</code>.</h1>"),
         ("/incidents/%ff", 404, "<h1>There is no such page.</h1>"),
         ("/static/none", 404, "<h1>There is no such file.</h1>"),
@@ -105,7 +105,7 @@ async fn what_is_asked_badly_is_told_well() {
         assert!(code == status && page.contains(told) && page.contains("class=\"brand\""), "{path}: {page}");
     }
     for (path, status, told) in [
-        ("/api/v1/bots?per_page=many", 400, "per_page: invalid digit found in string"),
+        ("/api/v1/bots?per_page=many", 400, "per_page is to be a whole number"),
         ("/api/v1/incidents/none", 404, "no incident `none` is remembered"),
         ("/api/v1/incidents/%ff", 404, "there is no such page"),
         ("/api/nowhere", 404, "there is no such address"),

@@ -161,7 +161,6 @@ impl Refunds {
         let by_count = if counts { (least * LEVELS.len() as f64).min(1.0) } else { 1.0 };
         let enough = on("refund_sum_to_few") && count >= profile.refund_sum_min && self.sums.total() >= AMOUNT_DAYS_MIN;
         let by_sum = if enough { self.sums.p_side(sum, Side::High, SPREAD_FLOOR) } else { 1.0 };
-        let (top, share) = self.top(case.day);
         let currency = case.transaction.currency.as_deref();
         let all = self.today.refunds;
         let (p, detector, expected) = if by_count <= by_sum {
@@ -171,6 +170,7 @@ impl Refunds {
             (by_sum, "refund_sum_to_few", format!("{usual} a day for the customer who gets most"))
         };
         let severity = profile.severity(p)?;
+        let (top, share) = self.top(case.day);
         let [first, ..] = top.as_slice() else { return None };
         let customers = if top.len() == 1 { "one customer".to_owned() } else { format!("{} customers", top.len()) };
         let (name, given) = (&first.name, money(Some(first.on(case.day).1), currency));

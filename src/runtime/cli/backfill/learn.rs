@@ -54,7 +54,10 @@ impl Learner {
         let mut done = false;
         while let Some(feed) = reader.receive()? {
             match feed {
-                Feed::Batch(batch) => self.batch(batch, bar)?,
+                Feed::Batch(mut batch) => {
+                    self.batch(&mut batch, bar)?;
+                    reader.give_back(batch);
+                }
                 Feed::Place(place) => self.keep(place, store.as_deref_mut())?,
                 Feed::End(place) => {
                     done = place.done;
@@ -69,19 +72,19 @@ impl Learner {
         Ok(done)
     }
 
-    fn batch(&mut self, batch: Batch, bar: &ProgressBar) -> anyhow::Result<()> {
+    fn batch(&mut self, batch: &mut Batch, bar: &ProgressBar) -> anyhow::Result<()> {
         for (file, row, reject) in &batch.refused {
             self.counts.row();
             let name = self.names.get(*file as usize).cloned();
             let example = || Example { file: name, row: Some(*row), detail: reject.detail.clone() };
             self.counts.refused(reject.reason.as_str(), example);
         }
-        for mut event in batch.events {
+        for event in &mut batch.events {
             self.counts.row();
             if let Some(geo) = &mut self.geo {
-                geo.locate(&mut event);
+                geo.locate(event);
             }
-            self.engine.observe(event, &mut self.output);
+            self.engine.observe_ref(event, &mut self.output);
             self.counts.stands(self.engine.watermark());
             if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
                 self.drain()?;

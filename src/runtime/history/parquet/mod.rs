@@ -25,7 +25,7 @@ use self::column::{Chunks, Column};
 use self::view::View;
 pub use self::write::{ParquetWriter, WriteError};
 use super::input::Rules;
-use super::plan::Plan;
+use super::plan::{Plan, Slots};
 use super::{HistoryError, Record, Source, at};
 use crate::event::field::Field;
 use crate::time::Timestamp;
@@ -53,8 +53,9 @@ pub struct ParquetRows {
     group: usize,
     start: usize,
     chunks: Option<Vec<Chunks>>,
-    /// The window: its columns, rows and the row that is next.
+    /// The window: its columns, which of them each row has a value of, rows and the row that is next.
     views: Vec<View>,
+    there: Vec<Slots>,
     rows: usize,
     at: usize,
 }
@@ -116,6 +117,7 @@ impl ParquetRows {
             start: 0,
             chunks: None,
             views: Vec::new(),
+            there: Vec::new(),
             rows: 0,
             at: 0,
         })
@@ -130,7 +132,7 @@ impl ParquetRows {
         }
         let at = self.at;
         self.at += 1;
-        let event = self.plan.event(|&column| self.views[column].cell(at));
+        let event = self.plan.event(self.there[at], |&column| self.views[column].cell(at));
         Ok(Some(Record { file: self.number, row: self.before + self.at as u64, event }))
     }
 
@@ -187,6 +189,11 @@ impl ParquetRows {
             chunks.map(|(column, chunks)| View::new(column.decode(chunks, group, window.clone())?.as_ref())).collect()
         })?;
         self.rows = end - self.start;
+        self.there.clear();
+        self.there.resize(self.rows, 0);
+        for (bit, &column) in self.plan.columns() {
+            self.views[column].mark(bit, &mut self.there);
+        }
         self.start = end;
         if end >= group.num_rows() {
             (self.group, self.start, self.chunks) = (self.group + 1, 0, None);

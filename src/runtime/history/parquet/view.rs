@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use polars_arrow::array::{Array, BinaryViewArray, BooleanArray, ListArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::Bitmap;
+use polars_arrow::bitmap::iterator::TrueIdxIter;
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 use polars_arrow::types::NativeType;
 
+use super::super::plan::Slots;
 use crate::event::cell::Cell;
 use crate::event::moment::Unit;
 use crate::event::{Reject, RejectReason};
@@ -78,6 +80,26 @@ impl View {
             T::List(_) => Self::Texts(texts(down::<ListArray<i32>>(array)?.iter())?),
             other => return Err(format!("values of type {other:?} are not read")),
         })
+    }
+
+    /// Sets a bit in each of the rows that have a value.
+    pub(super) fn mark(&self, bit: Slots, rows: &mut [Slots]) {
+        let there = match self {
+            Self::Nothing => return,
+            Self::Text(texts) => texts.validity(),
+            Self::Bytes(texts) => texts.validity(),
+            Self::Truth(truths) => truths.validity(),
+            Self::Whole(values) => values.there.as_ref(),
+            Self::Signed(values) | Self::Time(values) | Self::LocalTime(values) => values.there.as_ref(),
+            Self::Number(values) => values.there.as_ref(),
+            Self::Decimal(values, _) => values.there.as_ref(),
+            // Those that are not there say so themselves.
+            Self::Texts(_) => None,
+        };
+        match there {
+            None => rows.iter_mut().for_each(|row| *row |= bit),
+            Some(there) => TrueIdxIter::new(rows.len(), Some(there)).for_each(|row| rows[row] |= bit),
+        }
     }
 
     /// The value of a row.
