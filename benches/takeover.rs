@@ -110,7 +110,7 @@ async fn measure(how: &str, rounds: usize) -> (Vec<f64>, usize, usize, usize) {
     told.recv().await.expect("the first alert");
     let message =
         context.get_stream("HUMDRUM_EVENTS").await.expect("exists").get_raw_message(1).await.expect("is there");
-    let partition = message.subject.split('.').nth(2).expect("a partition").to_owned();
+    let partition = message.subject.split('.').nth(3).expect("a partition").to_owned();
     let mut took = Vec::new();
     for round in 0..rounds {
         tokio::time::sleep(ROUND + Duration::from_millis(37 * (round as u64 % 20))).await;

@@ -1,6 +1,6 @@
 //! Processes of the benches that measure over a real nats-server, whose program `NATS_SERVER_BIN` names.
 
-#![allow(dead_code, reason = "each bench uses a part")]
+#![expect(dead_code, reason = "each bench uses a part")]
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

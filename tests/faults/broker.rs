@@ -26,9 +26,9 @@ const MEMORY: &str = "/dev/shm";
 /// The stream's name.
 pub(crate) const STREAM: &str = "HUMDRUM_EVENTS";
 /// Subjects begin so, but for the number of the partition.
-pub(crate) const EVENTS: &str = "humdrum.events";
+pub(crate) const EVENTS: &str = "humdrum.cluster.events";
 /// Silence is put on record there.
-pub(crate) const TICKS: &str = "humdrum.cluster.tick.0";
+pub(crate) const TICKS: &str = "humdrum.cluster.events.0.tick";
 
 /// A record that was written, whether it is still there or not.
 #[derive(Clone, Debug)]
@@ -305,7 +305,7 @@ impl World {
     /// Sequence of the newest record that a filter asks for.
     pub(crate) fn newest(&self, filter: &str) -> u64 {
         let silence = filter == TICKS;
-        let asked = |item: Item| item != Item::Foreign && matches!(item, Item::Silence(_)) == silence;
+        let asked = |item: Item| item != Item::Foreign && (!silence || matches!(item, Item::Silence(_)));
         let found = self.records.iter().rev().find(|(_, ordinal)| asked(self.written[**ordinal].item));
         found.map_or(0, |(sequence, _)| *sequence)
     }

@@ -248,8 +248,7 @@ fn reading(partition: bool, batch: usize) -> Reading {
     if !partition {
         return whole;
     }
-    let filters = vec![format!("{EVENTS}.0.>"), TICKS.to_owned()];
-    Reading { filters, ticks: Some(TICKS.to_owned()), ..whole }
+    Reading { filter: format!("{EVENTS}.0.>"), ticks: Some(TICKS.to_owned()), ..whole }
 }
 
 impl Process {

@@ -125,7 +125,7 @@ async fn untroubled(context: &Context) -> (BTreeMap<u16, String>, BTreeSet<(Stri
         if subject.ends_with("._humdrum.canary") {
             continue;
         }
-        let number = subject.split('.').nth(2).and_then(|number| number.parse().ok()).expect("a partition");
+        let number = subject.split('.').nth(3).and_then(|number| number.parse().ok()).expect("a partition");
         let identity = identity(subject, &format!("humdrum.events.{number}"));
         let envelope = Envelope { identity, message_id: None };
         let event = decode(&message.payload, &envelope, &Limits::default()).expect("an event");
@@ -362,8 +362,8 @@ async fn silence_is_put_on_record_and_read_back() {
     let event_time = || crate::support::figure(&running.registry, "humdrum_event_time_seconds", &[]);
     until("event time to move", || async { event_time() > first }).await;
     let stream = context.get_stream("HUMDRUM_EVENTS").await.expect("exists");
-    let number = stream.get_raw_message(1).await.expect("the event").subject.split('.').nth(2).map(str::to_owned);
-    let tick = format!("humdrum.cluster.tick.{}", number.expect("a partition"));
+    let number = stream.get_raw_message(1).await.expect("the event").subject.split('.').nth(3).map(str::to_owned);
+    let tick = format!("humdrum.cluster.events.{}.tick", number.expect("a partition"));
     let recorded = stream.get_last_raw_message_by_subject(&tick).await.expect("a record");
     let micros: i64 = std::str::from_utf8(&recorded.payload).expect("text").parse().expect("a number");
     assert!(micros >= 500_000, "{micros}");
@@ -382,7 +382,7 @@ async fn permissions_are_only_asked_for(server: &NatsServer, producer: &Client, 
         "{refused:?}"
     );
     for (stream, subject) in [
-        ("HUMDRUM_EVENTS", "humdrum.cluster.tick.0"),
+        ("HUMDRUM_EVENTS", "humdrum.cluster.events.0.tick"),
         ("HUMDRUM_FENCE", "humdrum.cluster.alerts.check"),
         ("HUMDRUM_REJECTED", "humdrum.rejected.check"),
         ("KV_HUMDRUM_CLUSTER", "$KV.HUMDRUM_CLUSTER.check"),
@@ -434,7 +434,7 @@ async fn the_permissions_that_are_shipped_are_enough_and_no_more() {
     permissions_are_only_asked_for(&server, &producer, &admin).await;
     for (subject, payload) in [
         ("humdrum.events.acme.other", event("e2")),
-        ("humdrum.events.3.acme.payroll", event("e3")),
+        ("humdrum.cluster.events.3.acme.payroll", event("e3")),
         ("humdrum.cluster.alerts.3.acme.high", "{}".to_owned()),
         ("$KV.HUMDRUM_CLUSTER.lease.3", "{}".to_owned()),
         ("$JS.API.STREAM.PURGE.HUMDRUM_EVENTS", String::new()),

@@ -73,7 +73,7 @@ pub async fn permissions(client: &Client, layout: &Layout) -> Vec<Finding> {
     let Layout { prefix, events, fence, rejected_prefix, bucket, objects, .. } = layout;
     let writes = [
         format!("{prefix}.alerts.check"),
-        format!("{prefix}.tick.0"),
+        layout.ticks(0),
         format!("{rejected_prefix}.check"),
         format!("$KV.{bucket}.check"),
         format!("$O.{objects}.M.check"),
@@ -115,7 +115,7 @@ fn wrong(stream: &Stream, layout: &Layout) -> Vec<String> {
                 "stream `{name}` has the transform `{is}`, not `{should}`: partitions are fixed when it is made"
             ));
         }
-        let tick = format!("{}.tick.*", layout.prefix);
+        let tick = layout.ticks("*");
         if !config.subjects.contains(&tick) {
             wrong.push(format!("stream `{name}` does not capture `{tick}`"));
         }

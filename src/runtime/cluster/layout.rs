@@ -92,16 +92,17 @@ impl Layout {
         }
     }
 
-    /// Below it are the events of a partition.
+    /// Below it is all that an owner of a partition reads: its events, and the silence on record. It is one subject, since
+    /// the server goes through all subjects of a block for each message where a consumer asks for two.
     #[must_use]
     pub fn partition(&self, partition: u16) -> String {
-        format!("{}.{partition}", self.events_prefix)
+        format!("{}.events.{partition}", self.prefix)
     }
 
-    /// On it silence is put on record.
+    /// On it silence is put on record. An event's subject has a part more.
     #[must_use]
-    pub fn ticks(&self, partition: u16) -> String {
-        format!("{}.tick.{partition}", self.prefix)
+    pub fn ticks(&self, partition: impl std::fmt::Display) -> String {
+        format!("{}.events.{partition}.tick", self.prefix)
     }
 
     /// Below it alerts of a partition pass.
@@ -113,15 +114,15 @@ impl Layout {
     /// How subjects of events become those of partitions.
     #[must_use]
     pub fn transform(&self) -> SubjectTransform {
-        let (prefix, count) = (&self.events_prefix, self.partitions);
+        let (prefix, count) = (&self.prefix, self.partitions);
         let tokens = match self.key {
             PartitionKey::Tenant => "1",
             PartitionKey::Bot => "1,2",
         };
         SubjectTransform {
-            source: format!("{prefix}.*.*"),
+            source: format!("{}.*.*", self.events_prefix),
             destination: format!(
-                "{prefix}.{{{{partition({count},{tokens})}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}"
+                "{prefix}.events.{{{{partition({count},{tokens})}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}"
             ),
         }
     }
@@ -160,7 +161,7 @@ impl Layout {
         vec![
             Config {
                 name: self.events.clone(),
-                subjects: vec![format!("{}.*.*", self.events_prefix), format!("{}.tick.*", self.prefix)],
+                subjects: vec![format!("{}.*.*", self.events_prefix), self.ticks("*")],
                 subject_transform: Some(self.transform()),
                 max_age: EVENT_AGE_MAX,
                 duplicate_window: EVENT_DUPLICATE_WINDOW,

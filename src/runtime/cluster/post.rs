@@ -212,31 +212,28 @@ impl Post {
     async fn newest(&self, context: &Context, partition: u16) -> Result<u64, PostError> {
         let stream = context.get_stream(&self.layout.events).await;
         let stream = stream.map_err(|_| PostError::Stream(self.layout.events.clone()))?;
-        let mut newest = 0;
-        for filter in [format!("{}.>", self.layout.partition(partition)), self.layout.ticks(partition)] {
-            match stream.get_last_raw_message_by_subject(&filter).await {
-                Ok(message) => newest = message.sequence.max(newest),
-                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
-                Err(error) => return Err(FenceError::Unavailable(error.to_string()).into()),
-            }
+        let filter = format!("{}.>", self.layout.partition(partition));
+        match stream.get_last_raw_message_by_subject(&filter).await {
+            Ok(message) => Ok(message.sequence),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(0),
+            Err(error) => Err(FenceError::Unavailable(error.to_string()).into()),
         }
-        Ok(newest)
     }
 
     fn reading(&self, partition: u16, epoch: u64) -> Reading {
-        let (prefix, ticks) = (self.layout.partition(partition), self.layout.ticks(partition));
+        let prefix = self.layout.partition(partition);
         let batch = self.config.cluster.as_ref().map_or(1, |cluster| cluster.batch);
         let mut spec = stream_spec(&self.config.events);
         spec.create = false;
         Reading {
             spec,
-            filters: vec![format!("{prefix}.>"), ticks.clone()],
+            filter: format!("{prefix}.>"),
             // Another owner reads through a consumer of its own, and takes nothing away from this one.
             durable: format!("{}-{partition}-{epoch}", self.config.events.durable),
             batch,
             idle_after: self.config.events.idle_after,
             forgotten_after: Some(FORGOTTEN_AFTER),
-            ticks: Some(ticks),
+            ticks: Some(self.layout.ticks(partition)),
         }
     }
 

@@ -82,18 +82,14 @@ pub(super) fn heard(before: Option<&Position>, now: &Position) -> Timestamp {
 }
 
 /// Whether the stream has nothing of what is read behind a sequence. Where it does not say, it may have.
-pub(super) async fn is_last(upstream: &impl Upstream, filters: &[String], sequence: u64) -> bool {
-    for filter in filters {
-        match upstream.newest(filter).await {
-            Ok(newest) if newest <= sequence => {}
-            Ok(_) => return false,
-            Err(error) => {
-                tracing::debug!(%error, filter, "the last record of the stream cannot be looked at");
-                return false;
-            }
+pub(super) async fn is_last(upstream: &impl Upstream, filter: &str, sequence: u64) -> bool {
+    match upstream.newest(filter).await {
+        Ok(newest) => newest <= sequence,
+        Err(error) => {
+            tracing::debug!(%error, filter, "the last record of the stream cannot be looked at");
+            false
         }
     }
-    true
 }
 
 /// What the stream gave up behind a position before it was read.

@@ -377,7 +377,7 @@ impl<U: Upstream> JetStreamSource<U> {
     /// know yet, having another leader than the stream; so the stream has to say the same.
     async fn move_on(&mut self, stream: &StreamFacts) -> Option<Feed> {
         if !self.marks.are_looked_at()
-            || !anchor::is_last(&self.upstream, &self.reading.filters, self.position.sequence).await
+            || !anchor::is_last(&self.upstream, &self.reading.filter, self.position.sequence).await
         {
             return None;
         }

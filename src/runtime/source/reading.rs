@@ -33,7 +33,7 @@ pub struct Reading {
     /// The stream.
     pub spec: StreamSpec,
     /// What of it is read.
-    pub filters: Vec<String>,
+    pub filter: String,
     /// The consumer's name.
     pub durable: String,
     /// Messages fetched at once.
@@ -52,7 +52,7 @@ impl Reading {
     pub fn whole(config: &EventsConfig) -> Self {
         let spec = stream_spec(config);
         Self {
-            filters: vec![spec.subjects.clone()],
+            filter: spec.subjects.clone(),
             spec,
             durable: config.durable.clone(),
             batch: config.batch.max(1),
@@ -64,11 +64,9 @@ impl Reading {
 
     /// The consumer that it takes.
     pub(super) fn consumer(&self, acknowledges: bool) -> Config {
-        let one = self.filters.len() == 1;
         Config {
             durable_name: Some(self.durable.clone()),
-            filter_subject: if one { self.filters[0].clone() } else { String::new() },
-            filter_subjects: if one { Vec::new() } else { self.filters.clone() },
+            filter_subject: self.filter.clone(),
             ack_policy: if acknowledges { AckPolicy::All } else { AckPolicy::None },
             ack_wait: if acknowledges { ACK_WAIT } else { Duration::ZERO },
             max_ack_pending: if acknowledges { -1 } else { 0 },
