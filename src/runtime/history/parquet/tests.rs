@@ -105,6 +105,22 @@ fn what_was_written_is_read_over_windows_and_from_any_row() {
     assert_eq!(table.open().expect("opens").begins(50).expect("reads"), earliest);
 }
 
+/// Only the columns that a row has are asked; a constant stands in for the one that it lacks, and an empty text too.
+#[test]
+fn a_constant_stands_in_row_by_row() {
+    let numbers = PrimitiveArray::<u64>::from_slice([1, 2, 3]).boxed();
+    let columns = vec![
+        ("ts", times(TimeUnit::Microsecond, Some("UTC"), &[NOON_US; 3])),
+        ("bot", texts(&[Some("a"), None, Some("")])),
+        ("system", texts(&[None, Some("erp"), None])),
+        ("bytes", numbers),
+    ];
+    let table = Table::of(columns).mapped(&[], &[(Field::Bot, "else"), (Field::Type, "call")]);
+    let read: Vec<Event> = table.read().into_iter().map(|event| event.expect("an event")).collect();
+    let told: Vec<_> = read.iter().map(|event| (event.bot.as_str(), event.system.as_deref(), event.bytes)).collect();
+    assert_eq!(told, [("a", None, Some(1)), ("else", Some("erp"), Some(2)), ("else", None, Some(3))]);
+}
+
 #[test]
 fn numbers_of_every_width_and_times_of_every_unit_are_read() {
     let ints: Vec<(&str, Box<dyn Array>)> = vec![
