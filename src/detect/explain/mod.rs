@@ -416,6 +416,7 @@ fn usual_names(values: &crate::stats::novelty::Novelty) -> String {
         [] => "none so far".to_owned(),
         [one] => format!("`{}`", one.name),
         [one, two] => format!("`{}` or `{}`", one.name, two.name),
+        [one, two, three] => format!("`{}`, `{}` or `{}`", one.name, two.name, three.name),
         [one, two, rest @ ..] => format!("`{}`, `{}` or {} others", one.name, two.name, rest.len()),
     }
 }
