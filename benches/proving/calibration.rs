@@ -5,15 +5,18 @@
 //! of bots that are old enough to be told of count, since nobody hears of the others. An excused dimension has no
 //! p-value for its session; a day on which all were excused is none for that detector. In brackets stand the days, so
 //! that nobody reads a figure out of three of them. Drift and silence are judged by the day and give no verdict on a
-//! session: `clean` counts their alarms.
+//! session: `clean` counts their alarms. Last come the cells at 0.01 and below with more days than 1.2 α and chance
+//! explain (Poisson, 5 % each), and which bots' days those are.
 
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
 
+use statrs::distribution::{DiscreteCDF, Poisson};
+
 use humdrum::detect::Verdict;
 use humdrum::event::Text;
 use humdrum::registry::Registry;
-use humdrum::time::{Timestamp, Zone};
+use humdrum::time::{Timestamp, Zone, date};
 
 use crate::fleet::{self, Keep, Run};
 use crate::wish::Wish;
@@ -51,23 +54,45 @@ struct Count {
 /// Counts by group and detector.
 type Table = BTreeMap<(String, usize), Count>;
 
+/// A bot's day and what a detector found least likely of it.
+struct Odd {
+    kind: &'static str,
+    detector: usize,
+    p: f64,
+    what: String,
+}
+
+/// Levels at which a p-value is held to its word, the greatest of them, and how far a share may be above its level.
+const HELD: f64 = 1e-2;
+const TOLERANCE: f64 = 1.2;
+/// Probability below which chance does not explain a count.
+const CHANCE: f64 = 0.05;
+/// Days that are listed of one cell.
+const LISTED: usize = 40;
+
 pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
     let runs = fleet::simulated(&wish.specs(true), Keep { verdicts: true });
-    let mut names = Vec::new();
+    let (mut names, mut odd) = (Vec::new(), Vec::new());
     let (mut all, mut kinds, mut experiences) = (Table::new(), Table::new(), Table::new());
     for run in &runs {
         if let Some(verdict) = run.verdicts.first().filter(|_| names.is_empty()) {
             names = detectors(verdict);
         }
-        for ((_, bot, _), day) in &days(run) {
+        for ((tenant, bot, day_of), day) in &days(run) {
             for (detector, p) in day.least.iter().enumerate() {
                 let Some(p) = *p else { continue };
+                if p <= HELD {
+                    let of = experience(day.experience);
+                    let what = format!("{} {tenant}/{bot} {}, {of} days", run.name, date(i64::from(*day_of)));
+                    odd.push(Odd { kind: kind(bot), detector, p, what });
+                }
                 all.entry(("all".to_owned(), detector)).or_default().add(p);
                 kinds.entry((kind(bot).to_owned(), detector)).or_default().add(p);
                 experiences.entry((experience(day.experience).to_owned(), detector)).or_default().add(p);
             }
         }
     }
+    beyond(&kinds, &names, &mut odd, out)?;
     for (title, table) in [("fleet", &all), ("experience in days", &experiences), ("kind of bot", &kinds)] {
         print(title, table, &names, out)?;
     }
@@ -127,6 +152,33 @@ impl Count {
             *under += u32::from(p <= alpha);
         }
     }
+}
+
+/// The cells that promise too much, and their days.
+fn beyond(kinds: &Table, names: &[String], odd: &mut [Odd], out: &mut impl Write) -> Result<()> {
+    odd.sort_by(|a, b| a.p.total_cmp(&b.p));
+    for ((kind, detector), count) in kinds {
+        for (under, alpha) in count.under.into_iter().zip(ALPHAS).filter(|(_, alpha)| *alpha <= HELD) {
+            let expected = TOLERANCE * alpha * f64::from(count.days);
+            let Some(chance) = at_least(under, expected).filter(|chance| *chance < CHANCE) else { continue };
+            let name = names.get(*detector).map_or("?", String::as_str);
+            writeln!(
+                out,
+                "{kind} {name} at {alpha}: {under} days, at most {expected:.1} promised (chance {chance:.4})"
+            )?;
+            let days = odd.iter().filter(|odd| odd.kind == kind && odd.detector == *detector && odd.p <= alpha);
+            for Odd { p, what, .. } in days.take(LISTED) {
+                writeln!(out, "  {p:.6} {what}")?;
+            }
+        }
+    }
+    writeln!(out)
+}
+
+/// Probability of at least so many, of which so many are expected.
+fn at_least(count: u32, expected: f64) -> Option<f64> {
+    let before = u64::from(count.checked_sub(1)?);
+    Some(Poisson::new(expected).ok()?.sf(before))
 }
 
 fn print(title: &str, table: &Table, names: &[String], out: &mut impl Write) -> Result<()> {
