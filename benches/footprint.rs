@@ -1,7 +1,8 @@
 //! Memory and speed of one engine with a large fleet: resident bytes a bot after its baseline is learned.
 //!
-//! `cargo bench --bench footprint --no-default-features -- [BOTS] [DAYS]`, with `warm` before them for the speed of a warm
-//! fleet of that many, and `once BOTS` for bots of each of which one event is seen. The fleet's events come as lines from a
+//! `cargo bench --bench footprint --no-default-features -- [BOTS] [DAYS]`, with `warm` before them for what a warm fleet of
+//! that many costs: speed, memory and, with the program's own store (without `--no-default-features`), snapshot and restart;
+//! and `once BOTS` for bots of each of which one event is seen. The fleet's events come as lines from a
 //! second process, which simulates them, so that this one holds what the program itself would hold and no simulator.
 //! Resident memory is the kernel's figure for what the process has allocated (`RssAnon` of `/proc/self/status`), less
 //! what it was before the first event. Fingerprints of all alerts and of the state tell whether a change that should
@@ -9,11 +10,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the process's own figures and the clock")]
 
+use std::fmt;
 use std::io::{BufRead, BufReader, BufWriter, Error, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use humdrum::detect::{Engine, Output, Settings};
+use humdrum::detect::{Engine, Output, Part, Settings};
 use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
@@ -86,7 +88,7 @@ fn warm(bots: u32, days: u32) -> std::io::Result<()> {
         Registry::default(),
     );
     let (mut output, mut line, mut began, mut batch) = (Output::default(), Vec::new(), None, Vec::new());
-    let (mut events, mut nanos) = (0_u64, 0_u64);
+    let (mut events, mut nanos, resident_before) = (0_u64, 0_u64, resident_kb());
     while lines.read_until(b'\n', &mut line)? > 0 {
         let event = decode(&line, &Envelope::default(), &Limits::default()).map_err(Error::other)?;
         let measured = event.ts >= *began.get_or_insert(event.ts) + Span::from_days(i64::from(days) - 1);
@@ -119,13 +121,88 @@ fn warm(bots: u32, days: u32) -> std::io::Result<()> {
     }
     producer.kill()?;
     producer.wait()?;
+    drop(batch);
+    let resident = resident_kb().saturating_sub(resident_before);
     let stats = engine.stats();
     let bots = stats.bots_learning + stats.bots_mature + stats.bots_stale;
+    let mut out = std::io::stdout().lock();
     writeln!(
-        std::io::stdout(),
-        "{bots} bots: {:.0} events/s of processor time over {events}",
-        events as f64 * 1e9 / nanos as f64
+        out,
+        "{bots} bots: {:.0} events/s of processor time over {events}; resident {} MiB, {} bytes a bot",
+        events as f64 * 1e9 / nanos as f64,
+        resident / 1024,
+        resident * 1024 / bots
+    )?;
+    let taken = taken(&mut engine);
+    writeln!(
+        out,
+        "snapshot {} MiB, {} bytes a bot: {taken}",
+        taken.part.bytes() >> 20,
+        taken.part.bytes() as u64 / bots
+    )?;
+    drop(engine);
+    restart(taken.part, &mut out)
+}
+
+/// A snapshot with all bots, and what it took.
+struct Taken {
+    part: Part,
+    /// For its beginning, and for the longest of its pieces.
+    stops: [Duration; 2],
+    pieces: u64,
+    all: Duration,
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stops: [beginning, longest], pieces, all, .. } = self;
+        write!(
+            f,
+            "the stream waits {beginning:.2?} for its beginning, and for each of {pieces} pieces {longest:.2?} at most, \
+            {all:.2?} altogether"
+        )
+    }
+}
+
+fn taken(engine: &mut Engine) -> Taken {
+    let began = Instant::now();
+    engine.begin_snapshot(None);
+    let (beginning, mut longest, mut pieces) = (began.elapsed(), Duration::ZERO, 0_u64);
+    loop {
+        let piece = Instant::now();
+        let part = engine.go_on_snapshot(PIECE_BYTES);
+        (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
+        if let Some(part) = part {
+            return Taken { part, stops: [beginning, longest], pieces, all: began.elapsed() };
+        }
+    }
+}
+
+/// How long the file of a snapshot takes to be written, and an engine to be there again from it.
+#[cfg(feature = "runtime")]
+fn restart(part: Part, out: &mut impl Write) -> std::io::Result<()> {
+    use humdrum::runtime::store::Store;
+    use humdrum::runtime::store::format::Checkpoint;
+
+    let dir = tempfile::tempdir()?;
+    let mut store = Store::open(dir.path(), 1).map_err(Error::other)?;
+    let writing = Instant::now();
+    store.save_part(&Checkpoint::default(), part).map_err(Error::other)?;
+    let (wrote, reading) = (writing.elapsed(), Instant::now());
+    let checkpoint = store.load().map_err(Error::other)?.ok_or_else(|| Error::other("no snapshot was written"))?;
+    let read = reading.elapsed();
+    let engine = Engine::restore(&checkpoint.engine, Settings::default(), Registry::default()).map_err(Error::other)?;
+    let whole = reading.elapsed();
+    writeln!(
+        out,
+        "written in {wrote:.2?}; read in {read:.2?} and restored in {whole:.2?}, {} events",
+        engine.stats().accepted
     )
+}
+
+#[cfg(not(feature = "runtime"))]
+fn restart(_: Part, _: &mut impl Write) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Memory of bots that were seen once, within a day.
@@ -188,21 +265,9 @@ fn learned(bots: u32, days: u32) -> std::io::Result<()> {
         resident * 1024 / u64::from(bots),
         stats.baseline_bytes / u64::from(bots)
     )?;
-    let (began, mut longest, mut taken) = (Instant::now(), Duration::ZERO, None);
-    engine.begin_snapshot(None);
-    let begin = began.elapsed();
-    let mut pieces = 0_u64;
-    while taken.is_none() {
-        let piece = Instant::now();
-        taken = engine.go_on_snapshot(PIECE_BYTES);
-        (longest, pieces) = (longest.max(piece.elapsed()), pieces + 1);
-    }
-    let (took, bytes) = (began.elapsed(), taken.map_or(0, |part| part.bytes()) as u64);
-    writeln!(out, "snapshot {} bytes a bot, {bytes} in all, in {took:.2?}", bytes / u64::from(bots))?;
+    let taken = taken(&mut engine);
+    let bytes = taken.part.bytes() as u64;
+    writeln!(out, "snapshot {} bytes a bot, {bytes} in all: {taken}", bytes / u64::from(bots))?;
     let (told, state) = (told.finalize().to_hex(), engine.state_hash());
-    writeln!(out, "fingerprints: alerts {}, state {}", &told[..16], &state[..16])?;
-    writeln!(
-        out,
-        "the stream waits {begin:.2?} for its beginning, and for each of {pieces} pieces {longest:.2?} at most"
-    )
+    writeln!(out, "fingerprints: alerts {}, state {}", &told[..16], &state[..16])
 }
