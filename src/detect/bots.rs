@@ -83,8 +83,8 @@ impl Bots {
 
     /// Begins a capture, between what goes before the bots and what follows on them: of all, or of those that changed after
     /// a round. One that is under way is given up.
-    pub(super) fn begin(&mut self, since: Option<u32>, head: Vec<u8>, follows: Vec<u8>, tail: Tail) {
-        let part = Part::begin(since, self.round, head, self.list.len(), follows);
+    pub(super) fn begin(&mut self, since: Option<u32>, head: Vec<u8>, tail: Tail) {
+        let part = Part::begin(since, self.round, head, self.list.len());
         self.capture = Some(Capture { part, tail, next: 0, early: HashMap::new() });
         self.round += 1;
     }
@@ -93,6 +93,10 @@ impl Bots {
     pub(super) fn go_on(&mut self, bytes_max: usize) -> Option<Part> {
         let Capture { part, tail, next, early } = self.capture.as_mut()?;
         let mut left = bytes_max;
+        while left > 0 {
+            let Some(section) = tail.before.next() else { break };
+            left = left.saturating_sub(part.follow_section(section));
+        }
         while *next < part.total() && left > 0 {
             let bytes = match early.remove(next) {
                 Some(early) => part.push(*next, |bytes| bytes.extend_from_slice(&early)),
@@ -102,14 +106,17 @@ impl Bots {
             left = left.saturating_sub(bytes);
             *next += 1;
         }
-        while left > 0 {
+        // Stories of alerts go behind the sections before them, which are all written by then.
+        while left > 0 && *next == part.total() {
             let Some(piece) = tail.book.next() else { break };
             left = left.saturating_sub(part.follow(&piece));
         }
-        if *next < part.total() || !tail.book.as_slice().is_empty() {
+        if *next < part.total() || !tail.before.as_slice().is_empty() || !tail.book.as_slice().is_empty() {
             return None;
         }
-        part.follow_bytes(&std::mem::take(&mut tail.behind));
+        for section in tail.behind.by_ref() {
+            part.follow_section(section);
+        }
         self.capture.take().map(|capture| capture.part)
     }
 }

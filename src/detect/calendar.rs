@@ -54,6 +54,11 @@ impl Season {
     }
 }
 
+/// Whether somebody who starts like that rests on weekends, and so on holidays.
+pub(super) fn rests_on_weekends(week: &WeekDensity) -> bool {
+    week.weekday_share(5) + week.weekday_share(6) <= WEEKEND_SHARE_MAX
+}
+
 impl Calendar {
     /// Whether it is a season for somebody.
     pub(super) fn is(&self, season: Season, whom: Whom<'_>, at: Timestamp) -> bool {
@@ -63,13 +68,12 @@ impl Calendar {
 
     /// The end of the last stretch, begun by `now`, in which a bot need not be at work; the end may lie ahead.
     pub(super) fn rest(&self, whom: Whom<'_>, week: &WeekDensity, now: Timestamp) -> Option<Timestamp> {
-        let weekend = || week.weekday_share(5) + week.weekday_share(6) <= WEEKEND_SHARE_MAX;
         let rests = |stretch: &&Stretch| {
             stretch.from <= now
                 && stretch.scope.covers(whom)
                 && match stretch.season {
                     Season::Maintenance => true,
-                    Season::Holiday => weekend(),
+                    Season::Holiday => rests_on_weekends(week),
                     Season::Freeze => false,
                 }
         };

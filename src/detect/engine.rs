@@ -22,6 +22,7 @@ use super::operator::Operators;
 use super::policy::{Arrival, Logs, fraud};
 use super::profile::Profile;
 use super::settings::Settings;
+use super::shared::Shared;
 use super::silence::Asked;
 use super::stats::Stats;
 use super::tags::TagTable;
@@ -96,10 +97,10 @@ pub struct Engine {
     pub(super) bots: Bots,
     pub(super) index: HashTable<u32>,
     pub(super) timers: BTreeSet<(Timestamp, u32, u64)>,
-    pub(super) fleet: Fleet,
+    pub(super) fleet: Shared<Fleet>,
     pub(super) fleet_day: i64,
-    pub(super) logs: Logs,
-    pub(super) ledgers: fraud::Ledgers,
+    pub(super) logs: Shared<Logs>,
+    pub(super) ledgers: Shared<fraud::Ledgers>,
     /// Systems and roles by number, as all bots know them.
     pub(super) names: Vocabulary,
     pub(super) granters: Granters,
@@ -109,7 +110,7 @@ pub struct Engine {
     /// What the suppressions of the settings have hidden, in their order.
     pub(super) hidden: Vec<Hits>,
     /// What people decided.
-    pub(super) decisions: Decisions,
+    pub(super) decisions: Shared<Decisions>,
     pub(super) stats: Stats,
     /// What circles of bots answered at this instant.
     pub(super) asked: Asked,
@@ -134,16 +135,16 @@ impl Engine {
             bots: Bots::default(),
             index: HashTable::new(),
             timers: BTreeSet::new(),
-            fleet: Fleet::default(),
+            fleet: Shared::default(),
             fleet_day: 0,
-            logs: Logs::default(),
-            ledgers: fraud::Ledgers::default(),
+            logs: Shared::default(),
+            ledgers: Shared::default(),
             names: Vocabulary::default(),
             granters: Granters::default(),
             operators: Operators::default(),
             book: AlertBook::default(),
             budget: Budget::default(),
-            decisions: Decisions::default(),
+            decisions: Shared::default(),
             stats: Stats::default(),
             asked: Asked::default(),
         }

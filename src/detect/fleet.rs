@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::Cohorts;
 use super::familiar::{EVERYBODY, Familiar, HostNews, Standing, kind};
+use super::firsts::Firsts;
+use super::part::append;
 use crate::stats::calibrate::Pool;
 use crate::stats::sorted::SortedMap;
 use crate::stats::temper::Temper;
@@ -39,6 +41,9 @@ pub(super) struct Fleet {
     pub host_news: HostNews,
     pub networks: Familiar,
     pub operations: Familiar,
+    /// How often what a bot never did happens by accident.
+    #[serde(default)]
+    pub firsts: Firsts,
     /// When a common silence of a tenant was told last.
     common: BTreeMap<u64, Timestamp>,
 }
@@ -70,6 +75,24 @@ struct Owners {
 }
 
 const NOBODY: u32 = u32::MAX;
+
+/// A part of it that is written down at a time; one after the other they are the whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FleetPart {
+    Hosts,
+    Secrets,
+    Pools,
+    Kinds,
+    Networks,
+    Operations,
+    Rest,
+}
+
+impl FleetPart {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 7] =
+        [Self::Hosts, Self::Secrets, Self::Pools, Self::Kinds, Self::Networks, Self::Operations, Self::Rest];
+}
 
 impl Fleet {
     /// What is known of the silences of bots that have been at work on so many days, steadily or not.
@@ -156,14 +179,29 @@ impl Fleet {
             familiar.forget(oldest_day, passed);
         }
         self.host_news.forget(passed);
+        self.firsts.forget(passed);
         self.secrets.retain(|_, reader| reader.last_day >= oldest_day);
         self.hosts.retain(|_, owners| i64::from(owners.last_day) >= oldest_day);
+    }
+
+    /// Adds a part to bytes.
+    pub(super) fn write(&self, part: FleetPart, bytes: &mut Vec<u8>) {
+        match part {
+            FleetPart::Hosts => append(bytes, &self.hosts),
+            FleetPart::Secrets => append(bytes, &self.secrets),
+            FleetPart::Pools => append(bytes, &(&self.silences, &self.tempers, &self.cohorts)),
+            FleetPart::Kinds => append(bytes, &(&self.host_kinds, &self.host_news)),
+            FleetPart::Networks => append(bytes, &self.networks),
+            FleetPart::Operations => append(bytes, &self.operations),
+            FleetPart::Rest => append(bytes, &(&self.firsts, &self.common)),
+        }
     }
 
     /// Bytes that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
         self.cohorts.heap_bytes()
             + [&self.host_kinds, &self.networks, &self.operations].map(Familiar::heap_bytes).iter().sum::<usize>()
+            + self.firsts.heap_bytes()
             + self.hosts.heap_bytes()
             + self.secrets.heap_bytes()
     }

@@ -6,8 +6,9 @@ use super::decide;
 use super::engine::Engine;
 use super::familiar;
 use super::feature::Session;
+use super::firsts::First;
 use super::fleet::Fleet;
-use super::score::{BY_SESSION, Judgment, Why};
+use super::score::{BY_SESSION, Judgment, ORDER, Why};
 use crate::alert::Severity;
 use crate::time::Local;
 
@@ -40,6 +41,7 @@ pub(super) fn learn(
             bot.baseline.peaks.note(dimension, score.nats, trust);
         }
     }
+    note_firsts(&mut engine.fleet, bot, session, judgment);
     bot.baseline.note_overlap(judgment.overlap, trust);
     if trust >= 0.5 && !by_hand {
         bot.baseline.presence.note(start.day * 24 + i32::from(start.minute) / 60);
@@ -89,5 +91,27 @@ fn note_news(fleet: &mut Fleet, at: u32, bot: &BotState, session: &Session, trus
     }
     for name in session.endpoints.iter().filter(|name| baseline.graph.number(name).is_none()) {
         fleet.operations.learn_new(tenant, name, trust);
+    }
+}
+
+/// Further odd steps beside a new one that an accident explains: two steps that changed places are three.
+const FURTHER_MAX: u16 = 2;
+/// Weight of days with sessions at once on different hosts, above which one more is no first.
+const AT_ONCE_KNOWN: f32 = 0.5;
+
+/// Counts what the bot did for the first time, as accidents go.
+fn note_firsts(fleet: &mut Fleet, bot: &BotState, session: &Session, judgment: &Judgment) {
+    let (baseline, tenant) = (&bot.baseline, &bot.tenant);
+    let Some((daily, _)) = baseline.daily_sessions().filter(|_| baseline.days >= familiar::DAYS_MIN) else { return };
+    let new_step = match judgment.scores[ORDER].why {
+        Why::OddStep { new: Some(_), more, .. } => (more <= FURTHER_MAX).then_some(true),
+        _ => Some(false),
+    };
+    if let Some(new_step) = new_step.filter(|_| !session.endpoints.is_empty() && !judgment.excused[ORDER]) {
+        fleet.firsts.learn(tenant, First::Step, baseline.graph.sessions(), new_step);
+    }
+    let own = session.hosts.iter().all(|host| baseline.hosts.knows(host)) && baseline.hosts.values().count() > 1;
+    if own && baseline.overlaps[1] < AT_ONCE_KNOWN {
+        fleet.firsts.learn(tenant, First::AtOnce, daily, judgment.overlap == Some(true));
     }
 }

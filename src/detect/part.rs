@@ -3,6 +3,8 @@
 //! What all bots share is small and in each part; bots are most of the state, and few of them change between two
 //! snapshots. Parts put over one another, the oldest first, give the state at the newest, byte for byte.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::BookPiece;
@@ -28,18 +30,42 @@ pub struct Part {
     tail: Vec<u8>,
 }
 
+/// A section of the state that is written down later, as it is now.
+pub(super) struct Section(Box<Write>);
+
+type Write = dyn FnOnce(&mut Vec<u8>) + Send + Sync;
+
+impl Section {
+    pub(super) fn new(write: impl FnOnce(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
+        Self(Box::new(write))
+    }
+
+    /// Adds it to bytes.
+    pub(super) fn write(self, bytes: &mut Vec<u8>) {
+        (self.0)(bytes);
+    }
+}
+
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Section")
+    }
+}
+
 /// What goes behind the bots and is not written down yet.
 #[derive(Debug)]
 pub(super) struct Tail {
+    /// What goes before the open alerts. It is written first, bots or not: what it holds is copied when it changes.
+    pub before: std::vec::IntoIter<Section>,
     /// The open alerts.
     pub book: std::vec::IntoIter<BookPiece>,
     /// What goes behind them.
-    pub behind: Vec<u8>,
+    pub behind: std::array::IntoIter<Section, 3>,
 }
 
 impl Part {
-    pub(super) fn begin(since: Option<u32>, round: u32, head: Vec<u8>, total: usize, tail: Vec<u8>) -> Self {
-        Self { since, round, head, total: total as u32, tail, ..Self::default() }
+    pub(super) fn begin(since: Option<u32>, round: u32, head: Vec<u8>, total: usize) -> Self {
+        Self { since, round, head, total: total as u32, ..Self::default() }
     }
 
     /// How many bots there are, here or not.
@@ -99,9 +125,11 @@ impl Part {
         self.tail.len() - before
     }
 
-    /// Adds what is bytes already.
-    pub(super) fn follow_bytes(&mut self, bytes: &[u8]) {
-        self.tail.extend_from_slice(bytes);
+    /// Adds a section to what follows on the bots; its bytes.
+    pub(super) fn follow_section(&mut self, section: Section) -> usize {
+        let before = self.tail.len();
+        section.write(&mut self.tail);
+        self.tail.len() - before
     }
 
     /// The state that parts are of, the oldest first; none where something is missing or they do not fit together.
@@ -150,7 +178,8 @@ mod tests {
     use super::*;
 
     fn part(total: u32, bots: &[(u32, &str)]) -> Part {
-        let mut part = Part::begin(None, 1, b"h".to_vec(), total as usize, b"t".to_vec());
+        let mut part = Part::begin(None, 1, b"h".to_vec(), total as usize);
+        part.follow_section(Section::new(|bytes| bytes.push(b't')));
         for (at, bot) in bots {
             part.push(*at as usize, |bytes| bytes.extend_from_slice(bot.as_bytes()));
         }

@@ -76,7 +76,7 @@ fn secret(engine: &mut Engine, at: u32, event: &Event, off: &[&str]) -> Option<B
         off,
         today: bot.baseline.today,
         days: f64::from(bot.baseline.days),
-        window_days: bot.baseline.window(engine.settings.baseline_days) as u32,
+        window_days: bot.baseline.window(engine.settings.baseline_days, 0) as u32,
         mature_days: engine.settings.mature_days,
         mature,
         announced: bot.windows.new_secrets(event.ts),

@@ -12,6 +12,7 @@ use statrs::distribution::{DiscreteCDF, Poisson};
 
 use super::baseline::ABSENCE;
 use super::bot::{BotState, OddSilence};
+use super::calendar::rests_on_weekends;
 use super::cluster::COHORT_NONE;
 use super::decide;
 use super::engine::{Engine, Output, SILENCE};
@@ -147,12 +148,13 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
     }
     let since = odd.since;
     // Those that work alike, the tenant, those of the same time zone, everybody: whichever circle is silent is the cause.
-    let mut circles = |from| {
-        [Circle::Cohort, Circle::Tenant, Circle::Zone, Circle::All].map(|circle| others(engine, at, from, now, circle))
-    };
+    let mut circles = |from| CIRCLES.map(|circle| others(engine, at, from, now, circle));
     // Since shortly before, and over the day: in the night behind a holiday nobody is due, and all were in its day.
-    let circles = [circles(since - BEFORE), circles((now - Span::DAY).min(since - BEFORE))].concat();
-    let asked = circles.iter().any(|others| others.due >= OTHERS_MIN);
+    let lately = circles(since - BEFORE);
+    let is_work_day = lately[ZONE].is_at_work();
+    let circles = [lately, circles((now - Span::DAY).min(since - BEFORE))].concat();
+    // While nobody of its time zone has come yet, it may be the first hour of a holiday there.
+    let asked = is_work_day && circles.iter().any(|others| others.due >= OTHERS_MIN);
     if !asked && now - since < WAIT_MAX || now == since {
         let again = now + WAIT;
         engine.bots[at as usize].watch.due = Some(again);
@@ -176,6 +178,11 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
 }
 
 impl Others {
+    /// Whether most of those that were due are at work.
+    fn is_at_work(&self) -> bool {
+        self.due > 0 && (self.silent as f64) < ZONE_SHARE * self.due as f64
+    }
+
     /// Whether so many of them are silent that it is no matter of one bot.
     fn are_silent(&self) -> bool {
         let many = self.silent >= COMMON_MIN && self.silent as f64 >= self.share_min * self.due as f64;
@@ -248,10 +255,14 @@ fn rests(engine: &Engine, at: u32, now: Timestamp) -> bool {
 enum Circle {
     Cohort,
     Tenant,
-    /// Holidays are of a country.
+    /// Holidays are of a country, and of those that rest on weekends: what runs on Sundays runs on holidays, too.
     Zone,
     All,
 }
+
+const CIRCLES: [Circle; 4] = [Circle::Cohort, Circle::Tenant, Circle::Zone, Circle::All];
+/// Place of the time zone among them.
+const ZONE: usize = 2;
 
 impl Circle {
     /// Whether it reaches beyond the tenant.
@@ -273,7 +284,8 @@ struct Question {
     circle: Circle,
     tenant: Text,
     cohort: u8,
-    zone: Option<u16>,
+    /// The time zone, and whether those that rest on weekends are asked or those that do not.
+    zone: Option<(u16, bool)>,
     from: Timestamp,
     /// Comparable stretches of a bot that count.
     compared_min: f64,
@@ -307,7 +319,7 @@ fn others(engine: &mut Engine, at: u32, from: Timestamp, to: Timestamp, circle: 
     if circle == Circle::Cohort && bot.cohort == COHORT_NONE {
         return Others::default();
     }
-    let zone = (circle == Circle::Zone).then_some(bot.zone);
+    let zone = (circle == Circle::Zone).then(|| (bot.zone, rests_on_weekends(&bot.baseline.week)));
     let tenant = if circle.is_wide() { Text::default() } else { bot.tenant.clone() };
     let cohort = if circle == Circle::Cohort { bot.cohort } else { COHORT_NONE };
     let (began, ends) = stretch(engine, bot, from, to);
@@ -339,7 +351,7 @@ fn ask(engine: &Engine, question: &Question, to: Timestamp) -> Answer {
     let own = Some(bots.of_tenant(&question.tenant)).filter(|_| !circle.is_wide()).into_iter().flatten();
     let near = |(_, bot): &(u32, &BotState)| match circle {
         Circle::Cohort => bot.cohort == question.cohort,
-        Circle::Zone => question.zone == Some(bot.zone),
+        Circle::Zone => question.zone == Some((bot.zone, rests_on_weekends(&bot.baseline.week))),
         Circle::Tenant | Circle::All => true,
     };
     let share_min = if circle == Circle::Zone { ZONE_SHARE } else { COMMON_SHARE };
@@ -370,5 +382,7 @@ fn missed(engine: &Engine, bot: &BotState, from: Timestamp, to: Timestamp, compa
     let (from, to) = stretch(engine, bot, from, to);
     let presence = &bot.baseline.presence;
     let usual = presence.silence(from, to).filter(|usual| usual.compared >= compared_min && usual.p <= DUE_P_MAX)?;
-    Some((presence.busy(from, to) == 0, usual.p))
+    // A session is on record once it is over; one that has just begun is work as well.
+    let begun = bot.baseline.last_begin.is_some_and(|last| last >= from);
+    Some((!begun && presence.busy(from, to) == 0, usual.p))
 }

@@ -10,11 +10,11 @@ use super::budget::Budget;
 use super::engine::{Engine, SILENCE, TIDY};
 use super::entitlement::{Granters, Vocabulary};
 use super::feedback::Decisions;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, FleetPart};
 use super::frontier::Frontier;
 use super::hidden::{self, Hits};
 use super::operator::Operators;
-use super::part::{Part, Tail, append};
+use super::part::{Part, Section, Tail, append};
 use super::policy::Logs;
 use super::policy::fraud::Ledgers;
 use super::settings::Settings;
@@ -27,27 +27,6 @@ use crate::shape::{self, Shape};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("engine state cannot be read: {0}")]
 pub struct RestoreError(String);
-
-/// What follows on the frontier and the bots, up to the open alerts.
-#[derive(Serialize)]
-struct BeforeBook<'a> {
-    fleet: &'a Fleet,
-    fleet_day: i64,
-    logs: &'a Logs,
-    ledgers: &'a Ledgers,
-    names: &'a Vocabulary,
-    granters: &'a Granters,
-    operators: &'a Operators,
-}
-
-/// What follows on the open alerts.
-#[derive(Serialize)]
-struct BehindBook<'a> {
-    budget: Budget,
-    hidden: &'a [Hits],
-    decisions: &'a Decisions,
-    stats: &'a Stats,
-}
 
 /// All of it, as it is read.
 #[derive(Serialize, Deserialize)]
@@ -86,27 +65,35 @@ pub(crate) fn state_shape() -> Result<Shape, String> {
     shape::shape_of::<State>()
 }
 
+/// A section that is written down already.
+fn written(value: &impl Serialize) -> Section {
+    let mut written = Vec::new();
+    append(&mut written, value);
+    Section::new(move |bytes| bytes.extend_from_slice(&written))
+}
+
 impl Engine {
     /// The whole state, to be kept by the shell. The same state gives the same bytes.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
         let mut bytes = self.head();
         append(&mut bytes, &self.bots);
-        append(&mut bytes, &self.before_book());
+        self.before_book().into_iter().for_each(|section| section.write(&mut bytes));
         append(&mut bytes, &self.book);
-        append(&mut bytes, &self.behind_book());
+        self.behind_book().into_iter().for_each(|section| section.write(&mut bytes));
         bytes
     }
 
     /// Begins to take a snapshot of this instant, whatever happens until it is done: of all, or of what changed after the
     /// round of an earlier one.
     pub fn begin_snapshot(&mut self, since: Option<u32>) {
-        let (mut before, mut behind) = (Vec::new(), Vec::new());
-        append(&mut before, &self.before_book());
-        append(&mut behind, &self.behind_book());
         // Alerts are many when something is wrong everywhere, and large: they are written down as the bots are.
-        let tail = Tail { book: self.book.pieces().into_iter(), behind };
-        self.bots.begin(since, self.head(), before, tail);
+        let tail = Tail {
+            before: self.before_book().into_iter(),
+            book: self.book.pieces().into_iter(),
+            behind: self.behind_book().into_iter(),
+        };
+        self.bots.begin(since, self.head(), tail);
     }
 
     /// Goes on with it by about so many bytes. The snapshot, once it is done: what [`snapshot`](Self::snapshot) would
@@ -121,22 +108,28 @@ impl Engine {
         bytes
     }
 
-    /// What stands behind the bots, before the open alerts.
-    fn before_book(&self) -> BeforeBook<'_> {
-        BeforeBook {
-            fleet: &self.fleet,
-            fleet_day: self.fleet_day,
-            logs: &self.logs,
-            ledgers: &self.ledgers,
-            names: &self.names,
-            granters: &self.granters,
-            operators: &self.operators,
-        }
+    /// What stands behind the bots, before the open alerts. What grows with the fleet is held as it is; the rest is written
+    /// down at once.
+    fn before_book(&self) -> Vec<Section> {
+        let fleet = FleetPart::ALL.map(|part| {
+            let fleet = self.fleet.hold();
+            Section::new(move |bytes| fleet.write(part, bytes))
+        });
+        let (logs, ledgers) = (self.logs.hold(), self.ledgers.hold());
+        let behind = [
+            written(&self.fleet_day),
+            Section::new(move |bytes| append(bytes, &*logs)),
+            Section::new(move |bytes| append(bytes, &*ledgers)),
+            written(&(&self.names, &self.granters, &self.operators)),
+        ];
+        fleet.into_iter().chain(behind).collect()
     }
 
     /// What stands behind the open alerts.
-    fn behind_book(&self) -> BehindBook<'_> {
-        BehindBook { budget: self.budget, hidden: &self.hidden, decisions: &self.decisions, stats: &self.stats }
+    fn behind_book(&self) -> [Section; 3] {
+        let decisions = self.decisions.hold();
+        let decisions = Section::new(move |bytes| append(bytes, &*decisions));
+        [written(&(self.budget, &self.hidden)), decisions, written(&self.stats)]
     }
 
     /// Hash of the whole state, in hexadecimal: two engines with the same one give the same verdicts from here on.
@@ -153,17 +146,17 @@ impl Engine {
         let state: State = postcard::from_bytes(bytes).map_err(|e| RestoreError(e.to_string()))?;
         let mut engine = Self::new(settings, registry);
         engine.frontier = state.frontier;
-        engine.fleet = state.fleet;
+        engine.fleet = state.fleet.into();
         engine.fleet_day = state.fleet_day;
-        engine.logs = state.logs.rebuilt();
-        engine.ledgers = state.ledgers;
+        engine.logs = state.logs.rebuilt().into();
+        engine.ledgers = state.ledgers.into();
         engine.names = state.names.rebuilt();
         engine.granters = state.granters;
         engine.operators = state.operators;
         engine.book = state.book;
         engine.budget = state.budget;
         engine.hidden = hidden::hits(&engine.settings.suppressions, &state.hidden);
-        engine.decisions = state.decisions;
+        engine.decisions = state.decisions.into();
         engine.stats = state.stats;
         // Whoever was told of under a suppression that is gone is looked at anew.
         let unveils = hidden::is_gone(&engine.hidden, &state.hidden).then(|| engine.frontier.watermark()).flatten();

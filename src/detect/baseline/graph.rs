@@ -117,6 +117,11 @@ impl CallGraph {
         -share.min(1.0).ln()
     }
 
+    /// Whether a step was taken in a session that is trusted.
+    pub(in crate::detect) fn knows_edge(&self, from: u16, to: u16) -> bool {
+        self.edge(from, to).is_some_and(|edge| edge.sessions >= KNOWN_MIN)
+    }
+
     /// The most usual step from an endpoint.
     pub(in crate::detect) fn usual_next(&self, from: u16) -> Option<u16> {
         let edges = self.edges.iter().filter(|edge| edge.from == from);

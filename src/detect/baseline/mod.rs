@@ -117,6 +117,10 @@ const STEADY_DAYS_MIN: f32 = 8.0;
 const STEADY_NATS: f64 = 1.5;
 const STEADY_SHARE: f64 = 0.85;
 
+/// Days at work, weighted by age, up to which a bot's first long silence says that it seldom works. More: who worked daily
+/// and changed while it rested is held against what it was.
+const FEW_DAYS: f32 = 3.0;
+
 /// Most windows of the calendar for which a bot that seldom works is remembered.
 const STRETCH_MAX: f64 = 3.0;
 
@@ -187,7 +191,7 @@ impl Baseline {
             return None;
         }
         // Who seldom works is remembered by days at work: for up to three windows of the calendar.
-        let window = self.window(window_days);
+        let window = self.window(window_days, passed);
         if f64::from(passed) > window {
             *self = Self {
                 first_day: Some(day),
@@ -233,6 +237,11 @@ impl Baseline {
         -self.calibrators.p_own(dimension, nats, TAIL_SCALES_NATS[dimension]).ln()
     }
 
+    /// Scale of a tail of scores of which nothing is known yet, in nats.
+    pub(super) fn tail_scale(dimension: usize) -> f64 {
+        TAIL_SCALES_NATS[dimension]
+    }
+
     /// What it is like as a whole, for whoever looks for its like; `None` while too little is known, or after a silence
     /// of half a window or more.
     pub(super) fn traits(&self, newest: Timestamp, now: Timestamp) -> Option<[f64; TRAITS]> {
@@ -258,9 +267,16 @@ impl Baseline {
         self.devices.as_ref().is_some_and(|devices| devices.knows(device))
     }
 
-    /// Days of the calendar that are remembered: the window, and more where days at work are few.
-    pub(super) fn window(&self, window_days: u32) -> f64 {
-        f64::from(window_days) * (3.0 * self.active_share()).clamp(1.0 / STRETCH_MAX, 1.0).recip()
+    /// Days of the calendar that are remembered: the window, and more where days at work are few. Of a bot of which a few
+    /// days are known a silence of so many more says how few they are.
+    pub(super) fn window(&self, window_days: u32, silent: i32) -> f64 {
+        let days = self.days + f32::from(u8::from(silent > 0 && self.sessions_today > 0));
+        let share = if days <= FEW_DAYS {
+            f64::from(days / (self.elapsed + silent as f32).max(1.0))
+        } else {
+            self.active_share()
+        };
+        f64::from(window_days) * (3.0 * share).clamp(1.0 / STRETCH_MAX, 1.0).recip()
     }
 
     /// Whether it keeps to a rhythm, so that its silences are no matter of chance: day by day, or over weeks where it has

@@ -37,7 +37,7 @@ impl Baseline {
         if self.first_day.is_none_or(|first| first > since) {
             return;
         }
-        let left = days * forget(f64::from(self.today - since), self.window(window_days)) as f32;
+        let left = days * forget(f64::from(self.today - since), self.window(window_days, 0)) as f32;
         match facet {
             Facet::Operation => self.graph.disown(name, left),
             Facet::Hour => self.vouch_hour(name, -left),

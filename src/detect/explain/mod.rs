@@ -169,9 +169,9 @@ impl Subject<'_> {
                 plain("new_device", "device", name, known(self.baseline.devices.as_deref()), phrase)
             }
             Why::NewPlace { place, travel } => self.new_place(place, travel),
-            Why::TwoPlaces { other } => self.two_places(other),
+            Why::TwoPlaces { other, .. } => self.two_places(other),
             Why::NewEndpoint { endpoint, more } => self.new_endpoint(endpoint, more),
-            Why::OddStep { from, to, more } => self.odd_step(from, to, more),
+            Why::OddStep { from, to, more, .. } => self.odd_step(from, to, more),
             Why::Volume { scope, measure, side, amount } => self.volume(scope, measure, side, amount),
             Why::NoMode { measure, amount, usual, modes } => no_mode(measure, amount, usual, modes),
             Why::CallVolume { endpoint, amount } => self.call_volume(endpoint, amount),

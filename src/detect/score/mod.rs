@@ -16,6 +16,7 @@ use super::baseline::{Baseline, Measure, SCORED};
 use super::change::Excuses;
 use super::familiar::Standing;
 use super::feature::Session;
+use super::firsts::First;
 use super::fleet::Fleet;
 use super::profile::Profile;
 use crate::alert::Dimension;
@@ -25,6 +26,7 @@ use crate::time::Local;
 
 pub(super) use super::fleet::BY_SESSION;
 pub(super) use person::{Person, suspected};
+pub(super) use sequence::ORDER;
 pub(super) use volume::p_call;
 
 /// The dimensions in the order of the calibrators.
@@ -76,7 +78,8 @@ pub(super) struct Score {
     pub excusable: bool,
 }
 
-/// The cause of a score; numbers index the session's own lists.
+/// The cause of a score; numbers index the session's own lists. `new` and `own` are the surprise of a step that was never
+/// taken, and of sessions at once on two known hosts of the bot: of what it may do by accident.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Why {
     Usual,
@@ -86,9 +89,9 @@ pub(super) enum Why {
     NewNetwork { network: usize },
     NewDevice { device: usize },
     NewPlace { place: usize, travel: bool },
-    TwoPlaces { other: usize },
+    TwoPlaces { other: usize, own: Option<f64> },
     NewEndpoint { endpoint: u16, more: u16 },
-    OddStep { from: u16, to: u16, more: u16 },
+    OddStep { from: u16, to: u16, more: u16, new: Option<f64> },
     Volume { scope: Scope, measure: Measure, side: Side, amount: f64 },
     NoMode { measure: Measure, amount: f64, usual: f64, modes: usize },
     CallVolume { endpoint: u16, amount: f64 },
@@ -144,6 +147,18 @@ impl Score {
 
 pub(super) use time::surprise as start_surprise;
 
+/// Probability of a day on which an accident makes a scorer say as much of a bot to which none ever happened.
+fn p_first(at: usize, baseline: &Baseline, score: &Score, context: &Context<'_>) -> f64 {
+    let daily = baseline.daily_sessions().map_or(1.0, |(mean, _)| mean);
+    let (first, size, once) = match score.why {
+        Why::OddStep { new: Some(nats), .. } => (First::Step, baseline.graph.sessions(), nats),
+        Why::TwoPlaces { own: Some(nats), .. } => (First::AtOnce, daily, nats),
+        _ => return 0.0,
+    };
+    let p = context.fleet.firsts.p_day(context.tenant, first, size, daily);
+    p * (-(score.nats - once).max(0.0) / Baseline::tail_scale(at)).exp()
+}
+
 /// Judges a session against the baseline.
 pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Judgment {
     let scores = [
@@ -168,6 +183,9 @@ pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_
             // Most scores are 0, and a power of a p-value of 1 is no other.
             let odd = baseline.oddness(at, score.nats);
             p[at] = if odd > 0.0 { (-odd * context.fleet.power(at, baseline.days)).exp() } else { 1.0 };
+            if odd > 0.0 {
+                p[at] = (p[at] + p_first(at, baseline, score, context)).min(1.0);
+            }
         }
     }
     let fused = weighted_harmonic(&p, &context.profile.fuse.weights());

@@ -44,7 +44,7 @@ pub(super) fn order(baseline: &Baseline, session: &Session, context: &Context<'_
     }
     let (graph, profile) = (&baseline.graph, context.profile);
     let numbers: Vec<Option<u16>> = session.endpoints.iter().map(|name| graph.number(name)).collect();
-    let mut steps: Vec<(f64, u16, u16)> = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
     let mut from = (START, START);
     for at in session.path().into_iter().chain(std::iter::once(END)) {
         let to = if at == END { Some(END) } else { numbers[usize::from(at)] };
@@ -53,17 +53,31 @@ pub(super) fn order(baseline: &Baseline, session: &Session, context: &Context<'_
             from = (at, END);
             continue;
         };
-        if from.1 != END && !steps.iter().any(|step| (step.1, step.2) == (from.0, at)) {
-            steps.push((graph.edge_surprise(from.1, to, profile), from.0, at));
+        if from.1 != END && !steps.iter().any(|step| (step.from, step.to) == (from.0, at)) {
+            let nats = graph.edge_surprise(from.1, to, profile);
+            steps.push(Step { nats, from: from.0, to: at, edge: (from.1, to) });
         }
         from = (at, to);
     }
-    steps.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let odd = steps.iter().filter(|step| step.0 >= ODD_NATS).count() as u16;
-    let Some(&(worst, from, to)) = steps.first() else { return Score::USUAL };
-    let further: f64 = steps.iter().skip(1).take(FURTHER_MAX).map(|step| (step.0 - FURTHER_NATS).max(0.0)).sum();
+    steps.sort_by(|a, b| b.nats.total_cmp(&a.nats));
+    let odd = steps.iter().filter(|step| step.nats >= ODD_NATS).count() as u16;
+    let Some(&Step { nats: worst, from, to, edge }) = steps.first() else { return Score::USUAL };
+    let further: f64 = steps.iter().skip(1).take(FURTHER_MAX).map(|step| (step.nats - FURTHER_NATS).max(0.0)).sum();
     let nats = worst + profile.sequence.second_share * further;
-    Score::new(nats, Why::OddStep { from, to, more: odd.saturating_sub(1) }).excusable_to(ANNOUNCED_NATS)
+    let new = (!graph.knows_edge(edge.0, edge.1)).then_some(worst);
+    Score::new(nats, Why::OddStep { from, to, more: odd.saturating_sub(1), new }).excusable_to(ANNOUNCED_NATS)
+}
+
+/// Number of the scorer of orders.
+pub(in crate::detect) const ORDER: usize = 6;
+
+/// A step of a session: by its own endpoints, and by the bot's.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    nats: f64,
+    from: u16,
+    to: u16,
+    edge: (u16, u16),
 }
 
 /// Nats from which a step counts as odd.

@@ -129,7 +129,8 @@ fn overlap(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Sco
     let once = if own { f64::from(baseline.overlaps[0]) * OTHER_HOST } else { 0.0 };
     let p = prior.chance(once.max(f64::from(baseline.overlaps[1])), f64::from(baseline.days));
     let by_chance = if own { coincidence(baseline, session, &context.others[at]) } else { 0.0 };
-    Score::new(-p.max(by_chance).min(1.0).ln(), Why::TwoPlaces { other: at })
+    let nats = -p.max(by_chance).min(1.0).ln();
+    Score::new(nats, Why::TwoPlaces { other: at, own: own.then_some(nats) })
 }
 
 /// Probability of a day on which two of the bot's sessions run on different hosts by chance: of those that begin at any

@@ -129,6 +129,45 @@ fn a_holiday_of_one_time_zone_is_one_word() {
     assert!(absent.len() == 1 && !absent[0].severity.pages(), "{absent:#?}");
 }
 
+/// What is paged of a bot in Tokyo that is due after six and missing on a day, while those of New York are at work as ever; and
+/// when. The others of Tokyo are due from half past nine, and rest on that day or do not.
+fn early_bird(others_rest: bool) -> Option<Timestamp> {
+    let bots =
+        || (0..12).map(|nth| (nth, format!("east-{nth}"))).chain((12..40).map(|nth| (nth, format!("west-{nth}"))));
+    let record = |(nth, bot): (i64, String)| {
+        let zone = if nth < 12 { "Asia/Tokyo" } else { "America/New_York" };
+        format!(r#"{{"tenant":"acme","bot":"{bot}","timezone":"{zone}"}}"#)
+    };
+    let registry: Vec<String> = bots().map(record).collect();
+    let registry = Registry::from_ndjson(&registry.join("\n")).expect("a registry");
+    // Six and half past nine in Tokyo are nine and half past twelve at night by UTC.
+    let minute = |nth: i64| match nth {
+        0 => 1270 - 1440,
+        1..12 => 30 + 2 * nth,
+        _ => 40 * nth % 1440,
+    };
+    let rests = |nth: i64| nth == 0 || others_rest && nth < 12;
+    let visits = bots().flat_map(|(nth, bot)| {
+        let at_work = (1..31).filter(move |&day| !rests(nth) || day != 29);
+        at_work.flat_map(move |day| days(day..day + 1, &bot, &[minute(nth)])).collect::<Vec<_>>()
+    });
+    let (mut engine, mut output) = (Engine::new(Settings::default(), registry), Output::default());
+    for event in sorted(visits.collect()) {
+        engine.observe(event, &mut output);
+    }
+    let pages = output.alerts.iter().filter(|a| a.severity.pages() && a.status == Status::Firing);
+    let absent: Vec<_> = pages.filter(|a| a.reasons[0].dimension == Dimension::Absence).collect();
+    assert!(absent.len() <= 1 && absent.iter().all(|a| a.bot.as_deref() == Some("east-0")), "{absent:#?}");
+    absent.first().map(|page| page.ts)
+}
+
+#[test]
+fn in_the_first_hours_of_a_holiday_nobody_is_paged() {
+    assert_eq!(early_bird(true), None);
+    let paged = early_bird(false).expect("one is missing while its neighbours are at work");
+    assert!(paged < at(29, 8 * 60), "{paged}");
+}
+
 #[test]
 fn bots_that_are_silent_for_reasons_of_their_own_make_no_common_cause() {
     let end = |nth: i64| if nth < 4 { 24 + nth } else { 31 };
@@ -190,6 +229,42 @@ fn two_places_at_once_and_impossible_ways_are_told() {
     let twin = Visit { host: "srv-2", minutes: 20, ..Visit::default() };
     let alerts = alerts_of(sorted([month, twin.events(at(29, 606))].concat()));
     assert!(alerts.iter().any(|a| a.severity.pages()), "{alerts:#?}");
+}
+
+/// Whether the last of twenty bots on two hosts each is paged when it runs on both at once, after so many of the others did
+/// once.
+fn first_time_at_once(accidents: i64) -> bool {
+    let host = |nth: i64| if nth % 2 == 0 { "srv-1" } else { "srv-2" };
+    let visits = (0..20).flat_map(|nth| {
+        let bot = format!("bot-{nth}");
+        let run = |day: i64, minute: i64, host| {
+            visit_at(&Visit { bot: &bot, host, minutes: 20, ..Visit::default() }, day, minute + 2 * nth)
+        };
+        let usual = (0..30)
+            .flat_map(|day| [(400, 0), (700, 1), (1000, 2)].map(|(minute, of)| run(day, minute, host(day + of))));
+        let twice = |day: i64| run(day, 406, host(day + 1));
+        let accident = (nth < accidents).then(|| twice(8 + nth)).into_iter().flatten();
+        let last = (nth == 19).then(|| twice(29)).into_iter().flatten();
+        usual.flatten().chain(accident).chain(last).collect::<Vec<_>>()
+    });
+    let alerts = alerts_of(sorted(visits.collect()));
+    paged(&alerts, "bot-19").contains(&Dimension::Source)
+}
+
+#[test]
+fn what_happens_to_bots_once_by_accident_is_no_page_for_the_next() {
+    assert!(first_time_at_once(0) && !first_time_at_once(15));
+}
+
+#[test]
+fn a_bot_of_two_days_a_month_is_known_on_the_next_ones() {
+    let mut events: Vec<Event> =
+        (0..10).flat_map(|nth| days(0..33, &format!("other-{nth}"), &[300 + 10 * nth])).collect();
+    events.extend([days(0..2, "closer", &[600]), days(30..32, "closer", &[600])].concat());
+    let alerts = alerts_of(sorted(events));
+    let odd = |a: &&Alert| a.reasons.iter().any(|r| matches!(r.dimension, Dimension::Source | Dimension::Sequence));
+    let odd: Vec<_> = alerts.iter().filter(|a| a.bot.as_deref() == Some("closer")).filter(odd).collect();
+    assert!(odd.is_empty(), "{odd:#?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ const PAST: &[(u16, &str)] = &[
     (11, include_str!("formats/11.json")),
     (12, include_str!("formats/12.json")),
     (13, include_str!("formats/13.json")),
+    (14, include_str!("formats/14.json")),
 ];
 
 /// The shapes of what a file holds.

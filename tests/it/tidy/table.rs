@@ -29,9 +29,15 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
+    layer(&["detect::part"], &["alert::BookPiece"]),
+    layer(&["detect::shared"], &[]),
     layer(&["detect::cluster"], &["stats"]),
     layer(&["detect::familiar"], &["stats"]),
-    layer(&["detect::fleet"], &["detect::cluster", "detect::familiar", "stats", "time"]),
+    layer(&["detect::firsts"], &["stats"]),
+    layer(
+        &["detect::fleet"],
+        &["detect::cluster", "detect::familiar", "detect::firsts", "detect::part", "stats", "time"],
+    ),
     layer(&["detect::feature"], &["detect::profile", "event", "stats", "time"]),
     layer(&["detect::normal"], &["detect::feature", "event::Text", "time"]),
     layer(
@@ -89,7 +95,6 @@ pub(super) const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
-    layer(&["detect::part"], &["alert::BookPiece"]),
     layer(&["detect::bots"], &["detect::bot", "detect::part", "event::Text", "stats::make_room"]),
     layer(
         &["detect::score"],
@@ -99,6 +104,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::change",
             "detect::familiar",
             "detect::feature",
+            "detect::firsts",
             "detect::fleet",
             "detect::profile",
             "event::Text",
@@ -152,6 +158,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::explain",
             "detect::familiar",
             "detect::feature",
+            "detect::firsts",
             "detect::fleet",
             "detect::frontier",
             "detect::normal",
@@ -162,6 +169,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::rulebook",
             "detect::score",
             "detect::settings",
+            "detect::shared",
             "detect::stats",
             "detect::tags",
             "event",
