@@ -5,7 +5,7 @@
 //! of bots that are old enough to be told of count, since nobody hears of the others. An excused dimension has no
 //! p-value for its session; a day on which all were excused is none for that detector. In brackets stand the days, so
 //! that nobody reads a figure out of three of them. Drift and silence are judged by the day and give no verdict on a
-//! session: `clean` counts their alarms. Last come the cells at 0.01 and below with more days than 1.2 α and chance
+//! session: `clean` counts their alarms. First come the cells at 0.01 and below with more days than 1.2 α and chance
 //! explain (Poisson, 5 % each), and which bots' days those are.
 
 use std::collections::BTreeMap;

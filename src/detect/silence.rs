@@ -5,8 +5,9 @@
 //! would be odd, so that a quiet bot costs a look or two a day.
 //!
 //! What is odd is not told at once. On a holiday, or when the scheduler is down, the first bot that is missed would be
-//! a page, and so would the next; so each waits until enough others were due as well, and where a good part of them is
-//! silent, too, one word is said for all of them. Blind spot: a fleet too small to have others pages on holidays.
+//! a page, and so would the next; so each waits until enough others were due as well and those of its own time zone have
+//! come, and where a good part of them is silent, too, one word is said for all of them. Blind spot: a fleet too small to
+//! have others pages on holidays; where a time zone has few bots, a silence is told later.
 
 use statrs::distribution::{DiscreteCDF, Poisson};
 
@@ -351,7 +352,9 @@ fn ask(engine: &Engine, question: &Question, to: Timestamp) -> Answer {
     let own = Some(bots.of_tenant(&question.tenant)).filter(|_| !circle.is_wide()).into_iter().flatten();
     let near = |(_, bot): &(u32, &BotState)| match circle {
         Circle::Cohort => bot.cohort == question.cohort,
-        Circle::Zone => question.zone == Some((bot.zone, rests_on_weekends(&bot.baseline.week))),
+        Circle::Zone => question
+            .zone
+            .is_some_and(|(zone, rests)| zone == bot.zone && rests == rests_on_weekends(&bot.baseline.week)),
         Circle::Tenant | Circle::All => true,
     };
     let share_min = if circle == Circle::Zone { ZONE_SHARE } else { COMMON_SHARE };
