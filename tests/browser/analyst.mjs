@@ -29,17 +29,14 @@ export async function walk(base, view, viewport, incident) {
   await page.context().close();
 }
 
-// Incidents of bots, the overview's first, one for each walk, so that none speaks of another's.
+// Open incidents of bots, as the overview has them: one for each walk, so that none speaks of another's.
 export async function incidents(base) {
   const page = await open({ viewport: DESKTOP });
-  const links = new Set();
-  for (const path of ["/", "/incidents"]) {
-    await page.goto(base + path);
-    const stories = page.locator(".story", { has: page.locator("a.bot") }).locator(".sentence a");
-    for (const link of await stories.evaluateAll((all) => all.map((one) => one.getAttribute("href")))) links.add(link);
-  }
+  await page.goto(base + "/");
+  const stories = page.locator(".story", { has: page.locator("a.bot") }).locator(".sentence a");
+  const links = await stories.evaluateAll((all) => all.map((one) => one.getAttribute("href")));
   await page.context().close();
-  return [...links];
+  return [...new Set(links)];
 }
 
 // An incident, by the overview's sentence.

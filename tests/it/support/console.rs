@@ -1,5 +1,6 @@
 //! A console on a simulated fleet that is under attack, within the test's own process.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,8 +18,9 @@ use humdrum::runtime::metrics::FeedbackMetrics;
 use humdrum::simulate::{EventStream, FleetSpec};
 use tokio_util::sync::CancellationToken;
 
-/// Pages after which the fleet stands still, so that some incidents are open.
-const PAGES: usize = 8;
+/// Incidents of bots that are open, and page, when the fleet stands still: one for each walk of a browser that speaks of
+/// one, and one of which nobody speaks.
+const OPEN: usize = 4;
 
 /// A console with what it shows.
 pub(crate) struct Stand {
@@ -151,23 +153,28 @@ fn crowd(mut engine: Engine, archive: &Archive) -> Engine {
     engine
 }
 
+/// Incidents of bots that are open and page.
+fn open(archive: &Archive) -> usize {
+    let pages = |alert: &Arc<Alert>| alert.severity.pages() && alert.status == Status::Firing && alert.bot.is_some();
+    let all = archive.all().into_iter().filter(pages);
+    all.map(|alert| alert.incident.clone()).collect::<BTreeSet<_>>().len()
+}
+
 /// Lets a fleet live until enough has been found.
 fn live(archive: &Archive, recent: &Recent) -> Engine {
-    let spec = FleetSpec { seed: 4, bots: 12, attacks_per_bot: 2.0, ..FleetSpec::default() };
+    let spec = FleetSpec { seed: 4, bots: 24, attacks_per_bot: 3.0, ..FleetSpec::default() };
     let mut stream = EventStream::new(&spec);
     let lines: Vec<String> = stream.registry().iter().map(|bot| serde_json::to_string(bot).expect("JSON")).collect();
     let registry = Registry::from_ndjson(&lines.join("\n")).expect("a registry");
-    let (mut engine, mut output, mut pages) = (Engine::new(Settings::default(), registry), Output::default(), 0);
+    let (mut engine, mut output) = (Engine::new(Settings::default(), registry), Output::default());
     for event in stream.by_ref() {
         recent.keep(&event);
         engine.observe(event, &mut output);
         let alerts: Vec<Arc<Alert>> = output.alerts.drain(..).map(Arc::new).collect();
-        let pages_by = |alert: &&Arc<Alert>| alert.severity.pages() && alert.status == Status::Firing;
-        pages += alerts.iter().filter(pages_by).count();
         archive.record(&alerts);
-        if pages >= PAGES {
-            break;
+        if !alerts.is_empty() && open(archive) >= OPEN {
+            return engine;
         }
     }
-    engine
+    panic!("never so many incidents at once");
 }
