@@ -8,7 +8,7 @@ use std::thread;
 
 use humdrum::alert::{Alert, Severity};
 use humdrum::detect::{Engine, Output, Settings, Verdict};
-use humdrum::evaluate::{AlertView, Options, Report, Truth, evaluate};
+use humdrum::evaluate::{AlertView, GRACE, Options, Report, Truth, evaluate};
 use humdrum::event::Event;
 use humdrum::event::decode::{Envelope, Limits, decode};
 use humdrum::registry::{BotRecord, Registry};
@@ -54,10 +54,24 @@ impl Run {
 
     /// The pages of the test: of each alert the first revision that pages.
     pub(crate) fn pages(&self) -> Vec<&Alert> {
+        self.first(Severity::Medium)
+    }
+
+    /// The alerts of the test that are as severe: of each the first revision that is.
+    pub(crate) fn first(&self, least: Severity) -> Vec<&Alert> {
         let mut seen = std::collections::BTreeSet::new();
         let split = self.summary.meta.split;
-        let paging = self.alerts.iter().filter(|alert| alert.severity >= Severity::Medium && alert.ts >= split);
-        paging.filter(|alert| !AlertView::from(*alert).resolved && seen.insert(&alert.id)).collect()
+        let severe = self.alerts.iter().filter(|alert| alert.severity >= least && alert.ts >= split);
+        severe.filter(|alert| !AlertView::from(*alert).resolved && seen.insert(&alert.id)).collect()
+    }
+
+    /// Whether an alert falls into an attack.
+    pub(crate) fn is_attack(&self, alert: &Alert) -> bool {
+        let whom = (alert.tenant.as_str(), alert.bot.as_deref().or(alert.producer.as_deref()));
+        self.summary.labels.iter().any(|label| {
+            let who = (label.tenant.as_str(), label.bot.as_deref().or(label.producer.as_deref()));
+            who == whom && (label.start..=label.end + GRACE).contains(&alert.ts)
+        })
     }
 }
 

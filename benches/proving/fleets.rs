@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{Result, Write};
 
 use humdrum::alert::{Alert, Reason, Severity};
-use humdrum::evaluate::{AlertView, Options, Report, Truth, evaluate};
+use humdrum::evaluate::{AlertView, GRACE, Options, Report, Truth, evaluate};
 use humdrum::simulate::Label;
-use humdrum::time::Span;
 
 use crate::fleet::{self, Keep, Run};
 use crate::wish::Wish;
@@ -41,7 +40,8 @@ pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
     by_budget(&runs, out)?;
     by_cause(&reports, out)?;
     missed(&runs, wish.show, out)?;
-    wrong(&runs, wish.show, out)
+    wrong(&runs, wish.show, out)?;
+    ranked(&runs, wish.show, out)
 }
 
 /// Attacks that no page tells of for the right reason, each with the strongest words that were said meanwhile.
@@ -54,7 +54,7 @@ fn missed(runs: &[Run], most: usize, out: &mut impl Write) -> Result<()> {
     };
     for (run, label) in labels.filter(is_missed).take(most) {
         let who = label.bot.as_deref().or(label.producer.as_deref()).unwrap_or_default();
-        let (start, end) = (label.start, label.end + Span::from_mins(15));
+        let (start, end) = (label.start, label.end + GRACE);
         writeln!(out, "{}: missed {} of {who}, {start} to {end}", run.name, label.scenario)?;
         let said = run.alerts.iter().filter(|alert| {
             let subject = (alert.tenant.as_str(), alert.bot.as_deref().or(alert.producer.as_deref()));
@@ -68,14 +68,27 @@ fn missed(runs: &[Run], most: usize, out: &mut impl Write) -> Result<()> {
 /// Pages that fall into no attack.
 fn wrong(runs: &[Run], most: usize, out: &mut impl Write) -> Result<()> {
     let pages = runs.iter().flat_map(|run| run.pages().into_iter().map(move |page| (run, page)));
-    let is_wrong = |(run, page): &(&Run, &Alert)| {
-        !run.summary.labels.iter().any(|label| {
-            let who = (label.tenant.as_str(), label.bot.as_deref().or(label.producer.as_deref()));
-            let times = label.start..=label.end + Span::from_mins(15);
-            who == (page.tenant.as_str(), page.bot.as_deref().or(page.producer.as_deref())) && times.contains(&page.ts)
-        })
-    };
+    let is_wrong = |(run, page): &(&Run, &Alert)| !run.is_attack(page);
     pages.filter(is_wrong).take(most).try_for_each(|(run, page)| writeln!(out, "{}: false {}", run.name, words(page)))
+}
+
+/// The alerts of each fleet by score, down to the cut of the largest budget.
+fn ranked(runs: &[Run], most: usize, out: &mut impl Write) -> Result<()> {
+    for run in runs.iter().filter(|_| most > 0) {
+        let mut alerts = run.first(Severity::Info);
+        alerts.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut left = (BUDGETS[BUDGETS.len() - 1] / 100.0 * run.summary.meta.bot_days_test) as u64;
+        for alert in alerts {
+            let attack = run.is_attack(alert);
+            if !attack && left == 0 {
+                break;
+            }
+            left -= u64::from(!attack);
+            let fate = if attack { "attack" } else { "false" };
+            writeln!(out, "{}: ranked {fate} {}", run.name, words(alert))?;
+        }
+    }
+    Ok(())
 }
 
 fn words(alert: &Alert) -> String {

@@ -7,6 +7,11 @@
 //! first that is nobody's proves a good deal. The chance of a new value, which the bot's own baseline gives, is
 //! multiplied by that share (Good's chance of an unseen value, and the chance that it is unseen by all given that).
 //!
+//! An operation is held against its own bot's as well: new work mostly is about something that the bot has to do with
+//! already, the next table of a known system, another directory of the same source. What that is, the operation's name
+//! tells, by its system and the first word behind the verb ([`family`](crate::event::normalize::family)). Of those that were new for bots the tenant's past
+//! tells how many were about something else, in the same way.
+//!
 //! A host new for a bot is one of five: several others share it, one other bot works from it, it is named like hosts in
 //! use, like none of the tenant's, or like none of any tenant's. Which of those new hosts are in a tenant, its past tells as well, and the prior that hosts are
 //! shared or bought and seldom borrowed; one is as much stranger as its sort is rarer than the commonest. Kinds are
@@ -48,15 +53,30 @@ struct News {
     strange: f32,
 }
 
+impl News {
+    /// Nats that a strange one proves more than another, at most `nats_max`.
+    fn nats(self, nats_max: f64) -> f64 {
+        let share = (f64::from(self.strange) + PRIOR.0) / (f64::from(self.all) + PRIOR.1);
+        (-share.ln()).clamp(0.0, nats_max)
+    }
+
+    fn learn(&mut self, strange: bool, trust: f64) {
+        self.all += trust as f32;
+        self.strange += if strange { trust as f32 } else { 0.0 };
+    }
+}
+
 impl Familiar {
     /// Nats that a value new for a bot is stranger for being new for everybody, at most `nats_max`; 0 if it is not.
     pub(super) fn strangeness(&self, tenant: &str, value: &str, nats_max: f64) -> f64 {
         if !self.is_strange(tenant, value) {
             return 0.0;
         }
-        let News { all, strange } = self.news.get(&fingerprint(&[tenant])).copied().unwrap_or_default();
-        let share = (f64::from(strange) + PRIOR.0) / (f64::from(all) + PRIOR.1);
-        (-share.ln()).clamp(0.0, nats_max)
+        self.news_of(&[tenant]).nats(nats_max)
+    }
+
+    fn news_of(&self, whose: &[&str]) -> News {
+        self.news.get(&fingerprint(whose)).copied().unwrap_or_default()
     }
 
     /// Whether no bot of the tenant shows a value.
@@ -68,9 +88,19 @@ impl Familiar {
     /// Counts a value that was new for a bot, with a trust of 0 to 1.
     pub(super) fn learn_new(&mut self, tenant: &str, value: &str, trust: f64) {
         let strange = self.is_strange(tenant, value);
-        let news = self.news.entry(fingerprint(&[tenant])).or_default();
-        news.all += trust as f32;
-        news.strange += if strange { trust as f32 } else { 0.0 };
+        self.news.entry(fingerprint(&[tenant])).or_default().learn(strange, trust);
+    }
+
+    /// Nats that an operation about nothing that its bot has to do with is stranger than another new one, at most
+    /// `nats_max`.
+    pub(super) fn foreignness(&self, tenant: &str, nats_max: f64) -> f64 {
+        self.news_of(&[tenant, OWN]).nats(nats_max)
+    }
+
+    /// Counts an operation that was new for a bot, with a trust of 0 to 1, by whether it is about something that the bot
+    /// had to do with.
+    pub(super) fn learn_foreign(&mut self, tenant: &str, foreign: bool, trust: f64) {
+        self.news.entry(fingerprint(&[tenant, OWN])).or_default().learn(foreign, trust);
     }
 
     /// Notes that a bot shows a value.
@@ -199,6 +229,9 @@ impl HostNews {
 /// Stands for all tenants together where kinds of hosts are remembered; no tenant has this name.
 pub(super) const EVERYBODY: &str = "\0";
 
+/// Stands beside a tenant where its new operations are held against each bot's own, instead of all bots'.
+const OWN: &str = "\0own";
+
 /// The kind of a host: the letters that its name begins with, which may be none.
 pub(super) fn kind(host: &str) -> &str {
     let end = host.find(|c: char| !c.is_alphabetic()).unwrap_or(host.len());
@@ -233,6 +266,19 @@ mod tests {
         assert!(familiar.strangeness("t", "jump", 0.1) <= 0.1);
         familiar.forget(11, 400);
         assert!(nats(&familiar, "srv") > 0.0 && familiar.known.is_empty());
+    }
+
+    #[test]
+    fn what_is_foreign_to_its_bot_is_counted_beside_what_is_new_for_all() {
+        let mut familiar = Familiar::default();
+        assert!((familiar.foreignness("t", 5.0) - 2.0_f64.ln()).abs() < 1e-9, "nothing is known");
+        (0..9).for_each(|_| familiar.learn_foreign("t", false, 1.0));
+        assert!((familiar.foreignness("t", 5.0) - 20.0_f64.ln()).abs() < 1e-6 && familiar.foreignness("t", 1.5) <= 1.5);
+        assert!((familiar.strangeness("t", "x", 5.0) - 2.0_f64.ln()).abs() < 1e-9, "each for itself");
+        (0..40).for_each(|_| familiar.learn_foreign("t", true, 1.0));
+        assert!(familiar.foreignness("t", 5.0) < 0.3, "its bots go on to other things all the time");
+        familiar.forget(11, 400);
+        assert!((familiar.foreignness("t", 5.0) - 2.0_f64.ln()).abs() < 0.3);
     }
 
     #[test]

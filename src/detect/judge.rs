@@ -34,6 +34,10 @@ const CLOCK_CHANGE: Span = Span::from_hours(2);
 /// Nats by which a creep must be odder than a page, since it is looked at each day anew.
 const AGAIN_NATS: f64 = 4.5;
 
+/// How often a day brings a level of a bot that is well which has risen for good: once in two years of clean fleets.
+/// Whatever Student says of the days, a rise by itself proves no more.
+const SHIFTS_PER_DAY: f64 = 1.0 / 730.0;
+
 /// Days after a creep was told in which none is told again: as long as levels are remembered.
 const CREEP_QUIET_DAYS: i32 = 28;
 /// Days from the turn of a month, or from the days before it, to the next.
@@ -150,6 +154,8 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     // suppression is over.
     let held = !quiet && !known && is_held(engine, rate);
     engine.stats.pages_held += u64::from(held);
+    // Levels of bots that are well rise for good at times, however clear each rise is.
+    let p = p.max(SHIFTS_PER_DAY);
     let account = explain::drift(measure, rise, p, detector, known);
     let hides = hidden::until(engine, at, &account.reasons, &[], &account.showing.marks, event.ts).is_some();
     let baseline = &mut engine.bots[at as usize].baseline;
@@ -169,7 +175,7 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     let finding = Finding {
         ts: event.ts,
         severity: if held || known { Severity::Low } else { Severity::Medium },
-        score: decide::score(rate),
+        score: decide::score(p * engine.bots[at as usize].baseline.active_share()),
         p_value: Some(p),
         events: vec![event.id.to_string()],
         event_count: 1,

@@ -91,6 +91,7 @@ fn note_news(fleet: &mut Fleet, at: u32, bot: &BotState, session: &Session, trus
     }
     for name in session.endpoints.iter().filter(|name| baseline.graph.number(name).is_none()) {
         fleet.operations.learn_new(tenant, name, trust);
+        fleet.operations.learn_foreign(tenant, !baseline.graph.knows_kin(name), trust);
     }
 }
 

@@ -75,6 +75,8 @@ pub struct NoveltyProfile {
     pub travel_nats: f64,
     /// Most nats for what is new for everybody.
     pub strange_nats_max: f64,
+    /// Most nats for what is about nothing that its bot has to do with.
+    pub foreign_nats_max: f64,
 }
 
 /// See `[time]`.
@@ -105,6 +107,8 @@ pub struct SequenceProfile {
     pub backoff_sessions: f64,
     /// Share of further steps, and of further new endpoints.
     pub second_share: f64,
+    /// The same of further new endpoints about the same.
+    pub akin_share: f64,
     /// Edges kept.
     pub edges_max: usize,
 }

@@ -138,6 +138,24 @@ fn each_dimension_pages_for_its_own_reason() {
     }
 }
 
+/// A step of the bot's own work is new now and then, and a release brings several at once; as many about something else
+/// are stranger.
+#[test]
+fn calls_about_something_else_outrank_as_many_of_the_bots_own_work() {
+    let score = |calls: &[&'static str]| {
+        let night = Night { calls: [&Night::usual(30).calls[..], calls].concat(), ..Night::usual(30) };
+        let alerts = alerts_of(month().into_iter().chain(night.events()));
+        let of_calls = |alert: &Alert| alert.reasons.iter().any(|reason| reason.detector == "new_operation");
+        alerts.iter().filter(|alert| of_calls(alert)).map(|alert| alert.score).fold(0.0, f64::max)
+    };
+    let akin = score(&["GET /employees/{id}/photo"]);
+    let release = score(&["GET /employees/{id}/photo", "GET /employees/{id}/badge", "PUT /employees/{id}/photo"]);
+    let foreign = score(&["GET /vault/secrets"]);
+    let several = score(&["GET /vault/secrets", "POST /mail", "GET /backups"]);
+    assert!(akin > 0.0 && akin < foreign && release < several, "{akin} {release} {foreign} {several}");
+    assert!(several - foreign > 1.3 * (release - akin), "{akin} {release} {foreign} {several}");
+}
+
 /// A session id that was judged is no cloak: only what happened within that session is a straggler of it.
 #[test]
 fn the_id_of_an_old_session_hides_nothing() {

@@ -64,6 +64,46 @@ fn push_octet(name: &mut smallvec::SmallVec<[u8; 16]>, octet: u8) {
     name.push(b'.');
 }
 
+/// What an endpoint is about: its system, and the first word of its operation behind the verb. Words are parted by
+/// punctuation and capitals; what only says that it is an interface, or its version, is left out.
+///
+/// `crm GET /api/v2/customers/{id}` is about `customers` of `crm`, `s3 ListBuckets` about `Buckets`, `ci M docs/index.md`
+/// about `docs`. Where there is but one word, it is that.
+#[must_use]
+pub fn family(endpoint: &str) -> (&str, &str) {
+    let (system, operation) = endpoint.split_once(' ').unwrap_or(("", endpoint));
+    let mut words = Words(operation).filter(|word| !is_interface(word));
+    let verb = words.next().unwrap_or("");
+    (system, words.next().unwrap_or(verb))
+}
+
+fn is_interface(word: &str) -> bool {
+    let version = word.strip_prefix('v').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    version || word == "api" || word == "rest"
+}
+
+/// The words of a name.
+struct Words<'a>(&'a str);
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let from = self.0.find(char::is_alphanumeric)?;
+        let mut last_small = false;
+        let ends = |&(_, c): &(usize, char)| {
+            let ends = !c.is_alphanumeric() || (last_small && c.is_uppercase());
+            last_small = c.is_lowercase();
+            ends
+        };
+        let rest = &self.0[from..];
+        let end = rest.char_indices().find(ends).map_or(rest.len(), |(at, _)| at);
+        let (word, left) = rest.split_at(end);
+        self.0 = left;
+        Some(word)
+    }
+}
+
 /// Replaces identifiers within a path by `{id}`.
 #[must_use]
 pub fn fold_identifiers(operation: &str) -> Cow<'_, str> {
@@ -109,6 +149,26 @@ mod tests {
         ];
         for (raw, folded) in cases {
             assert_eq!(fold_identifiers(raw), folded);
+        }
+    }
+
+    #[test]
+    fn what_an_endpoint_is_about_stands_behind_its_verb() {
+        let cases = [
+            ("crm GET /api/v2/customers/{id}", ("crm", "customers")),
+            ("s3.amazonaws.com ListBuckets", ("s3.amazonaws.com", "Buckets")),
+            ("ci M docs/index.md", ("ci", "docs")),
+            ("ci M .github/workflows", ("ci", "github")),
+            ("pay transaction payment", ("pay", "payment")),
+            ("erp read_vendor", ("erp", "vendor")),
+            ("erp login", ("erp", "login")),
+            ("erp GETÄnderung", ("erp", "GETÄnderung")),
+            ("call", ("", "call")),
+            ("x /", ("x", "")),
+            ("", ("", "")),
+        ];
+        for (endpoint, about) in cases {
+            assert_eq!(family(endpoint), about);
         }
     }
 

@@ -11,6 +11,7 @@ use super::Trust;
 use crate::detect::feature::Session;
 use crate::detect::profile::Profile;
 use crate::event::Text;
+use crate::event::normalize::family;
 use crate::stats::log_histogram::LogHistogram;
 use crate::stats::{fingerprint, give_back, make_room};
 
@@ -102,6 +103,12 @@ impl CallGraph {
         let once: f64 = once.map(|e| f64::from(e.days.min(1.0))).sum();
         let prior = profile.novelty_prior();
         -prior.chance(once, f64::from(self.days)).ln()
+    }
+
+    /// Whether an endpoint that is trusted is about the same.
+    pub(in crate::detect) fn knows_kin(&self, name: &str) -> bool {
+        let kin = family(name);
+        self.endpoints.iter().any(|endpoint| endpoint.days >= KNOWN_MIN && family(&endpoint.name) == kin)
     }
 
     /// Surprise of a step from one known endpoint to another, in nats.

@@ -9,24 +9,41 @@
 use super::{Context, Score, Why};
 use crate::detect::baseline::{Baseline, END, START};
 use crate::detect::feature::Session;
+use crate::detect::profile::SequenceProfile;
 use crate::event::Text;
+use crate::event::normalize::family;
 
-/// Endpoints never touched: the chance of a new one, and more for each further one.
+/// Endpoints never touched: the chance of a new one, and more for each further one, above all if it is about something
+/// else. Of a release come a dozen about the same at once.
 pub(super) fn operations(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
     let (graph, profile) = (&baseline.graph, context.profile);
     let waits = |at: usize| !context.closed && 1_u64.checked_shl(at as u32).is_some_and(|bit| session.money & bit > 0);
     let unknown = |(at, name): &(usize, &Text)| graph.number(name).is_none() && !waits(*at);
-    let new = session.endpoints.iter().enumerate().filter(unknown).count();
-    let Some((at, _)) = session.endpoints.iter().enumerate().find(unknown) else { return Score::USUAL };
-    let strange =
-        |name: &Text| context.fleet.operations.strangeness(context.tenant, name, profile.novelty.strange_nats_max);
-    let strange =
-        session.endpoints.iter().enumerate().filter(unknown).map(|(_, name)| strange(name)).fold(0.0, f64::max);
-    let first = graph.new_endpoint_surprise(profile, baseline.today) + strange;
-    let more = (new - 1).min(MORE_MAX);
-    let nats = first * (1.0 + profile.sequence.second_share * more as f64);
-    let score = Score::new(nats, Why::NewEndpoint { endpoint: at as u16, more: new as u16 - 1 });
-    Score { excusable: new <= ANNOUNCED_MAX, ..score }
+    let new: Vec<(usize, &Text)> = session.endpoints.iter().enumerate().filter(unknown).collect();
+    let Some(&(at, _)) = new.first() else { return Score::USUAL };
+    let strange = new.iter().map(|(_, name)| strangeness(baseline, name, context)).fold(0.0, f64::max);
+    let mut families: Vec<_> = new.iter().map(|(_, name)| family(name)).collect();
+    families.sort_unstable();
+    families.dedup();
+    let more = (new.len() - 1).min(MORE_MAX) as f64;
+    let about_else = (families.len() as f64 - 1.0).min(more);
+    let SequenceProfile { second_share, akin_share, .. } = profile.sequence;
+    let further = second_share * about_else + akin_share * (more - about_else);
+    let nats = (graph.new_endpoint_surprise(profile, baseline.today) + strange) * (1.0 + further);
+    let score = Score::new(nats, Why::NewEndpoint { endpoint: at as u16, more: new.len() as u16 - 1 });
+    Score { excusable: new.len() <= ANNOUNCED_MAX, ..score }
+}
+
+/// Nats by which a new endpoint is stranger for being new for the whole tenant, and for being about nothing that the bot
+/// has to do with.
+fn strangeness(baseline: &Baseline, name: &str, context: &Context<'_>) -> f64 {
+    let (operations, novelty) = (&context.fleet.operations, &context.profile.novelty);
+    let foreign = if baseline.graph.knows_kin(name) {
+        0.0
+    } else {
+        operations.foreignness(context.tenant, novelty.foreign_nats_max)
+    };
+    operations.strangeness(context.tenant, name, novelty.strange_nats_max) + foreign
 }
 
 /// New endpoints that a release may bring.

@@ -21,7 +21,7 @@ fn run(day: i64, minute: i64, steps: &[usize], gap_secs: impl Fn(usize) -> f64) 
 
 /// Twenty steps in the order of the work.
 fn in_order() -> Vec<usize> {
-    (0..20).map(|nth| nth % 4).collect()
+    (0..20).map(|nth| nth % 5).collect()
 }
 
 /// Gaps about a middle whose logarithm swings by so much.
