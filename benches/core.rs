@@ -17,6 +17,11 @@ use humdrum::stats::calibrate::Calibrators;
 use humdrum::stats::log_histogram::LogHistogram;
 use humdrum::stats::week::{WeekDensity, WeekPrior};
 use humdrum::time::Local;
+use mimalloc::MiMalloc;
+
+/// As in the program.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 /// Events that one measurement takes.
 const MEASURED: usize = 100_000;

@@ -20,6 +20,11 @@ use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
 use humdrum::time::{Span, Timestamp};
+use mimalloc::MiMalloc;
+
+/// As in the program.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 /// Bytes of a snapshot between two looks at the clock, as the program has them.
 const PIECE_BYTES: usize = 64 * 1024;

@@ -20,6 +20,11 @@ use humdrum::runtime::history::find::find;
 use humdrum::runtime::history::input::Rules;
 use humdrum::runtime::history::read::{Feed, Order, Reader};
 use humdrum::runtime::store::format::HistoryPlace;
+use mimalloc::MiMalloc;
+
+/// As in the program.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 /// Events that the engine is measured over; all of a long history would not fit.
 const ENGINE_EVENTS: usize = 1_000_000;

@@ -28,7 +28,12 @@ mod wish;
 
 use std::io::{Error, Result, Write, stdout};
 
+use mimalloc::MiMalloc;
 use wish::Wish;
+
+/// As in the program.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 const USAGE: &str = "proving fleets|clean|standing|privileges|calibration|poison|rivals [--seeds 1,2,3] [--bots 200] [--days 28,14] [--folder DIR] [--show 0]";
 

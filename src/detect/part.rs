@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::alert::BookPiece;
 
@@ -25,9 +26,63 @@ pub struct Part {
     /// The numbers of those that are here, in order, each with its bytes.
     bots: Vec<(u32, u32)>,
     /// The bots one after the other.
-    bytes: Vec<u8>,
+    bytes: Chunks,
     /// What follows on them.
-    tail: Vec<u8>,
+    tail: Chunks,
+}
+
+/// Bytes that become many while the stream waits: kept in chunks, since to grow in one piece is to be copied now and then,
+/// for a tenth of a second where it is hundreds of megabytes. Written down as one piece.
+#[derive(Clone, Debug, Default)]
+struct Chunks(Vec<Vec<u8>>);
+
+/// Bytes from which a chunk takes no more.
+const CHUNK_BYTES: usize = 1 << 20;
+
+impl Chunks {
+    fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    /// Adds what belongs together; its bytes.
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        if self.0.last().is_none_or(|last| last.len() >= CHUNK_BYTES) {
+            // A first one mostly stays small.
+            let room = if self.0.is_empty() { 0 } else { CHUNK_BYTES };
+            self.0.push(Vec::with_capacity(room));
+        }
+        self.0.last_mut().map_or(0, |last| {
+            let before = last.len();
+            write(last);
+            last.len() - before
+        })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+}
+
+impl PartialEq for Chunks {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().flatten().eq(other.iter().flatten())
+    }
+}
+
+impl Eq for Chunks {}
+
+impl Serialize for Chunks {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = to.serialize_seq(Some(self.len()))?;
+        self.iter().flatten().try_for_each(|byte| bytes.serialize_element(byte))?;
+        bytes.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Chunks {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Vec::deserialize(from).map(|bytes| Self(vec![bytes]))
+    }
 }
 
 /// A section of the state that is written down later, as it is now.
@@ -111,25 +166,19 @@ impl Part {
 
     /// Takes the next bot in; its bytes.
     pub(super) fn push(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>)) -> usize {
-        let before = self.bytes.len();
-        write(&mut self.bytes);
-        let bytes = self.bytes.len() - before;
+        let bytes = self.bytes.add(write);
         self.bots.push((at as u32, bytes as u32));
         bytes
     }
 
     /// Adds to what follows on the bots; its bytes.
     pub(super) fn follow<T: Serialize>(&mut self, value: &T) -> usize {
-        let before = self.tail.len();
-        append(&mut self.tail, value);
-        self.tail.len() - before
+        self.tail.add(|bytes| append(bytes, value))
     }
 
     /// Adds a section to what follows on the bots; its bytes.
     pub(super) fn follow_section(&mut self, section: Section) -> usize {
-        let before = self.tail.len();
-        section.write(&mut self.tail);
-        self.tail.len() - before
+        self.tail.add(|bytes| section.write(bytes))
     }
 
     /// The state that parts are of, the oldest first; none where something is missing or they do not fit together.
@@ -138,13 +187,16 @@ impl Part {
         let Self { head, total, tail, .. } = parts.last()?;
         let mut bots: Vec<Option<&[u8]>> = vec![None; usize::try_from(*total).ok()?];
         for part in parts {
-            let mut rest = part.bytes.as_slice();
+            let (mut chunks, mut rest) = (part.bytes.iter(), &[][..]);
             for (at, bytes) in &part.bots {
+                if rest.is_empty() {
+                    rest = chunks.next()?;
+                }
                 let (bot, others) = rest.split_at_checked(*bytes as usize)?;
                 *bots.get_mut(*at as usize)? = Some(bot);
                 rest = others;
             }
-            if !rest.is_empty() {
+            if !rest.is_empty() || !chunks.all(<[u8]>::is_empty) {
                 return None;
             }
         }
@@ -155,7 +207,7 @@ impl Part {
         for bot in bots {
             state.extend_from_slice(bot?);
         }
-        state.extend_from_slice(tail);
+        tail.iter().for_each(|bytes| state.extend_from_slice(bytes));
         Some(state)
     }
 }
@@ -195,7 +247,24 @@ mod tests {
         assert_eq!(Part::assemble(&[base, third]), None, "the second is missing");
         assert_eq!(Part::assemble(&[]), None);
         assert_eq!(Part::assemble(&[part(1, &[(1, "beyond")])]), None);
-        let short = Part { bytes: b"x".to_vec(), ..part(1, &[(0, "longer")]) };
+        let short = Part { bytes: Chunks(vec![b"x".to_vec()]), ..part(1, &[(0, "longer")]) };
         assert_eq!(Part::assemble(&[short]), None);
+        let long = Part { bytes: Chunks(vec![b"short".to_vec(), b"x".to_vec()]), ..part(1, &[(0, "short")]) };
+        assert_eq!(Part::assemble(&[long]), None);
+    }
+
+    #[test]
+    fn chunks_are_written_down_as_one_piece() {
+        let mut part = part(3, &[]);
+        let bots = ["a".repeat(CHUNK_BYTES), "b".repeat(CHUNK_BYTES / 2), "c".repeat(CHUNK_BYTES)];
+        for (at, bot) in bots.iter().enumerate() {
+            assert_eq!(part.push(at, |bytes| bytes.extend_from_slice(bot.as_bytes())), bot.len());
+        }
+        assert_eq!(part.bytes.0.len(), 2);
+        let plain = postcard::to_stdvec(&bots.concat().into_bytes()).expect("is written");
+        assert_eq!(postcard::to_stdvec(&part.bytes).expect("is written"), plain);
+        let read: Part = postcard::from_bytes(&postcard::to_stdvec(&part).expect("is written")).expect("is read");
+        assert_eq!((read.bytes.0.len(), &read.bytes), (1, &part.bytes));
+        assert_eq!(Part::assemble(&[read]), Part::assemble(&[part]));
     }
 }
