@@ -24,6 +24,11 @@ use humdrum::runtime::feedback::desk::FeedbackDesk;
 use humdrum::runtime::inquiry::inquiry;
 use humdrum::runtime::metrics::FeedbackMetrics;
 use humdrum::time::{Span, Timestamp};
+use mimalloc::MiMalloc;
+
+/// As in the program.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 /// Days until the bots are mature.
 const DAYS: i64 = 16;

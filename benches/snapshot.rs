@@ -15,6 +15,11 @@ use humdrum::registry::Registry;
 use humdrum::runtime::store::Store;
 use humdrum::runtime::store::format::Checkpoint;
 use humdrum::time::{Span, Timestamp};
+use mimalloc::MiMalloc;
+
+/// As in the program.
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 /// 2026-02-23T00:00:00Z.
 const START: Timestamp = Timestamp::from_micros(1_771_804_800_000_000);

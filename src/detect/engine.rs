@@ -41,9 +41,6 @@ const FIRST_LOOK: Span = Span::from_secs(45);
 /// Events between two times at which freed memory is joined. More: each takes longer; fewer: the asking itself counts.
 const JOINED_EVERY: u64 = 512;
 
-/// Share of the bots by which room for them grows. Larger: less room is left over, and it is moved more often.
-const BOTS_GROWTH: usize = 16;
-
 /// Clocks that many others are changed with, in both halves of the year.
 const CLOCKS: [&str; 3] = ["America/New_York", "Europe/Berlin", "Australia/Sydney"];
 
@@ -440,10 +437,6 @@ impl Engine {
     pub(super) fn enter(&mut self, mut bot: BotState) -> u32 {
         (bot.record, bot.zone) = self.registered(&bot.tenant, &bot.bot);
         let at = self.bots.len() as u32;
-        if self.bots.len() == self.bots.capacity() {
-            // Growth by doubling would keep room for as many bots again.
-            self.bots.reserve_exact(self.bots.len() / BOTS_GROWTH + BOTS_GROWTH);
-        }
         self.bots.push(bot);
         self.asked.forget();
         let bots = &self.bots;

@@ -48,15 +48,18 @@ pub fn make_room<T>(list: &mut Vec<T>) {
     }
 }
 
-/// Bytes in steps of which allocators give memory, and what the usual one of Linux takes of each piece for itself.
+/// Bytes in steps of which small pieces of memory come, up to how many, and the share of the next power of two that larger
+/// ones come in steps of: the sizes of the program's allocator.
 const PIECE: usize = 16;
-const OF_PIECE: usize = 8;
+const SMALL: usize = 128;
+const STEPS: usize = 8;
 
 /// Room for at least so many, as much as the piece of memory has that they take anyway.
 #[must_use]
 pub fn room<T>(least: usize) -> usize {
-    let piece = (least * size_of::<T>() + OF_PIECE).next_multiple_of(PIECE).max(2 * PIECE);
-    (piece - OF_PIECE) / size_of::<T>().max(1)
+    let bytes = (least * size_of::<T>()).max(1);
+    let step = if bytes <= SMALL { PIECE } else { bytes.next_power_of_two() / STEPS };
+    bytes.next_multiple_of(step) / size_of::<T>().max(1)
 }
 
 /// Bytes of a piece of memory that the usual allocator of Linux calls large.
@@ -101,11 +104,12 @@ mod tests {
 
     #[test]
     fn room_fills_the_pieces_that_memory_comes_in() {
-        let of_four = [1, 6, 7, 10, 11].map(room::<u32>);
-        assert_eq!(of_four, [6, 6, 10, 10, 14]);
+        let of_four = [1, 4, 5, 8, 9, 32, 33, 40, 41, 64, 65].map(room::<u32>);
+        assert_eq!(of_four, [4, 4, 8, 8, 12, 32, 40, 40, 48, 64, 80]);
         assert_eq!([1, 2, 3].map(room::<[u8; 40]>), [1, 2, 3]);
+        assert_eq!(room::<()>(3), 16);
         let mut list = vec![0_u64; 3];
         make_room(&mut list);
-        assert_eq!(list.capacity(), 5);
+        assert_eq!(list.capacity(), 4);
     }
 }
