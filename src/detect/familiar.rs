@@ -9,8 +9,8 @@
 //!
 //! An operation is held against its own bot's as well: new work mostly is about something that the bot has to do with
 //! already, the next table of a known system, another directory of the same source. What that is, the operation's name
-//! tells, by its system and the first word behind the verb ([`family`](crate::event::normalize::family)). Of those that were new for bots the tenant's past
-//! tells how many were about something else, in the same way.
+//! tells ([`family`](crate::event::normalize::family)). Of those that were new for bots, the tenant's past tells in the
+//! same way how many were about something else.
 //!
 //! A host new for a bot is one of five: several others share it, one other bot works from it, it is named like hosts in
 //! use, like none of the tenant's, or like none of any tenant's. Which of those new hosts are in a tenant, its past tells as well, and the prior that hosts are

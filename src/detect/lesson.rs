@@ -1,6 +1,6 @@
 //! What is learned of a judged session, as much as the verdict allows.
 
-use super::baseline::Trust;
+use super::baseline::{KIN_ASKED_MAX, Trust};
 use super::bot::{BotState, Known};
 use super::decide;
 use super::engine::Engine;
@@ -89,8 +89,9 @@ fn note_news(fleet: &mut Fleet, at: u32, bot: &BotState, session: &Session, trus
     for network in session.networks.iter().filter(|network| !baseline.networks.knows(network)) {
         fleet.networks.learn_new(tenant, network, trust);
     }
-    for name in session.endpoints.iter().filter(|name| baseline.graph.number(name).is_none()) {
-        fleet.operations.learn_new(tenant, name, trust);
+    let new = || session.endpoints.iter().filter(|name| baseline.graph.number(name).is_none());
+    new().for_each(|name| fleet.operations.learn_new(tenant, name, trust));
+    for name in new().rev().take(KIN_ASKED_MAX) {
         fleet.operations.learn_foreign(tenant, !baseline.graph.knows_kin(name), trust);
     }
 }

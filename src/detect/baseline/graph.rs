@@ -75,6 +75,10 @@ const VOUCHED_SHARE: f32 = 0.15;
 /// Endpoints beside which it is usual then. More: one word fills the edges.
 const VOUCHED_BESIDE_MAX: usize = 64;
 
+/// New endpoints of a session, the last ones, that are asked what they are about. More: a session of a thousand of them
+/// takes seconds. Fewer: one about something else goes unseen between some that come with it, and is seen when it comes.
+pub(in crate::detect) const KIN_ASKED_MAX: usize = 8;
+
 impl CallGraph {
     /// The number of an endpoint that is trusted.
     pub(in crate::detect) fn number(&self, name: &str) -> Option<u16> {
@@ -105,7 +109,7 @@ impl CallGraph {
         -prior.chance(once, f64::from(self.days)).ln()
     }
 
-    /// Whether an endpoint that is trusted is about the same.
+    /// Whether an endpoint that is trusted is about the same. Goes over all of them: see [`KIN_ASKED_MAX`].
     pub(in crate::detect) fn knows_kin(&self, name: &str) -> bool {
         let kin = family(name);
         self.endpoints.iter().any(|endpoint| endpoint.days >= KNOWN_MIN && family(&endpoint.name) == kin)

@@ -11,7 +11,7 @@ mod turn;
 mod volume;
 mod vouch;
 
-pub(super) use graph::{CallGraph, END, START};
+pub(super) use graph::{CallGraph, END, KIN_ASKED_MAX, START};
 pub(super) use peaks::Peaks;
 pub(super) use turn::Turns;
 pub(super) use volume::{MEASURES, Measure, Volumes, totals};

@@ -7,7 +7,7 @@
 //! arrive between two others.
 
 use super::{Context, Score, Why};
-use crate::detect::baseline::{Baseline, END, START};
+use crate::detect::baseline::{Baseline, END, KIN_ASKED_MAX, START};
 use crate::detect::feature::Session;
 use crate::detect::profile::SequenceProfile;
 use crate::event::Text;
@@ -21,29 +21,27 @@ pub(super) fn operations(baseline: &Baseline, session: &Session, context: &Conte
     let unknown = |(at, name): &(usize, &Text)| graph.number(name).is_none() && !waits(*at);
     let new: Vec<(usize, &Text)> = session.endpoints.iter().enumerate().filter(unknown).collect();
     let Some(&(at, _)) = new.first() else { return Score::USUAL };
-    let strange = new.iter().map(|(_, name)| strangeness(baseline, name, context)).fold(0.0, f64::max);
-    let mut families: Vec<_> = new.iter().map(|(_, name)| family(name)).collect();
+    let asked = &new[new.len().saturating_sub(KIN_ASKED_MAX)..];
+    let mut families: Vec<_> = asked.iter().map(|(_, name)| family(name)).collect();
     families.sort_unstable();
     families.dedup();
-    let more = (new.len() - 1).min(MORE_MAX) as f64;
-    let about_else = (families.len() as f64 - 1.0).min(more);
-    let SequenceProfile { second_share, akin_share, .. } = profile.sequence;
-    let further = second_share * about_else + akin_share * (more - about_else);
-    let nats = (graph.new_endpoint_surprise(profile, baseline.today) + strange) * (1.0 + further);
-    let score = Score::new(nats, Why::NewEndpoint { endpoint: at as u16, more: new.len() as u16 - 1 });
-    Score { excusable: new.len() <= ANNOUNCED_MAX, ..score }
-}
-
-/// Nats by which a new endpoint is stranger for being new for the whole tenant, and for being about nothing that the bot
-/// has to do with.
-fn strangeness(baseline: &Baseline, name: &str, context: &Context<'_>) -> f64 {
-    let (operations, novelty) = (&context.fleet.operations, &context.profile.novelty);
-    let foreign = if baseline.graph.knows_kin(name) {
+    let novelty = &profile.novelty;
+    // New for the whole tenant, and about nothing that the bot has to do with.
+    let operations = &context.fleet.operations;
+    let strange = |name: &Text| operations.strangeness(context.tenant, name, novelty.strange_nats_max);
+    let strange = new.iter().map(|(_, name)| strange(name)).fold(0.0, f64::max);
+    let foreign = if asked.iter().all(|(_, name)| graph.knows_kin(name)) {
         0.0
     } else {
         operations.foreignness(context.tenant, novelty.foreign_nats_max)
     };
-    operations.strangeness(context.tenant, name, novelty.strange_nats_max) + foreign
+    let more = (new.len() - 1).min(MORE_MAX) as f64;
+    let about_else = (families.len() as f64 - 1.0).min(more);
+    let SequenceProfile { second_share, akin_share, .. } = profile.sequence;
+    let further = second_share * about_else + akin_share * (more - about_else);
+    let nats = (graph.new_endpoint_surprise(profile, baseline.today) + strange + foreign) * (1.0 + further);
+    let score = Score::new(nats, Why::NewEndpoint { endpoint: at as u16, more: new.len() as u16 - 1 });
+    Score { excusable: new.len() <= ANNOUNCED_MAX, ..score }
 }
 
 /// New endpoints that a release may bring.
