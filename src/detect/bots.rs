@@ -52,6 +52,11 @@ const GROWTH: usize = 16;
 /// Bytes for which a bot counts that is passed over. Nothing at all would let a capture of few go over all in one piece.
 const PASSED_BYTES: usize = 8;
 
+/// A bot by number. Of the shelves alone, for whoever holds the capture as well.
+fn on(shelves: &[Vec<BotState>], at: usize) -> &BotState {
+    &shelves[at / SHELF][at % SHELF]
+}
+
 impl Default for Bots {
     fn default() -> Self {
         Self { shelves: Vec::new(), of_tenants: HashMap::default(), changed: Vec::new(), round: 1, capture: None }
@@ -125,7 +130,7 @@ impl Bots {
             let bytes = match early.remove(next) {
                 Some(early) => part.push(*next, |bytes| bytes.extend_from_slice(&early)),
                 None if part.holds(self.changed[*next]) => {
-                    part.push(*next, |bytes| append(bytes, &self.shelves[*next / SHELF][*next % SHELF]))
+                    part.push(*next, |bytes| append(bytes, on(&self.shelves, *next)))
                 }
                 None => PASSED_BYTES,
             };
@@ -151,7 +156,7 @@ impl Index<usize> for Bots {
     type Output = BotState;
 
     fn index(&self, at: usize) -> &BotState {
-        &self.shelves[at / SHELF][at % SHELF]
+        on(&self.shelves, at)
     }
 }
 
@@ -164,7 +169,7 @@ impl IndexMut<usize> for Bots {
             && !early.contains_key(&at)
         {
             let mut bytes = Vec::new();
-            append(&mut bytes, &self.shelves[at / SHELF][at % SHELF]);
+            append(&mut bytes, on(&self.shelves, at));
             early.insert(at, bytes);
         }
         self.changed[at] = self.round;

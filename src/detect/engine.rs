@@ -31,15 +31,12 @@ use super::{judge, peers, rules, score, silence, tenure};
 use crate::alert::{Alert, AlertBook, Dimension};
 use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
 use crate::registry::{BotRecord, Registry};
-use crate::stats::{fingerprint, join_freed, place};
+use crate::stats::{fingerprint, place};
 use crate::time::{Span, Timestamp, Zone};
 
 /// Time into a session after which it is judged for the first time. Shorter: the event that says who started it may not
 /// have arrived. Longer: odd hours are told later.
 const FIRST_LOOK: Span = Span::from_secs(45);
-
-/// Events between two times at which freed memory is joined. More: each takes longer; fewer: the asking itself counts.
-const JOINED_EVERY: u64 = 512;
 
 /// Clocks that many others are changed with, in both halves of the year.
 const CLOCKS: [&str; 3] = ["America/New_York", "Europe/Berlin", "Australia/Sydney"];
@@ -156,9 +153,6 @@ impl Engine {
     /// As [`observe`](Self::observe), for whoever keeps the event: it is copied only where it must be held.
     pub fn observe_ref(&mut self, event: &Event, output: &mut Output) {
         self.decisions.observed += 1;
-        if self.decisions.observed.is_multiple_of(JOINED_EVERY) {
-            join_freed();
-        }
         match self.frontier.admit(event.ts, self.settings.jump_max) {
             Passage::Pass(refused) => {
                 for held in refused {

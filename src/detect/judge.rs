@@ -34,7 +34,7 @@ const CLOCK_CHANGE: Span = Span::from_hours(2);
 /// Nats by which a creep must be odder than a page, since it is looked at each day anew.
 const AGAIN_NATS: f64 = 4.5;
 
-/// How often a day brings a level of a bot that is well which has risen for good: once in two years of clean fleets.
+/// How often a day brings a level of a bot that is well which has risen for good: about once in two years of clean fleets.
 /// Whatever Student says of the days, a rise by itself proves no more.
 const SHIFTS_PER_DAY: f64 = 1.0 / 730.0;
 

@@ -62,16 +62,6 @@ pub fn room<T>(least: usize) -> usize {
     bytes.next_multiple_of(step) / size_of::<T>().max(1)
 }
 
-/// Bytes of a piece of memory that the usual allocator of Linux calls large.
-const LARGE: usize = 4096;
-
-/// Lets the allocator join what was freed lately. The usual one of Linux keeps freed pieces of up to 128 bytes apart until
-/// somebody asks for a large one, and joins all of them then: after an hour of small work of a large fleet that is the
-/// longest of all standstills (`benches/snapshot.rs` shows it). Asked for now and then, each is short.
-pub fn join_freed() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
-}
-
 /// A hash of texts for what is found again within one process; no two runs need to agree on it. A fingerprint takes five
 /// times as long.
 #[must_use]
