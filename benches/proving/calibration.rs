@@ -4,8 +4,8 @@
 //! smallest p-value counts. At 1 a p-value means what it says; above, it promises too much; below, it wastes. Only days
 //! of bots that are old enough to be told of count, since nobody hears of the others. An excused dimension has no
 //! p-value for its session; a day on which all were excused is none for that detector. In brackets stand the days, so
-//! that nobody reads a figure out of three of them. Drift and silence are judged by the day and give no verdict on a
-//! session: `clean` counts their alarms. First come the cells at 0.01 and below with more days than 1.2 α and chance
+//! that nobody reads a figure out of three of them. Silences count on the day on which they end, levels on the day after
+//! the one that they close; neither does where others have the same cause, or it was told already. First come the cells at 0.01 and below with more days than 1.2 α and chance
 //! explain (Poisson, 5 % each), and which bots' days those are.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::io::{Result, Write};
 
 use statrs::distribution::{DiscreteCDF, Poisson};
 
-use humdrum::detect::Verdict;
+use humdrum::detect::{Judged, Verdict};
 use humdrum::event::Text;
 use humdrum::registry::Registry;
 use humdrum::time::{Timestamp, Zone, date};
@@ -40,9 +40,12 @@ const KINDS: [(&str, &[&str]); 8] = [
 struct Day {
     /// Weighted days of experience when it began.
     experience: f64,
-    /// By detector; none where all of its sessions were excused. The last one is the fused one.
+    /// By detector, in the order of their names; none where all of its sessions were excused.
     least: Vec<Option<f64>>,
 }
+
+/// Columns behind those of a session's detectors.
+const BEHIND: [&str; 3] = ["fused", "absence", "drift"];
 
 /// How many days there were, and how many at or under each level.
 #[derive(Clone, Copy, Default)]
@@ -75,10 +78,10 @@ pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
     let (mut names, mut odd) = (Vec::new(), Vec::new());
     let (mut all, mut kinds, mut experiences) = (Table::new(), Table::new(), Table::new());
     for run in &runs {
-        if let Some(verdict) = run.verdicts.first().filter(|_| names.is_empty()) {
-            names = detectors(verdict);
+        if names.is_empty() {
+            names = run.verdicts.iter().find(|verdict| verdict.judged == Judged::Session).map_or(Vec::new(), detectors);
         }
-        for ((tenant, bot, day_of), day) in &days(run) {
+        for ((tenant, bot, day_of), day) in &days(run, names.len()) {
             for (detector, p) in day.least.iter().enumerate() {
                 let Some(p) = *p else { continue };
                 if p <= HELD {
@@ -107,19 +110,24 @@ fn detectors(verdict: &Verdict) -> Vec<String> {
         let before = names.iter().filter(|known| known.split(' ').next() == Some(name)).count();
         names.push(if before == 0 { name.to_owned() } else { format!("{name} {}", before + 1) });
     }
-    names.push("fused".to_owned());
+    names.extend(BEHIND.map(str::to_owned));
     names
 }
 
-fn days(run: &Run) -> BTreeMap<(&Text, &Text, i32), Day> {
+fn days(run: &Run, detectors: usize) -> BTreeMap<(&Text, &Text, i32), Day> {
     let mut days = BTreeMap::new();
     for verdict in run.verdicts.iter().filter(|verdict| verdict.mature) {
         let day = local_day(&run.registry, verdict, verdict.ts);
-        let all: Vec<Option<f64>> = verdict.p_values.iter().map(|(_, p)| *p).chain([Some(verdict.fused)]).collect();
         let day = days
             .entry((&verdict.tenant, &verdict.bot, day))
-            .or_insert_with(|| Day { experience: verdict.days, least: vec![None; all.len()] });
-        for (least, p) in day.least.iter_mut().zip(all) {
+            .or_insert_with(|| Day { experience: verdict.days, least: vec![None; detectors] });
+        let first = match verdict.judged {
+            Judged::Session => 0,
+            Judged::Silence => detectors - 2,
+            Judged::Levels => detectors - 1,
+        };
+        let all = verdict.p_values.iter().map(|(_, p)| *p).chain(verdict.fused.map(Some));
+        for (least, p) in day.least[first..].iter_mut().zip(all) {
             *least = [*least, p].into_iter().flatten().reduce(f64::min);
         }
     }

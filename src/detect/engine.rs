@@ -39,7 +39,7 @@ use crate::time::{Span, Timestamp, Zone};
 const FIRST_LOOK: Span = Span::from_secs(45);
 
 /// Clocks that many others are changed with, in both halves of the year.
-const CLOCKS: [&str; 3] = ["America/New_York", "Europe/Berlin", "Australia/Sydney"];
+pub(super) const CLOCKS: [&str; 3] = ["America/New_York", "Europe/Berlin", "Australia/Sydney"];
 
 /// Key of the timer that tidies up after a bot; no session has it.
 pub(super) const TIDY: u64 = u64::MAX;
@@ -53,27 +53,41 @@ pub struct Output {
     pub alerts: Vec<Alert>,
     /// Events that were refused after decoding, for the dead letters.
     pub rejected: Vec<(Event, Reject)>,
-    /// Verdicts on closed sessions, kept only where somebody asked for them: to measure what p-values mean.
+    /// Verdicts on what is over, kept only where somebody asked for them: to measure what p-values mean.
     pub verdicts: Option<Vec<Verdict>>,
 }
 
-/// The verdict on one closed session.
+/// What a verdict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// A closed session.
+    Session,
+    /// The silence before a session.
+    Silence,
+    /// The levels of a day that is over.
+    Levels,
+}
+
+/// The verdict on a closed session, a silence that is over, or a day's levels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// Whose bot.
     pub tenant: Text,
     /// The bot.
     pub bot: Text,
-    /// Event time of the session's newest event.
+    /// What of it.
+    pub judged: Judged,
+    /// Event time: of a session its newest event, of a silence its end, of a day the first event after it.
     pub ts: Timestamp,
     /// Days that the bot has been at work on, weighted by age.
     pub days: f64,
     /// Whether it was old enough to be told of.
     pub mature: bool,
-    /// P-value by detector, with its dimension; none where an announced change explains it.
+    /// P-value by detector, with its dimension; none where nothing would be told of it: an announced change explains it,
+    /// it was told already, or others have the same cause.
     pub p_values: Vec<(Dimension, Option<f64>)>,
-    /// All of them together.
-    pub fused: f64,
+    /// All of a session's together.
+    pub fused: Option<f64>,
 }
 
 /// The detection engine.

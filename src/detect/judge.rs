@@ -8,7 +8,7 @@ use super::bot::Known;
 use super::calendar::Season;
 use super::context;
 use super::decide;
-use super::engine::{Engine, Output, Verdict};
+use super::engine::{Engine, Judged, Output, Verdict};
 use super::explain::{self, Subject};
 use super::familiar::Standing;
 use super::feature::Session;
@@ -21,7 +21,7 @@ use super::rules;
 use super::score::{self, Context, Judgment, Why};
 use super::silence::{Found, Others};
 use super::tenure;
-use crate::alert::{Alert, BaselineNote, Finding, Mark, Reason, Severity, Showing, Status};
+use crate::alert::{Alert, BaselineNote, Dimension, Finding, Mark, Reason, Severity, Showing, Status};
 use crate::event::Event;
 use crate::time::{Local, Span, Timestamp, is_turn_of_month};
 
@@ -80,17 +80,10 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     let (judgment, start) = assess(engine, at, session, &engine.bots[at as usize].sessions, true);
     let severity = if mature { verdict(engine, &judgment) } else { None };
     if let Some(verdicts) = &mut output.verdicts {
-        let bot = &engine.bots[at as usize];
         let p_values = judgment.p.iter().zip(judgment.excused).zip(score::DIMENSIONS);
-        verdicts.push(Verdict {
-            tenant: bot.tenant.clone(),
-            bot: bot.bot.clone(),
-            ts: session.newest,
-            days: f64::from(bot.baseline.days),
-            mature,
-            p_values: p_values.map(|((&p, excused), dimension)| (dimension, (!excused).then_some(p))).collect(),
-            fused: judgment.fused,
-        });
+        let p_values = p_values.map(|((&p, excused), dimension)| (dimension, (!excused).then_some(p))).collect();
+        let fused = Some(judgment.fused);
+        verdicts.push(Verdict { p_values, fused, ..verdict_on(engine, at, Judged::Session, session.newest) });
     }
     if !mature {
         peers::young(engine, at, session, totals(session), output);
@@ -115,6 +108,21 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
     }
 }
 
+/// A verdict, to be completed.
+pub(super) fn verdict_on(engine: &Engine, at: u32, judged: Judged, ts: Timestamp) -> Verdict {
+    let bot = &engine.bots[at as usize];
+    Verdict {
+        tenant: bot.tenant.clone(),
+        bot: bot.bot.clone(),
+        judged,
+        ts,
+        days: f64::from(bot.baseline.days),
+        mature: engine.mature(&bot.baseline),
+        p_values: Vec::new(),
+        fused: None,
+    }
+}
+
 /// Whether something in a session that is worth no word was said to be real.
 fn was_real(engine: &Engine, at: u32, session: &Session, start: Local, judgment: &Judgment) -> bool {
     let bot = &engine.bots[at as usize];
@@ -130,6 +138,7 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
     engine.fleet.learn_oddness(baseline.days, &closed.oddness);
     let bot = &engine.bots[at as usize];
     if !engine.mature(&bot.baseline) || bot.windows.new_level(event.ts) {
+        note_levels(engine, at, event.ts, None, output);
         return;
     }
     // Levels of one day and the next share most of their days, so that a bot-week has few chances and not seven.
@@ -141,21 +150,25 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
             .is_some_and(Severity::pages)
     });
     let slow = closed.slow.map(|(at, rise)| (at, rise, p_of(rise.nats), "slow_rise"));
-    let Some((measure, rise, p, detector)) = creep.or(slow) else { return };
     let today = bot.baseline.today;
+    // Once told, the window must first be filled with the new level.
+    let quiet = bot.baseline.creep_told + CREEP_QUIET_DAYS > today;
+    let Some((measure, rise, p, detector)) = creep.or(slow) else {
+        note_levels(engine, at, event.ts, (!quiet).then_some(1.0), output);
+        return;
+    };
     let rate = p * bot.baseline.active_share();
     // A growth that goes on as it was told is what the bot does by now, and so is a rise of every month.
     let days = today - bot.baseline.creep_told.max(bot.baseline.first_day.unwrap_or(today));
     let slow = detector == "slow_rise";
     let known = if slow { !bot.baseline.growth.is_news(&rise, days) } else { is_monthly(&bot.baseline) };
-    // Once told, the window must first be filled with the new level.
-    let quiet = bot.baseline.creep_told + CREEP_QUIET_DAYS > today;
     // A creep that is held back or hidden was not told: it is still there when the budget has a page again, or the
     // suppression is over.
     let held = !quiet && !known && is_held(engine, rate);
     engine.stats.pages_held += u64::from(held);
     // Levels of bots that are well rise for good at times, however clear each rise is.
     let p = p.max(SHIFTS_PER_DAY);
+    note_levels(engine, at, event.ts, (!quiet && !known).then_some(p), output);
     let account = explain::drift(measure, rise, p, detector, known);
     let hides = hidden::until(engine, at, &account.reasons, &[], &account.showing.marks, event.ts).is_some();
     let baseline = &mut engine.bots[at as usize].baseline;
@@ -182,6 +195,14 @@ pub(super) fn day(engine: &mut Engine, at: u32, event: &Event, closed: &ClosedDa
         ..about(engine, at, account)
     };
     raise(engine, finding, event.ts, output);
+}
+
+/// Keeps the verdict on a day's levels, where verdicts are asked for.
+fn note_levels(engine: &Engine, at: u32, ts: Timestamp, p: Option<f64>, output: &mut Output) {
+    if let Some(verdicts) = &mut output.verdicts {
+        let p_values = vec![(Dimension::Drift, p)];
+        verdicts.push(Verdict { p_values, ..verdict_on(engine, at, Judged::Levels, ts) });
+    }
 }
 
 /// Whether a creep was told about a month ago and is over: a rise to which months end.

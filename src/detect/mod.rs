@@ -52,7 +52,7 @@ mod worth;
 
 pub use calendar::{Calendar, Season, Stretch};
 pub use census::Census;
-pub use engine::{Engine, Output, Verdict};
+pub use engine::{Engine, Judged, Output, Verdict};
 pub use facts::{BaselineState, BotFacts, FindingFacts, GrantFacts, LogFacts, RoleFacts, SessionFacts, WorkFacts};
 pub use feedback::{DecisionFacts, DecisionState, Refusal, Taken, ToldFacts};
 pub use hidden::SuppressionFacts;

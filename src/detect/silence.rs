@@ -9,6 +9,7 @@
 //! come, and where a good part of them is silent, too, one word is said for all of them. Blind spot: a fleet too small to
 //! have others pages on holidays; where a time zone has few bots, a silence is told later.
 
+use smallvec::SmallVec;
 use statrs::distribution::{DiscreteCDF, Poisson};
 
 use super::baseline::ABSENCE;
@@ -16,7 +17,7 @@ use super::bot::{BotState, OddSilence};
 use super::calendar::rests_on_weekends;
 use super::cluster::COHORT_NONE;
 use super::decide;
-use super::engine::{Engine, Output, SILENCE};
+use super::engine::{CLOCKS, Engine, Judged, Output, SILENCE, Verdict};
 use super::hidden;
 use super::judge;
 use crate::alert::{Dimension, Severity};
@@ -100,6 +101,19 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
     let doubted = told || bot.windows.new_times(event.ts);
     let trust = if doubted { engine.profile.learn.trust_page } else { 1.0 };
     let mature = engine.mature(&bot.baseline);
+    if let Some(verdicts) = output.verdicts.as_mut().filter(|_| gap.is_some()) {
+        let bot = &engine.bots[at as usize];
+        let common = bot.watch.odd.as_ref().is_some_and(|odd| odd.told && !odd.alone);
+        // No timer stood for a bot that was too young when it fell silent.
+        let watched = bot.watch.due.is_some() || bot.watch.odd.is_some();
+        let p = match gap {
+            Some(gap) if gap.nats < LOOK_NATS => Some(1.0),
+            Some(gap) if watched && !common && !bot.windows.new_times(event.ts) => Some(p_of(engine, bot, gap.nats)),
+            _ => None,
+        };
+        let p_values = vec![(Dimension::Absence, p)];
+        verdicts.push(Verdict { p_values, ..judge::verdict_on(engine, at, Judged::Silence, event.ts) });
+    }
     let bot = &mut engine.bots[at as usize];
     if let Some(gap) = gap {
         bot.baseline.peaks.note(ABSENCE, gap.nats, trust);
@@ -204,8 +218,7 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
     if nats < LOOK_NATS || rests(engine, at, now) || shifted || !engine.mature(&bot.baseline) {
         return (None, nats);
     }
-    let odd = bot.baseline.oddness(ABSENCE, nats);
-    let p = engine.fleet.silences(bot.baseline.days, bot.baseline.is_steady()).p_value(odd).max((-odd).exp());
+    let p = p_of(engine, bot, nats);
     let daily_rate = p * bot.baseline.active_share();
     let severity = decide::severity(daily_rate, engine.settings.page_rate_per_bot_day, &engine.profile.decide);
     let found = severity.filter(|severity| severity.pages()).map(|severity| Found {
@@ -218,19 +231,34 @@ fn look(engine: &Engine, at: u32, now: Timestamp) -> (Option<Found>, f64) {
     (found, nats)
 }
 
-/// How odd the silence of these hours is. Where nobody said in which zone a bot lives, and one of the clocks that most go
-/// by was changed within the record, its hours may have moved with it: the least odd of both readings counts.
+/// Probability that the greatest silence of a bot's day is as odd: the worse of its own record and of all bots'.
+fn p_of(engine: &Engine, bot: &BotState, nats: f64) -> f64 {
+    let odd = bot.baseline.oddness(ABSENCE, nats);
+    engine.fleet.silences(bot.baseline.days, bot.baseline.is_steady()).p_value(odd).max((-odd).exp())
+}
+
+/// How odd the silence of these hours is. An hour that the bot's clock left out was no silence. Where nobody said in which
+/// zone a bot lives, and one of the clocks that most go by was changed within the record, its hours may have moved with it.
+/// The least odd of both readings counts.
 fn traced(engine: &Engine, at: u32, (from, to): (i32, i32), now: Timestamp) -> Trace {
     let bot = &engine.bots[at as usize];
-    let trace = |shift: i32| bot.baseline.presence.trace(from + shift, to + shift, 0, f64::INFINITY);
-    let usual = trace(0);
-    if usual.nats < LOOK_NATS || engine.is_zoned(at) {
+    let trace = |(from, to): (i32, i32)| bot.baseline.presence.trace(from, to, 0, f64::INFINITY);
+    let usual = trace((from, to));
+    if usual.nats < LOOK_NATS {
         return usual;
     }
-    let before = now - Span::from_days(i64::from(engine.settings.baseline_days));
-    let shift = |clock: &Zone| hour(clock.local(now)) - hour(clock.local_as_of(now, before));
-    let moved = engine.clocks.iter().map(shift).filter(|shift| *shift != 0).map(trace);
-    moved.fold(usual, |least, other| if other.nats < least.nats { other } else { least })
+    let shift = |clock: &Zone, before: Timestamp| hour(clock.local(now)) - hour(clock.local_as_of(now, before));
+    let mut others: SmallVec<[(i32, i32); CLOCKS.len()]> = SmallVec::new();
+    if engine.is_zoned(at) {
+        let began = now - Span::from_hours(i64::from(to - from + 1));
+        let left_out = shift(&engine.zones[usize::from(bot.zone)].1, began);
+        others.extend([(from, to - left_out), (from + left_out, to)].into_iter().filter(|_| left_out > 0));
+    } else {
+        let before = now - Span::from_days(i64::from(engine.settings.baseline_days));
+        let moved = engine.clocks.iter().map(|clock| shift(clock, before)).filter(|shift| *shift != 0);
+        others.extend(moved.map(|shift| (from + shift, to + shift)));
+    }
+    others.into_iter().map(trace).fold(usual, |least, other| if other.nats < least.nats { other } else { least })
 }
 
 /// The hour behind which a bot counts as silent: of its last session, or the last of a stretch in which it may rest.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use humdrum::detect::{Engine, Output, Settings};
+use humdrum::detect::{Engine, Judged, Output, Settings};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
 use statrs::distribution::{DiscreteCDF, Poisson};
@@ -26,23 +26,30 @@ fn p_values_of_a_clean_fleet_mean_what_they_say() {
         engine.observe(event, &mut output);
         output.alerts.clear();
     }
-    let mut days: BTreeMap<_, Vec<f64>> = BTreeMap::new();
     let verdicts = output.verdicts.expect("was asked for");
-    for verdict in verdicts.iter().filter(|verdict| verdict.mature) {
-        // What is excused says nothing.
-        let p_values = verdict.p_values.iter().map(|(_, p)| p.unwrap_or(1.0)).chain([verdict.fused]);
-        let day = days.entry((&verdict.tenant, &verdict.bot, verdict.ts.day_utc())).or_default();
-        day.resize(verdict.p_values.len() + 1, 1.0);
-        day.iter_mut().zip(p_values).for_each(|(least, p)| *least = least.min(p));
-    }
-    assert!(days.len() > 500, "{} days", days.len());
-    let detectors = verdicts[0].p_values.len() + 1;
-    for detector in 0..detectors {
-        for alpha in ALPHAS {
-            let under = days.values().filter(|day| day[detector] <= alpha).count();
-            let allowed = Poisson::new(FACTOR * alpha * days.len() as f64).expect("some days");
-            let chance = if under == 0 { 1.0 } else { allowed.sf(under as u64 - 1) };
-            assert!(chance > CHANCE, "detector {detector}: {under} of {} days at {alpha} or less", days.len());
+    for judged in [Judged::Session, Judged::Silence, Judged::Levels] {
+        let mut days: BTreeMap<_, Vec<f64>> = BTreeMap::new();
+        for verdict in verdicts.iter().filter(|verdict| verdict.mature && verdict.judged == judged) {
+            // What is excused says nothing.
+            let p_values = verdict.p_values.iter().map(|(_, p)| p.unwrap_or(1.0)).chain(verdict.fused);
+            let day = days.entry((&verdict.tenant, &verdict.bot, verdict.ts.day_utc())).or_default();
+            let p_values: Vec<f64> = p_values.collect();
+            day.resize(p_values.len(), 1.0);
+            day.iter_mut().zip(p_values).for_each(|(least, p)| *least = least.min(p));
+        }
+        assert!(days.len() > 500, "{} days of {judged:?}", days.len());
+        let detectors = days.values().map(Vec::len).max().unwrap_or(0);
+        for detector in 0..detectors {
+            for alpha in ALPHAS {
+                let under = days.values().filter(|day| day[detector] <= alpha).count();
+                let allowed = Poisson::new(FACTOR * alpha * days.len() as f64).expect("some days");
+                let chance = if under == 0 { 1.0 } else { allowed.sf(under as u64 - 1) };
+                assert!(
+                    chance > CHANCE,
+                    "{judged:?}, detector {detector}: {under} of {} days at {alpha} or less",
+                    days.len()
+                );
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{Context, Score, Why};
 use crate::detect::baseline::Baseline;
-use crate::detect::familiar::Standing;
+use crate::detect::familiar::{Standing, kind};
 use crate::detect::feature::Session;
 use crate::stats::novelty::{Novelty, NoveltyPrior};
 use crate::time::Span;
@@ -17,13 +17,14 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
     let strange_max = context.profile.novelty.strange_nats_max;
     let mut host = Score::USUAL;
     for (at, name) in session.hosts.iter().enumerate() {
-        let nats = baseline.hosts.surprise(name, prior, today);
         host = host.max(if baseline.hosts.knows(name) {
-            Score::new(nats, Why::RareHost { host: at })
+            Score::new(baseline.hosts.surprise(name, prior, today), Why::RareHost { host: at })
         } else {
             let standing = context.fleet.standing(context.tenant, name, context.bot);
             let further = context.fleet.host_news.strangeness(context.tenant, standing, strange_max);
-            Score::new(nats + further, Why::NewHost { host: at, standing })
+            let unmet = if standing == Standing::Kin { alike(baseline, name) } else { 1.0 };
+            let prior = NoveltyPrior { c: prior.c * unmet, ..prior };
+            Score::new(baseline.hosts.surprise(name, prior, today) + further, Why::NewHost { host: at, standing })
         });
     }
     let far = context.profile.far_prior();
@@ -59,6 +60,13 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
     let moved = foreign || place.nats > UNKNOWN_NATS || network.nats > UNKNOWN_NATS;
     let score = Score::new(host.nats + network.nats + device.nats + place.nats + overlap.nats, why);
     Score { excusable: !moved, ..score }
+}
+
+/// How many hosts of the bot are named like a new one, at least one: whoever is given one host of many has as many more
+/// that it may not have met.
+fn alike(baseline: &Baseline, name: &str) -> f64 {
+    let of_kind = baseline.hosts.values().filter(|value| kind(&value.name) == kind(name));
+    of_kind.count().max(1) as f64
 }
 
 /// Nats from which a network counts as unknown.

@@ -1,5 +1,6 @@
 //! When bots are there, where, and how many of them at once: silence, bursts, overlaps, travel, and people who may.
 
+use super::quiet::engine_of;
 use super::*;
 
 /// One run of some bot of one call.
@@ -204,6 +205,42 @@ fn a_clock_that_is_changed_somewhere_silences_nobody_without_a_zone() {
     let page =
         alerts.iter().find(|a| a.bot.as_deref() == Some("poller") && a.reasons[0].dimension == Dimension::Absence);
     assert!(page.is_some_and(|page| page.ts > at(36, 780)), "{page:#?}");
+}
+
+#[test]
+fn an_hour_that_the_clock_leaves_out_is_no_silence() {
+    // Once an hour, by a clock that goes from two to three in the night to day 27.
+    let hours: Vec<i64> = (0..24).map(|hour| hour * 60).collect();
+    let record = r#"{"tenant":"acme","bot":"poller","timezone":"Europe/Berlin"}"#;
+    let (_, output) = engine_of(Settings::default(), record, sorted(days(0..30, "poller", &hours)));
+    let verdicts = output.verdicts.expect("was asked for");
+    let silences = verdicts.iter().filter(|verdict| verdict.judged == Judged::Silence && verdict.mature);
+    let night: Vec<f64> = silences
+        .filter(|verdict| (at(26, 1380)..at(27, 300)).contains(&verdict.ts))
+        .filter_map(|verdict| verdict.p_values[0].1)
+        .collect();
+    assert!(night.len() >= 5 && night.iter().all(|p| *p >= 1.0), "{night:?}");
+}
+
+/// P-value of the hosts of a run on another host, by a bot that went about so many.
+fn on_another_host(hosts: usize, last: &str) -> f64 {
+    let names: Vec<String> = (1..=hosts).map(|nth| format!("srv-{nth}")).collect();
+    let visit = |day: i64, host: &str| visit_at(&Visit { host, ..Visit::default() }, day, 600);
+    let mut events: Vec<Event> = (0..30).flat_map(|day| visit(day, &names[day as usize % hosts])).collect();
+    events.extend(visit(30, last));
+    let (_, output) = engine_of(Settings::default(), "", events);
+    let verdicts = output.verdicts.expect("was asked for");
+    let sessions = verdicts.iter().filter(|verdict| verdict.judged == Judged::Session);
+    let (_, p) = sessions.last().expect("the last run").p_values[1];
+    p.expect("nothing was announced")
+}
+
+#[test]
+fn whoever_goes_about_many_hosts_has_another_that_was_not_met() {
+    let (one, five) = (on_another_host(1, "srv-9"), on_another_host(5, "srv-9"));
+    assert!(one < 2e-3 && five > 4.0 * one, "{one} of one host, {five} of five");
+    let strange = on_another_host(5, "kali");
+    assert!(strange < five / 4.0, "{strange}, {five} if it is named as the others are");
 }
 
 #[test]

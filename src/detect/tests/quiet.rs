@@ -35,7 +35,11 @@ fn decision(rule: &'static str) -> RuleOverride {
     RuleOverride { rule, scope: Scope::default(), enabled: None, severity: None, threshold: None, until: None }
 }
 
-fn engine_of(settings: Settings, registry: &str, events: impl IntoIterator<Item = Event>) -> (Engine, Output) {
+pub(super) fn engine_of(
+    settings: Settings,
+    registry: &str,
+    events: impl IntoIterator<Item = Event>,
+) -> (Engine, Output) {
     let registry = Registry::from_ndjson(registry).expect("a registry");
     let mut engine = Engine::new(settings, registry);
     let mut output = Output { verdicts: Some(Vec::new()), ..Output::default() };
