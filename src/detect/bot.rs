@@ -311,10 +311,10 @@ impl IdWindow {
             self.old = if again { young.into_boxed_slice() } else { Box::default() };
             self.since = at;
         }
-        if self.old.binary_search(&id).is_ok() {
+        if search(&self.old, id).is_ok() {
             return false;
         }
-        match self.young.binary_search(&id) {
+        match search(&self.young, id) {
             Ok(_) => false,
             Err(place) => {
                 make_room(&mut self.young);
@@ -329,9 +329,43 @@ impl IdWindow {
     }
 }
 
+/// Entries on either side of where a fingerprint should be within which it is looked for first: of some hundred, most lie
+/// nearer.
+const NEAR: usize = 8;
+
+/// A binary search that begins near the place at which an even spread would have it.
+fn search(sorted: &[u64], id: u64) -> Result<usize, usize> {
+    let guess = (u128::from(id) * sorted.len() as u128 >> 64) as usize;
+    let (from, to) = (guess.saturating_sub(NEAR), sorted.len().min(guess + NEAR));
+    let after = from == 0 || sorted[from - 1] < id;
+    let before = to == sorted.len() || id < sorted[to];
+    if after && before {
+        let place = sorted[from..to].binary_search(&id);
+        return place.map(|at| from + at).map_err(|at| from + at);
+    }
+    sorted.binary_search(&id)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn ids_are_found_where_they_are(
+            even in prop::collection::vec(any::<u64>(), 0..400), near in prop::collection::vec(0..500_u64, 0..300),
+            other in any::<u64>(),
+        ) {
+            let mut ids = [even, near].concat();
+            ids.sort_unstable();
+            ids.dedup();
+            for id in ids.iter().flat_map(|id| [*id, id.wrapping_add(1)]).chain([other, 0, u64::MAX]) {
+                prop_assert_eq!(search(&ids, id), ids.binary_search(&id));
+            }
+        }
+    }
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_micros(0) + Span::from_mins(minute)

@@ -98,6 +98,8 @@ pub struct Engine {
     pub(super) tuned: Tuned,
     pub(super) tags: TagTable,
     pub(super) registry: Registry,
+    /// Room for the name of what is called.
+    endpoint: String,
     pub(super) zones: Vec<(String, Zone)>,
     /// Clocks that most others are changed with: America's, Europe's, Australia's.
     pub(super) clocks: Vec<Zone>,
@@ -139,6 +141,7 @@ impl Engine {
             tuned: Tuned::default(),
             tags: TagTable::shipped(),
             registry,
+            endpoint: String::new(),
             frontier: Frontier::default(),
             bots: Bots::default(),
             index: HashTable::new(),
@@ -288,10 +291,25 @@ impl Engine {
 
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, broke: bool, output: &mut Output) {
-        let key = event.session.as_ref().map_or(0, |id| fingerprint(&[id]).clamp(1, SILENCE - 1));
+        // Mostly it is one of the last two, and to see that takes less than a fingerprint.
+        let mut lately = self.bots[at as usize].sessions.iter().rev().take(2);
+        let open = lately.find(|session| session.id == event.session);
+        let key = match (open, &event.session) {
+            (Some(session), _) => session.key,
+            (None, Some(id)) => fingerprint(&[id]).clamp(1, SILENCE - 1),
+            (None, None) => 0,
+        };
+        let mut name = std::mem::take(&mut self.endpoint);
         // A failed call moved nothing, and its repetition is a retry, not another step.
-        let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint(event) };
-        tenure::exercise(self, at, event, key, endpoint.as_deref(), output);
+        let endpoint = if event.outcome == Outcome::Error { None } else { normalize::endpoint_in(event, &mut name) };
+        self.step(at, event, (key, endpoint, broke), output);
+        self.endpoint = name;
+    }
+
+    /// The same, with the key of its session, what it called, and whether it broke a rule.
+    fn step(&mut self, at: u32, event: &Event, what: (u64, Option<&str>, bool), output: &mut Output) {
+        let (key, endpoint, broke) = what;
+        tenure::exercise(self, at, event, key, endpoint, output);
         let bot = &mut self.bots[at as usize];
         if bot.is_straggler(key, event.ts) {
             return;
@@ -322,7 +340,7 @@ impl Engine {
         let travelled = travel.is_some() && session.travel.is_none();
         session.travel = session.travel.or(travel);
         let (limited_before, calls_before) = (session.limited, session.calls);
-        let attach = session.attach(event, endpoint.as_ref(), &self.profile.bounds);
+        let attach = session.attach(event, endpoint, &self.profile.bounds);
         self.stats.limited += u64::from(session.limited - limited_before);
         let deadline = session.deadline(self.settings.session_timeout);
         if attach.first || deadline < session.due {
@@ -333,12 +351,11 @@ impl Engine {
         let elsewhere = attach.place && !session.places.iter().all(known);
         let looks = !session.looked && event.ts > session.opened + FIRST_LOOK;
         session.looked |= looks;
-        let mut alarm =
-            travelled || looks || elsewhere || (attach.fresh && is_news(&bot.baseline, event, endpoint.as_ref()));
-        if session.calls > calls_before
-            && let Some(name) = &endpoint
-        {
-            alarm |= count_volume(bot, slot, event, name, &self.profile);
+        let counts = session.calls > calls_before;
+        let number = endpoint.map(|name| bot.baseline.graph.number_now(name));
+        let mut alarm = travelled || looks || elsewhere || (attach.fresh && is_news(&bot.baseline, event, number));
+        if let Some(called) = endpoint.zip(number).filter(|_| counts) {
+            alarm |= count_volume(bot, slot, event, called, &self.profile);
         }
         alarm |= bot.sessions[slot].pace_due() && score::suspected(&bot.baseline, &bot.sessions[slot]);
         alarm |= session_doubled(&bot.sessions[slot]) && bot.baseline.volumes.outgrown(&bot.sessions[slot]);

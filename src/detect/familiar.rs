@@ -24,8 +24,9 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::stats::recent::Recent;
 use crate::stats::sorted::SortedMap;
-use crate::stats::{fingerprint, forget};
+use crate::stats::{fingerprint, forget, place};
 
 /// Values remembered. More cost 12 bytes each; once full, what is not among them counts as known.
 const VALUES_MAX: usize = 1 << 18;
@@ -44,6 +45,9 @@ pub(super) struct Familiar {
     known: SortedMap<i32>,
     /// What was new for bots, by tenant.
     news: BTreeMap<u64, News>,
+    /// What was learned today.
+    #[serde(skip)]
+    recent: Recent,
 }
 
 /// Values that were new for a bot, weighted by age and trust.
@@ -106,6 +110,9 @@ impl Familiar {
     /// Notes that a bot shows a value.
     pub(super) fn learn(&mut self, tenant: &str, value: &str, day: i64) {
         let (full, day) = (self.known.len() >= VALUES_MAX, day as i32);
+        if self.recent.again(place(&[tenant, value]), day) {
+            return;
+        }
         let print = fingerprint(&[tenant, value]);
         if let Some(last) = self.known.get_mut(print) {
             *last = day.max(*last);
@@ -123,11 +130,12 @@ impl Familiar {
         }
         self.news.retain(|_, news| news.all > 0.01);
         self.known.retain(|_, last| i64::from(*last) >= oldest_day);
+        self.recent.forget();
     }
 
     /// Bytes that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.known.heap_bytes() + self.news.len() * size_of::<(u64, News)>()
+        self.known.heap_bytes() + self.recent.heap_bytes() + self.news.len() * size_of::<(u64, News)>()
     }
 }
 

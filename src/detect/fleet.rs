@@ -13,9 +13,10 @@ use super::familiar::{EVERYBODY, Familiar, HostNews, Standing, kind};
 use super::firsts::Firsts;
 use super::part::append;
 use crate::stats::calibrate::Pool;
+use crate::stats::recent::Recent;
 use crate::stats::sorted::SortedMap;
 use crate::stats::temper::Temper;
-use crate::stats::{fingerprint, forget};
+use crate::stats::{fingerprint, forget, place};
 use crate::time::{Span, Timestamp};
 
 /// Scorers that judge session by session.
@@ -46,11 +47,17 @@ pub(super) struct Fleet {
     pub firsts: Firsts,
     /// When a common silence of a tenant was told last.
     common: BTreeMap<u64, Timestamp>,
+    /// Which bots were seen on which hosts today.
+    #[serde(skip)]
+    recent: Recent,
 }
 
 /// Days at work, weighted by age, below which a bot's scores are pooled with those of its like: whoever has been seen
 /// twice surprises differently from whoever works daily.
 const EXPERIENCE: [f32; 2] = [3.0, 8.0];
+/// Keeps the hashes of one host and several bots apart: odd, and with ones all over.
+const BOT_APART: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Days over which the pools forget. They stand for bots in general, and may remember longer than a bot's window.
 const POOL_DAYS: f64 = 90.0;
 
@@ -131,6 +138,9 @@ impl Fleet {
 
     /// Notes that a bot works from a host.
     pub(super) fn learn(&mut self, tenant: &str, host: &str, bot: u32, day: i64) {
+        if self.recent.again(place(&[tenant, host]) ^ u64::from(bot).wrapping_mul(BOT_APART), day as i32) {
+            return;
+        }
         let nobody = Owners { bots: [NOBODY; OWNERS_MAX], last_day: day as i32 };
         let owners = self.hosts.or_insert_with(fingerprint(&[tenant, host]), || nobody);
         owners.last_day = owners.last_day.max(day as i32);
@@ -182,6 +192,7 @@ impl Fleet {
         self.firsts.forget(passed);
         self.secrets.retain(|_, reader| reader.last_day >= oldest_day);
         self.hosts.retain(|_, owners| i64::from(owners.last_day) >= oldest_day);
+        self.recent.forget();
     }
 
     /// Adds a part to bytes.
@@ -203,6 +214,7 @@ impl Fleet {
             + [&self.host_kinds, &self.networks, &self.operations].map(Familiar::heap_bytes).iter().sum::<usize>()
             + self.firsts.heap_bytes()
             + self.hosts.heap_bytes()
+            + self.recent.heap_bytes()
             + self.secrets.heap_bytes()
     }
 }

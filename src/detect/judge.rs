@@ -101,7 +101,11 @@ pub(super) fn closed(engine: &mut Engine, at: u32, session: &Session, output: &m
         real = was_real(engine, at, session, start, &judgment);
     }
     if severity.is_none() && session.reported.is_none() && !session.broke && !unused {
-        engine.bots[at as usize].normal = Some(Box::new(LastNormal::of(session)));
+        let normal = LastNormal::of(session);
+        match &mut engine.bots[at as usize].normal {
+            Some(before) => **before = normal,
+            none => *none = Some(Box::new(normal)),
+        }
     }
     if !real {
         lesson::learn(engine, at, session, start, &judgment, severity, known);

@@ -89,7 +89,8 @@ fn note_news(fleet: &mut Fleet, at: u32, bot: &BotState, session: &Session, trus
     for network in session.networks.iter().filter(|network| !baseline.networks.knows(network)) {
         fleet.networks.learn_new(tenant, network, trust);
     }
-    let new = || session.endpoints.iter().filter(|name| baseline.graph.number(name).is_none());
+    let numbers = baseline.graph.numbers(session);
+    let new = || session.endpoints.iter().zip(&numbers).filter(|(_, number)| number.is_none()).map(|(name, _)| name);
     new().for_each(|name| fleet.operations.learn_new(tenant, name, trust));
     for name in new().rev().take(KIN_ASKED_MAX) {
         fleet.operations.learn_foreign(tenant, !baseline.graph.knows_kin(name), trust);

@@ -5,7 +5,8 @@ use super::bot::BotState;
 use super::feature::Session;
 use super::profile::Profile;
 use super::score;
-use crate::event::{Event, Kind, Text, normalize};
+use crate::event::{Event, Kind, normalize};
+use crate::stats::fingerprint;
 use crate::time::Span;
 
 /// P-value of a single call under which the running session is judged at once.
@@ -14,7 +15,16 @@ const CALL_P_ALARM: f64 = 1e-4;
 const CALL_P_ODD: f64 = 0.01;
 
 /// Counts what an event moved; whether that alone is odd enough to judge the session now.
-pub(super) fn count_volume(bot: &mut BotState, slot: usize, event: &Event, name: &Text, profile: &Profile) -> bool {
+///
+/// `called` is the endpoint by name, and by number where the bot knows it.
+pub(super) fn count_volume(
+    bot: &mut BotState,
+    slot: usize,
+    event: &Event,
+    called: (&str, Option<u16>),
+    profile: &Profile,
+) -> bool {
+    let (name, number) = called;
     let (read, written) = (event.records_read.unwrap_or(0) as f64, event.records_written.unwrap_or(0) as f64);
     let bytes = event.bytes.unwrap_or(0) as f64;
     let hour = event.ts.as_micros().div_euclid(Span::HOUR.as_micros());
@@ -22,7 +32,7 @@ pub(super) fn count_volume(bot: &mut BotState, slot: usize, event: &Event, name:
     // An endpoint's records are not compared with its bytes.
     let counted = event.records_read.is_some() || event.records_written.is_some();
     let moved = if counted { read + written } else { bytes };
-    let Some(number) = bot.baseline.graph.number(name) else { return false };
+    let Some(number) = number else { return false };
     let p = score::p_call(&bot.baseline, number, moved, profile.volume.spread_floor);
     let trust = if p.is_some_and(|p| p < CALL_P_ODD) { profile.learn.trust_page } else { 1.0 };
     bot.baseline.graph.learn_moved(number, moved, trust);
@@ -38,8 +48,9 @@ pub(super) fn session_doubled(session: &Session) -> bool {
     session.calls >= 8 && session.calls.is_power_of_two()
 }
 
-/// Whether an event shows a value that the baseline does not know.
-pub(super) fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text>) -> bool {
+/// Whether an event shows a value that the baseline does not know. `number` is that of the endpoint that it called, if it
+/// called one, where the bot knows it.
+pub(super) fn is_news(baseline: &Baseline, event: &Event, number: Option<Option<u16>>) -> bool {
     // What a transaction is about, the rules on money know better; its novelty can wait for the session's end.
     if matches!(event.kind, Kind::Transaction(_)) {
         return false;
@@ -48,9 +59,8 @@ pub(super) fn is_news(baseline: &Baseline, event: &Event, endpoint: Option<&Text
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
     let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.knows_device(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
-    let number = endpoint.map(|name| baseline.graph.number(name));
     let new_pair = match (&event.role, number) {
-        (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, role),
+        (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, fingerprint(&[role])),
         _ => false,
     };
     unknown_host || unknown_network || unknown_device || unknown_role || number == Some(None) || new_pair

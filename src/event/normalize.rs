@@ -13,25 +13,28 @@ const HEX_MIN: usize = 12;
 /// The endpoint that an event touches: system and operation, or what stands for them.
 #[must_use]
 pub fn endpoint(event: &Event) -> Option<Text> {
-    let operation: Cow<'_, str> = match (&event.operation, &event.kind) {
-        (Some(operation), _) => fold_identifiers(operation),
+    endpoint_in(event, &mut String::new()).map(Text::from)
+}
+
+/// The same, written into a text that is there already: an event in two has a name too long to go without memory of its
+/// own.
+pub fn endpoint_in<'a>(event: &Event, name: &'a mut String) -> Option<&'a str> {
+    name.clear();
+    if let Some(system) = &event.system {
+        name.push_str(system);
+        name.push(' ');
+    }
+    match (&event.operation, &event.kind) {
+        (Some(operation), _) => name.push_str(&fold_identifiers(operation)),
         (None, Kind::Transaction(transaction)) => {
-            format!("transaction {}", transaction.kind.as_deref().unwrap_or("?")).into()
+            name.push_str("transaction ");
+            name.push_str(transaction.kind.as_deref().unwrap_or("?"));
         }
-        (None, Kind::Call) => "call".into(),
+        (None, Kind::Call) => name.push_str("call"),
         // Signing in and reading a secret are no steps of the work: some runs do them, others still hold a token.
         (None, Kind::Secret(_) | Kind::Login(_) | Kind::Run(_) | Kind::Grant(_) | Kind::Control(_)) => return None,
-    };
-    Some(match &event.system {
-        None => Text::from(operation.as_ref()),
-        Some(system) => {
-            let mut name = Text::with_capacity(system.len() + 1 + operation.len());
-            name.push_str(system);
-            name.push(' ');
-            name.push_str(&operation);
-            name
-        }
-    })
+    }
+    Some(name)
 }
 
 /// The network of an address: /24 for IPv4, /48 for IPv6, as sites are usually numbered.

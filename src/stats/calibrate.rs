@@ -16,6 +16,7 @@
 //! weight of one bucket, never too small. Blind spot: scores that drift upwards for all days alike are followed.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::sparse::{self, Sparse};
 
@@ -44,12 +45,16 @@ impl Calibrators {
     /// Probability that a day's highest score is at least `score` (in nats, not negative), by the own history alone.
     #[must_use]
     pub fn p_own(&self, number: usize, score: f64, scale: f64) -> f64 {
+        // Each day has at least nothing, and most scores are nothing.
+        if score <= 0.0 {
+            return 1.0;
+        }
         let mut weights = [0.0; BUCKETS];
         self.buckets.read(number * BUCKETS, &mut weights);
         let total: f64 = weights.iter().sum();
         let above: f64 = weights[bucket(score, BUCKET_NATS, BUCKETS)..].iter().sum();
         // Most scores lie below the record, which needs no tail.
-        let tail = if above >= 1.0 { 1.0 } else { beyond(score, &mut weights.into_iter(), BUCKET_NATS, total, scale) };
+        let tail = if above >= 1.0 { 1.0 } else { beyond(score, &weights, BUCKET_NATS, total, scale) };
         ((above + tail) / (total + 1.0)).clamp(f64::MIN_POSITIVE, 1.0)
     }
 
@@ -108,9 +113,9 @@ impl Pool {
     /// Share of bot-days that are at least so odd by their own bot's history: `-ln` of [`Calibrators::p_own`].
     #[must_use]
     pub fn p_value(&self, oddness: f64) -> f64 {
-        let weights = || self.buckets.iter().map(|&w| f64::from(w));
-        let above: f64 = weights().skip(bucket(oddness, POOL_NATS, POOL_BUCKETS)).sum();
-        let tail = beyond(oddness, &mut weights(), POOL_NATS, self.total(), 1.0);
+        let weights: SmallVec<[f64; POOL_BUCKETS]> = self.buckets.iter().map(|&w| f64::from(w)).collect();
+        let above: f64 = weights.iter().skip(bucket(oddness, POOL_NATS, POOL_BUCKETS)).sum();
+        let tail = beyond(oddness, &weights, POOL_NATS, self.total(), 1.0);
         let prior = POOL_PRIOR_DAYS * (-oddness).exp();
         ((above + tail + prior) / (self.total() + 1.0 + POOL_PRIOR_DAYS)).min(1.0)
     }
@@ -131,13 +136,12 @@ impl Pool {
 }
 
 /// The tail beyond the record: 1 up to it, then falling exponentially.
-fn beyond(score: f64, weights: &mut dyn DoubleEndedIterator<Item = f64>, width: f64, total: f64, scale: f64) -> f64 {
-    let weights: smallvec::SmallVec<[f64; POOL_BUCKETS]> = weights.collect();
-    let record = level_above_which(&weights, 1.0_f64.min(total * 0.999), width);
+fn beyond(score: f64, weights: &[f64], width: f64, total: f64, scale: f64) -> f64 {
+    let record = level_above_which(weights, 1.0_f64.min(total * 0.999), width);
     if score <= record {
         return 1.0;
     }
-    let level = level_above_which(&weights, 0.1 * total, width);
+    let level = level_above_which(weights, 0.1 * total, width);
     let scale = scale + YOUNG_SCALE / (1.0 + total);
     let (mut weight, mut excess) = (PRIOR_WEIGHT, PRIOR_WEIGHT * scale);
     for (index, w) in weights.iter().enumerate() {

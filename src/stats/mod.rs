@@ -17,6 +17,7 @@ pub mod levels;
 pub mod log_histogram;
 pub mod novelty;
 pub mod presence;
+pub mod recent;
 pub mod rhythm;
 pub mod sorted;
 pub mod sparse;

@@ -85,7 +85,7 @@ impl Presence {
         let mut stretch = Stretch::new(from);
         for hour in from + 1..=to {
             stretch.grow(self, hour - 1);
-            let nats = stretch.nats(self);
+            let nats = stretch.nats();
             trace = Trace { nats: done.nats + share * nats, to: hour, ..done };
             let enough = trace.nats >= enough && hour >= from_hour;
             if enough || nats >= STRETCH_NATS || hour == to {
@@ -155,8 +155,10 @@ struct Stretch {
     alike: u32,
     /// Days back by the hour of the present day in which they first held something.
     first: [u32; 24],
-    /// The nats of as many stretches that compare, and as many empty ones: in halves.
-    known: ([u32; 2], f64),
+    /// Days back with which it compares; another number of them only on another day.
+    days: u32,
+    /// Its nats, if nothing came that may change them.
+    known: Option<f64>,
 }
 
 /// Days back that end on the same weekday.
@@ -164,7 +166,7 @@ const SAME_WEEKDAY: u32 = 1 << 7 | 1 << 14 | 1 << 21;
 
 impl Stretch {
     fn new(from: i32) -> Self {
-        Self { from, to: from, seen: 0, alike: u32::MAX, first: [0; 24], known: ([0; 2], 0.0) }
+        Self { from, to: from, seen: 0, alike: u32::MAX, first: [0; 24], days: 0, known: None }
     }
 
     /// All of a stretch at once, which takes less than hour by hour.
@@ -180,7 +182,8 @@ impl Stretch {
     /// Goes on by an hour.
     fn grow(&mut self, presence: &Presence, hour: i32) {
         let (day, within) = (hour.div_euclid(24), hour.rem_euclid(24));
-        if self.to == self.from || within == 0 {
+        let new_day = self.to == self.from || within == 0;
+        if new_day {
             self.alike &= alike(day);
             self.first = [0; 24];
             for back in (1..DAYS).filter(|back| presence.holds(day - back)) {
@@ -190,8 +193,13 @@ impl Stretch {
                 }
             }
         }
-        self.seen |= self.first[within as usize];
-        self.to = hour + 1;
+        let seen = self.seen | self.first[within as usize];
+        let news = new_day || seen != self.seen;
+        (self.seen, self.to) = (seen, hour + 1);
+        if new_day {
+            self.days = self.compared(presence);
+        }
+        self.known = self.known.filter(|_| !news);
     }
 
     /// Days back with which it compares.
@@ -213,16 +221,10 @@ impl Stretch {
     }
 
     /// How odd it is, in nats.
-    fn nats(&mut self, presence: &Presence) -> f64 {
-        let days = self.compared(presence);
-        let counts = [halves(days), halves(days & !self.seen)];
-        if days == 0 {
-            return 0.0;
-        }
-        if counts != self.known.0 {
-            self.known = (counts, -chance(counts[0], counts[1]).p.ln());
-        }
-        self.known.1
+    fn nats(&mut self) -> f64 {
+        let (days, seen) = (self.days, self.seen);
+        let nats = || if days == 0 { 0.0 } else { -chance(halves(days), halves(days & !seen)).p.ln() };
+        *self.known.get_or_insert_with(nats)
     }
 
     /// Busy hours that it had so many days back.

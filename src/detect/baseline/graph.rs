@@ -35,6 +35,9 @@ pub(in crate::detect) struct CallGraph {
     last_day: i32,
     /// Most endpoints that it may hold; set by the engine.
     pub endpoints_max: u16,
+    /// Number of the endpoint that was looked for last: the next one mostly is it, or stands behind it.
+    #[serde(skip)]
+    at: u16,
 }
 
 /// One endpoint; an empty name marks a number that is free.
@@ -65,6 +68,9 @@ struct Edge {
     sessions: f32,
 }
 
+/// Numbers of a session's endpoints.
+pub(in crate::detect) type Numbers = SmallVec<[Option<u16>; 16]>;
+
 /// Days from which an endpoint says whether the bot uses several roles on one.
 const PAIRED_DAYS_MIN: f32 = 1.5;
 /// Trust in sessions below which an endpoint still counts as never touched.
@@ -82,8 +88,37 @@ pub(in crate::detect) const KIN_ASKED_MAX: usize = 8;
 impl CallGraph {
     /// The number of an endpoint that is trusted.
     pub(in crate::detect) fn number(&self, name: &str) -> Option<u16> {
-        let at = self.endpoints.iter().position(|endpoint| endpoint.name == name)?;
+        self.known(self.place(name, 0)?)
+    }
+
+    /// The same for the endpoint that is called now.
+    pub(in crate::detect) fn number_now(&mut self, name: &str) -> Option<u16> {
+        let at = self.place(name, usize::from(self.at))?;
+        self.at = at as u16;
+        self.known(at)
+    }
+
+    /// The numbers of a session's endpoints, where they are trusted.
+    pub(in crate::detect) fn numbers(&self, session: &Session) -> Numbers {
+        let mut next = 0;
+        let place = |name| {
+            let at = self.place(name, next)?;
+            next = at + 1;
+            self.known(at)
+        };
+        session.endpoints.iter().map(|name| name.as_str()).map(place).collect()
+    }
+
+    fn known(&self, at: usize) -> Option<u16> {
         (self.endpoints[at].days >= KNOWN_MIN).then_some(at as u16)
+    }
+
+    /// Where an endpoint stands, looked for from one number on: first sight gave the numbers, and sessions go about as the
+    /// first one did.
+    fn place(&self, name: &str, from: usize) -> Option<usize> {
+        let (before, behind) = self.endpoints.split_at(from.min(self.endpoints.len()));
+        let same = |endpoint: &Endpoint| endpoint.name == name;
+        behind.iter().position(same).map(|at| before.len() + at).or_else(|| before.iter().position(same))
     }
 
     /// An endpoint by number.
@@ -155,9 +190,9 @@ impl CallGraph {
         f64::from(self.sessions)
     }
 
-    /// Whether a role was used on an endpoint.
-    pub(in crate::detect) fn knows_role(&self, number: u16, role: &str) -> bool {
-        let print = fingerprint(&[role]) as u32;
+    /// Whether a role, by its fingerprint, was used on an endpoint.
+    pub(in crate::detect) fn knows_role(&self, number: u16, role: u64) -> bool {
+        let print = role as u32;
         self.endpoint(number).is_some_and(|e| e.roles.iter().any(|used| used.role == print && used.weight >= KNOWN_MIN))
     }
 
@@ -190,16 +225,24 @@ impl CallGraph {
         }
         self.sessions += trust.sequence as f32;
         let mut limited = 0;
-        let numbers: Vec<Option<u16>> =
-            session.endpoints.iter().map(|name| self.touch(name, day, trust.sequence)).collect();
+        let mut next = 0;
+        let mut touch = |name| {
+            let number = self.touch(name, next, day, trust.sequence);
+            next = number.map_or(next, |number| usize::from(number) + 1);
+            number
+        };
+        let numbers: Numbers = session.endpoints.iter().map(&mut touch).collect();
         limited += numbers.iter().filter(|number| number.is_none()).count() as u64;
+        let mut last: Option<(&Text, u64)> = None;
         for (role, at) in &session.roles {
             if let Some(number) = at.and_then(|at| numbers[usize::from(at)]) {
-                self.learn_role(number, role, trust.privilege);
+                let known = last.filter(|(name, _)| *name == role);
+                let (_, print) = *last.insert(known.unwrap_or_else(|| (role, fingerprint(&[role]))));
+                self.learn_role(number, print, trust.privilege);
             }
         }
         let path = session.path();
-        let mut edges: Vec<(u16, u16)> = Vec::with_capacity(path.len() + 1);
+        let mut edges: SmallVec<[(u16, u16); 32]> = SmallVec::with_capacity(path.len() + 1);
         let mut from = START;
         for to in path.iter().filter_map(|&at| numbers[usize::from(at)]) {
             edges.push((from, to));
@@ -272,7 +315,7 @@ impl CallGraph {
         endpoint.sessions += share;
         endpoint.last_day = endpoint.last_day.max(day);
         for role in roles {
-            self.learn_role(at as u16, role, f64::from(days));
+            self.learn_role(at as u16, fingerprint(&[role]), f64::from(days));
         }
         let beside: Vec<(u16, f32)> = std::iter::once((START, self.sessions))
             .chain(
@@ -303,8 +346,8 @@ impl CallGraph {
         }
     }
 
-    fn touch(&mut self, name: &Text, day: i32, trust: f64) -> Option<u16> {
-        let at = match self.endpoints.iter().position(|endpoint| endpoint.name == *name) {
+    fn touch(&mut self, name: &Text, from: usize, day: i32, trust: f64) -> Option<u16> {
+        let at = match self.place(name, from) {
             Some(at) => at,
             None => self.make_room()?,
         };
@@ -351,8 +394,8 @@ impl CallGraph {
         true
     }
 
-    fn learn_role(&mut self, number: u16, role: &str, trust: f64) {
-        let print = fingerprint(&[role]) as u32;
+    fn learn_role(&mut self, number: u16, role: u64, trust: f64) {
+        let print = role as u32;
         let roles = &mut self.endpoints[usize::from(number)].roles;
         if let Some(used) = roles.iter_mut().find(|used| used.role == print) {
             used.weight += trust as f32;

@@ -163,7 +163,7 @@ impl Session {
     pub(in crate::detect) fn attach(
         &mut self,
         event: &Event,
-        endpoint: Option<&Text>,
+        endpoint: Option<&str>,
         bounds: &BoundsProfile,
     ) -> Attach {
         let mut attach = Attach { first: self.events == 0, fresh: false, place: false };
@@ -283,15 +283,22 @@ impl Session {
     }
 
     /// The steps by event time, repetitions of one endpoint folded.
-    pub(in crate::detect) fn path(&self) -> Vec<u16> {
+    pub(in crate::detect) fn path(&self) -> SmallVec<[u16; 32]> {
+        let folded = |steps: &[Step]| {
+            let mut path: SmallVec<[u16; 32]> = steps.iter().map(|step| step.endpoint).collect();
+            path.dedup();
+            path
+        };
+        // Most arrive in order.
+        if self.steps.is_sorted_by_key(|step| step.ts) {
+            return folded(&self.steps);
+        }
         let mut steps = self.steps.clone();
         steps.sort_by_key(|step| step.ts);
-        let mut path: Vec<u16> = steps.iter().map(|step| step.endpoint).collect();
-        path.dedup();
-        path
+        folded(&steps)
     }
 
-    fn step(&mut self, event: &Event, name: &Text, bounds: &BoundsProfile, attach: &mut Attach) -> Option<u16> {
+    fn step(&mut self, event: &Event, name: &str, bounds: &BoundsProfile, attach: &mut Attach) -> Option<u16> {
         self.calls += 1;
         self.read = self.read.saturating_add(event.records_read.unwrap_or(0));
         self.written = self.written.saturating_add(event.records_written.unwrap_or(0));
@@ -299,7 +306,7 @@ impl Session {
         let number = match self.endpoints.iter().position(|known| known == name) {
             Some(number) => number,
             None if self.endpoints.len() < bounds.calls_max.min(usize::from(u16::MAX)) => {
-                self.endpoints.push(name.clone());
+                self.endpoints.push(Text::from(name));
                 attach.fresh = true;
                 if matches!(event.kind, Kind::Transaction(_)) {
                     self.money |= 1_u64.checked_shl(self.endpoints.len() as u32 - 1).unwrap_or(0);
@@ -357,7 +364,7 @@ mod tests {
         let mut session = Session::open(1, &events[0]);
         for event in events {
             let endpoint = (event.outcome != Outcome::Error).then(|| normalize::endpoint(event)).flatten();
-            session.attach(event, endpoint.as_ref(), &bounds);
+            session.attach(event, endpoint.as_deref(), &bounds);
         }
         session
     }

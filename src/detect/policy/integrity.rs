@@ -144,9 +144,8 @@ impl Logs {
             None => {
                 let (breach, cut) = log.count(seq, ts, sound, event, watermark, profile);
                 limited = cut;
-                // Most records bring nothing, and a finding is large: where there is none, none is moved.
                 if let Some(breach) = breach {
-                    news.push(LogNews::Breach(Box::new(log.about(ts, &event.id, breach))));
+                    news.push(LogNews::Breach(Box::new(log.about(ts, &event.id, *breach))));
                 }
             }
         }

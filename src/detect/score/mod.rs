@@ -161,14 +161,15 @@ fn p_first(at: usize, baseline: &Baseline, score: &Score, context: &Context<'_>)
 
 /// Judges a session against the baseline.
 pub(super) fn judge(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Judgment {
+    let numbers = baseline.graph.numbers(session);
     let scores = [
         time::score(baseline, session, context),
         source::score(baseline, session, context),
-        sequence::operations(baseline, session, context),
+        sequence::operations(baseline, session, &numbers, context),
         volume::session(baseline, session, context),
-        privilege::score(baseline, session, context),
+        privilege::score(baseline, session, &numbers, context),
         rate::score(baseline, context),
-        sequence::order(baseline, session, context),
+        sequence::order(baseline, session, &numbers, context),
         volume::running(baseline, session, context),
         volume::modes(baseline, session, context),
     ];

@@ -6,6 +6,8 @@
 //! far less than an order turned around. Only a closed session is asked for its steps: before that, events may still
 //! arrive between two others.
 
+use smallvec::SmallVec;
+
 use super::{Context, Score, Why};
 use crate::detect::baseline::{Baseline, END, KIN_ASKED_MAX, START};
 use crate::detect::feature::Session;
@@ -15,10 +17,15 @@ use crate::event::normalize::family;
 
 /// Endpoints never touched: the chance of a new one, and more for each further one, above all if it is about something
 /// else. Of a release come a dozen about the same at once.
-pub(super) fn operations(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+pub(super) fn operations(
+    baseline: &Baseline,
+    session: &Session,
+    numbers: &[Option<u16>],
+    context: &Context<'_>,
+) -> Score {
     let (graph, profile) = (&baseline.graph, context.profile);
     let waits = |at: usize| !context.closed && 1_u64.checked_shl(at as u32).is_some_and(|bit| session.money & bit > 0);
-    let unknown = |(at, name): &(usize, &Text)| graph.number(name).is_none() && !waits(*at);
+    let unknown = |(at, _): &(usize, &Text)| numbers[*at].is_none() && !waits(*at);
     let new: Vec<(usize, &Text)> = session.endpoints.iter().enumerate().filter(unknown).collect();
     let Some(&(at, _)) = new.first() else { return Score::USUAL };
     let asked = &new[new.len().saturating_sub(KIN_ASKED_MAX)..];
@@ -53,13 +60,12 @@ const MORE_MAX: usize = 3;
 
 /// Steps between known endpoints that are seldom taken. Only a closed session is asked: before that, events may still
 /// arrive between two others.
-pub(super) fn order(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
+pub(super) fn order(baseline: &Baseline, session: &Session, numbers: &[Option<u16>], context: &Context<'_>) -> Score {
     if session.endpoints.is_empty() || !context.closed {
         return Score::USUAL;
     }
     let (graph, profile) = (&baseline.graph, context.profile);
-    let numbers: Vec<Option<u16>> = session.endpoints.iter().map(|name| graph.number(name)).collect();
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: SmallVec<[Step; 16]> = SmallVec::new();
     let mut from = (START, START);
     for at in session.path().into_iter().chain(std::iter::once(END)) {
         let to = if at == END { Some(END) } else { numbers[usize::from(at)] };

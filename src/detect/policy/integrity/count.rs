@@ -125,7 +125,7 @@ impl Log {
         event: &Event,
         watermark: Timestamp,
         profile: &IntegrityProfile,
-    ) -> (Option<Breach>, bool) {
+    ) -> (Option<Box<Breach>>, bool) {
         if self.muddled_until.is_some_and(|until| watermark < until) {
             self.begin(seq, ts);
             return (None, false);
@@ -192,7 +192,7 @@ impl Log {
     }
 
     /// A number that came before. One record that is delivered twice has one id and never gets here in time.
-    fn repeat(&mut self, seq: u64, ts: Timestamp, sound: bool, profile: &IntegrityProfile) -> Option<Breach> {
+    fn repeat(&mut self, seq: u64, ts: Timestamp, sound: bool, profile: &IntegrityProfile) -> Option<Box<Breach>> {
         self.twice += 1;
         if !sound {
             return None;
@@ -206,7 +206,8 @@ impl Log {
             let count =
                 if self.twice_today == 1 { String::new() } else { format!(", the {}th of the day", self.twice_today) };
             let phrase = format!("has two records of number {seq}{count}");
-            of_log(Severity::Info, 20.0, "number_twice", &format!("number {seq} twice"), "every number once", phrase)
+            let observed = format!("number {seq} twice");
+            Box::new(of_log(Severity::Info, 20.0, "number_twice", &observed, "every number once", phrase))
         })
     }
 
@@ -264,7 +265,14 @@ impl Log {
     }
 
     /// The count starts again. What is missing of the old one stays missing.
-    fn restart(&mut self, seq: u64, ts: Timestamp, event: &Event, due: Timestamp, news_days: i64) -> Option<Breach> {
+    fn restart(
+        &mut self,
+        seq: u64,
+        ts: Timestamp,
+        event: &Event,
+        due: Timestamp,
+        news_days: i64,
+    ) -> Option<Box<Breach>> {
         let (ended, before) = (self.next, self.newest);
         let gaps = std::mem::take(&mut self.gaps);
         self.begin(seq, ts);
@@ -277,19 +285,18 @@ impl Log {
         self.restart_told_day = day;
         let last = ended.saturating_sub(1);
         let phrase = format!("started counting again at {seq} after number {last}");
-        news.then(|| {
-            of_log(Severity::Info, 20.0, "counter_restart", &seq.to_string(), &format!("number {ended}"), phrase)
-        })
+        let (observed, expected) = (seq.to_string(), format!("number {ended}"));
+        news.then(|| Box::new(of_log(Severity::Info, 20.0, "counter_restart", &observed, &expected, phrase)))
     }
 
     /// Two writers under one name.
-    fn muddle(&mut self, ts: Timestamp, profile: &IntegrityProfile) -> Option<Breach> {
+    fn muddle(&mut self, ts: Timestamp, profile: &IntegrityProfile) -> Option<Box<Breach>> {
         let again = self.muddled_until.is_some();
         self.begin(self.next, ts);
         self.muddled_until = Some(ts + Span::from_hours(profile.shared_hours));
         let phrase = "is numbered by two writers at once, so that its gaps cannot be seen".to_owned();
         let (observed, expected) = ("two counts under one name", "one count");
-        (!again).then(|| of_log(Severity::Info, 20.0, "counter_shared", observed, expected, phrase))
+        (!again).then(|| Box::new(of_log(Severity::Info, 20.0, "counter_shared", observed, expected, phrase)))
     }
 
     /// A gap that nothing filled.
