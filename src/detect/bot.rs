@@ -335,7 +335,7 @@ const NEAR: usize = 8;
 
 /// A binary search that begins near the place at which an even spread would have it.
 fn search(sorted: &[u64], id: u64) -> Result<usize, usize> {
-    let guess = (u128::from(id) * sorted.len() as u128 >> 64) as usize;
+    let guess = ((u128::from(id) * sorted.len() as u128) >> 64) as usize;
     let (from, to) = (guess.saturating_sub(NEAR), sorted.len().min(guess + NEAR));
     let after = from == 0 || sorted[from - 1] < id;
     let before = to == sorted.len() || id < sorted[to];

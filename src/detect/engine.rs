@@ -352,9 +352,9 @@ impl Engine {
         let looks = !session.looked && event.ts > session.opened + FIRST_LOOK;
         session.looked |= looks;
         let counts = session.calls > calls_before;
-        let number = endpoint.map(|name| bot.baseline.graph.number_now(name));
-        let mut alarm = travelled || looks || elsewhere || (attach.fresh && is_news(&bot.baseline, event, number));
-        if let Some(called) = endpoint.zip(number).filter(|_| counts) {
+        let called = endpoint.map(|name| (name, bot.baseline.graph.number_now(name)));
+        let mut alarm = travelled || looks || elsewhere || (attach.fresh && is_news(&bot.baseline, event, called));
+        if let Some(called) = called.filter(|_| counts) {
             alarm |= count_volume(bot, slot, event, called, &self.profile);
         }
         alarm |= bot.sessions[slot].pace_due() && score::suspected(&bot.baseline, &bot.sessions[slot]);

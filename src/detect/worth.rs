@@ -15,13 +15,11 @@ const CALL_P_ALARM: f64 = 1e-4;
 const CALL_P_ODD: f64 = 0.01;
 
 /// Counts what an event moved; whether that alone is odd enough to judge the session now.
-///
-/// `called` is the endpoint by name, and by number where the bot knows it.
 pub(super) fn count_volume(
     bot: &mut BotState,
     slot: usize,
     event: &Event,
-    called: (&str, Option<u16>),
+    called: Called<'_>,
     profile: &Profile,
 ) -> bool {
     let (name, number) = called;
@@ -48,9 +46,11 @@ pub(super) fn session_doubled(session: &Session) -> bool {
     session.calls >= 8 && session.calls.is_power_of_two()
 }
 
-/// Whether an event shows a value that the baseline does not know. `number` is that of the endpoint that it called, if it
-/// called one, where the bot knows it.
-pub(super) fn is_news(baseline: &Baseline, event: &Event, number: Option<Option<u16>>) -> bool {
+/// An endpoint that is called, by name, and by number where the bot knows it.
+pub(super) type Called<'a> = (&'a str, Option<u16>);
+
+/// Whether an event shows a value that the baseline does not know.
+pub(super) fn is_news(baseline: &Baseline, event: &Event, called: Option<Called<'_>>) -> bool {
     // What a transaction is about, the rules on money know better; its novelty can wait for the session's end.
     if matches!(event.kind, Kind::Transaction(_)) {
         return false;
@@ -59,9 +59,10 @@ pub(super) fn is_news(baseline: &Baseline, event: &Event, number: Option<Option<
     let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
     let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.knows_device(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
-    let new_pair = match (&event.role, number) {
-        (Some(role), Some(Some(number))) => !baseline.graph.knows_role(number, fingerprint(&[role])),
+    let new_pair = match (&event.role, called) {
+        (Some(role), Some((_, Some(number)))) => !baseline.graph.knows_role(number, fingerprint(&[role])),
         _ => false,
     };
-    unknown_host || unknown_network || unknown_device || unknown_role || number == Some(None) || new_pair
+    let unknown_endpoint = called.is_some_and(|(_, number)| number.is_none());
+    unknown_host || unknown_network || unknown_device || unknown_role || unknown_endpoint || new_pair
 }

@@ -106,7 +106,7 @@ impl CallGraph {
             next = at + 1;
             self.known(at)
         };
-        session.endpoints.iter().map(|name| name.as_str()).map(place).collect()
+        session.endpoints.iter().map(Text::as_str).map(place).collect()
     }
 
     fn known(&self, at: usize) -> Option<u16> {
