@@ -101,17 +101,8 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
     let doubted = told || bot.windows.new_times(event.ts);
     let trust = if doubted { engine.profile.learn.trust_page } else { 1.0 };
     let mature = engine.mature(&bot.baseline);
-    if let Some(verdicts) = output.verdicts.as_mut().filter(|_| gap.is_some()) {
-        let bot = &engine.bots[at as usize];
-        let common = bot.watch.odd.as_ref().is_some_and(|odd| odd.told && !odd.alone);
-        // No timer stood for a bot that was too young when it fell silent.
-        let watched = bot.watch.due.is_some() || bot.watch.odd.is_some();
-        let p = match gap {
-            Some(gap) if gap.nats < LOOK_NATS => Some(1.0),
-            Some(gap) if watched && !common && !bot.windows.new_times(event.ts) => Some(p_of(engine, bot, gap.nats)),
-            _ => None,
-        };
-        let p_values = vec![(Dimension::Absence, p)];
+    if let (Some(gap), Some(verdicts)) = (gap, &mut output.verdicts) {
+        let p_values = vec![(Dimension::Absence, verdict(engine, at, event.ts, gap))];
         verdicts.push(Verdict { p_values, ..judge::verdict_on(engine, at, Judged::Silence, event.ts) });
     }
     let bot = &mut engine.bots[at as usize];
@@ -126,6 +117,27 @@ pub(super) fn resumed(engine: &mut Engine, at: u32, event: &Event, output: &mut 
     if bot.watch.due.is_none() && mature {
         set(engine, at, event.ts, LOOK_NATS);
     }
+}
+
+/// The p-value of a silence that is over, for those who measure what p-values mean; none where nothing would be told of it.
+fn verdict(engine: &mut Engine, at: u32, now: Timestamp, gap: Trace) -> Option<f64> {
+    // What is not looked at is not odd.
+    if gap.nats < LOOK_NATS {
+        return Some(1.0);
+    }
+    let bot = &engine.bots[at as usize];
+    let odd = bot.watch.odd.as_deref();
+    // No timer stood for a bot that was too young when it fell silent.
+    if (bot.watch.due.is_none() && odd.is_none()) || bot.windows.new_times(now) {
+        return None;
+    }
+    let (p, since) = (p_of(engine, bot, gap.nats), odd.map_or(now, |odd| odd.since));
+    // While it waits for others, it is not known yet whether they have the same cause.
+    let common = match odd {
+        Some(odd) if odd.told => !odd.alone,
+        _ => circles(engine, at, since, now).iter().any(Others::are_silent),
+    };
+    (!common).then_some(p)
 }
 
 /// Sets the timer at the first hour after `now` at which silence would have so many nats.
@@ -162,12 +174,8 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         return;
     }
     let since = odd.since;
-    // Those that work alike, the tenant, those of the same time zone, everybody: whichever circle is silent is the cause.
-    let mut circles = |from| CIRCLES.map(|circle| others(engine, at, from, now, circle));
-    // Since shortly before, and over the day: in the night behind a holiday nobody is due, and all were in its day.
-    let lately = circles(since - BEFORE);
-    let is_work_day = lately[ZONE].is_at_work();
-    let circles = [lately, circles((now - Span::DAY).min(since - BEFORE))].concat();
+    let circles = circles(engine, at, since, now);
+    let is_work_day = circles[ZONE].is_at_work();
     // While nobody of its time zone has come yet, it may be the first hour of a holiday there.
     let asked = is_work_day && circles.iter().any(|others| others.due >= OTHERS_MIN);
     if !asked && now - since < WAIT_MAX || now == since {
@@ -190,6 +198,14 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
     // Who is still silent when the suppression ends is told of then.
     watch.due = hidden;
     engine.timers.extend(hidden.map(|until| (until, at, SILENCE)));
+}
+
+/// Those that work alike, the tenant, those of the same time zone, everybody: whichever circle is silent is the cause.
+/// Since shortly before, and over the day: in the night behind a holiday nobody is due, and all were in its day.
+fn circles(engine: &mut Engine, at: u32, since: Timestamp, now: Timestamp) -> Vec<Others> {
+    let before = [since - BEFORE, (now - Span::DAY).min(since - BEFORE)];
+    let circles = before.into_iter().flat_map(|from| CIRCLES.map(|circle| (from, circle)));
+    circles.map(|(from, circle)| others(engine, at, from, now, circle)).collect()
 }
 
 impl Others {

@@ -39,6 +39,14 @@ pub struct Value {
     pub last_day: i32,
 }
 
+impl Value {
+    /// Whether it is trusted.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.days >= DAYS_KNOWN_MIN
+    }
+}
+
 /// The prior on unseen values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoveltyPrior {
@@ -82,7 +90,7 @@ impl Novelty {
     /// Whether a value is trusted.
     #[must_use]
     pub fn knows(&self, name: &str) -> bool {
-        self.value(name).is_some_and(|value| value.days >= DAYS_KNOWN_MIN)
+        self.value(name).is_some_and(Value::is_known)
     }
 
     /// The value of a name.

@@ -65,7 +65,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
 /// How many hosts of the bot are named like a new one, at least one: whoever is given one host of many has as many more
 /// that it may not have met.
 fn alike(baseline: &Baseline, name: &str) -> f64 {
-    let of_kind = baseline.hosts.values().filter(|value| kind(&value.name) == kind(name));
+    let of_kind = baseline.hosts.values().filter(|value| value.is_known() && kind(&value.name) == kind(name));
     of_kind.count().max(1) as f64
 }
 
