@@ -4,9 +4,10 @@
 //! smallest p-value counts. At 1 a p-value means what it says; above, it promises too much; below, it wastes. Only days
 //! of bots that are old enough to be told of count, since nobody hears of the others. An excused dimension has no
 //! p-value for its session; a day on which all were excused is none for that detector. In brackets stand the days, so
-//! that nobody reads a figure out of three of them. Silences count on the day on which they end, levels on the day after
-//! the one that they close; neither does where others have the same cause, or it was told already. First come the cells at 0.01 and below with more days than 1.2 α and chance
-//! explain (Poisson, 5 % each), and which bots' days those are.
+//! that nobody reads a figure out of three of them. Silences count on the day on which they end, unless others had the same
+//! cause; levels on the day of the first event behind theirs, unless their rise was told in the four weeks before. First come
+//! the cells at 0.01 and below with more days than 1.2 α and chance explain (Poisson, 5 % each), and which bots' days those
+//! are.
 
 use std::collections::BTreeMap;
 use std::io::{Result, Write};

@@ -16,8 +16,8 @@ pub fn endpoint(event: &Event) -> Option<Text> {
     endpoint_in(event, &mut String::new()).map(Text::from)
 }
 
-/// The same, written into a text that is there already: an event in two has a name too long to go without memory of its
-/// own.
+/// The same, written into a text that is there already: many a name is too long to go without memory of its own, which each
+/// event would ask for.
 pub fn endpoint_in<'a>(event: &Event, name: &'a mut String) -> Option<&'a str> {
     name.clear();
     if let Some(system) = &event.system {
