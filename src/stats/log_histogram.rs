@@ -78,19 +78,7 @@ impl LogHistogram {
     /// Probability of something at least as far out on that side.
     #[must_use]
     pub fn p_side(&self, x: f64, side: Side, spread_floor: f64) -> f64 {
-        self.p_index(index(x), side, spread_floor)
-    }
-
-    /// Probabilities of as much as `high` or more, and of as little as `low` or less.
-    #[must_use]
-    pub fn p_sides(&self, high: f64, low: f64, spread_floor: f64) -> [f64; 2] {
-        let above = index(high);
-        // A logarithm is half of the work.
-        let below = if high.to_bits() == low.to_bits() { above } else { index(low) };
-        [self.p_index(above, Side::High, spread_floor), self.p_index(below, Side::Low, spread_floor)]
-    }
-
-    fn p_index(&self, index: u16, side: Side, spread_floor: f64) -> f64 {
+        let index = index(x);
         let (mut total, mut above) = (0.0, 0.0);
         for bin in &self.bins {
             let weight = f64::from(bin.weight());

@@ -21,12 +21,8 @@ pub(super) fn session(baseline: &Baseline, session: &Session, context: &Context<
         if never(history, amount) {
             continue;
         }
-        let allowed = amount / allowance(baseline, context);
-        let [high, low] = if context.closed {
-            history.p_sides(allowed, amount, profile.spread_floor)
-        } else {
-            [history.p_side(allowed, Side::High, profile.spread_floor), 1.0]
-        };
+        let high = history.p_side(amount / allowance(baseline, context), Side::High, profile.spread_floor);
+        let low = history.p_side(amount, Side::Low, profile.spread_floor);
         let (p, side) = if context.closed && low < high {
             ((2.0 * low).clamp(profile.low_side_p_min, 1.0), Side::Low)
         } else {

@@ -116,7 +116,7 @@ impl Log {
         self.tenant == tenant && self.producer == producer
     }
 
-    /// Takes a number in.
+    /// Takes a number in. Most bring nothing, and a finding is large: in a box, where there is none, none is moved.
     pub(super) fn count(
         &mut self,
         seq: u64,
