@@ -239,8 +239,9 @@ impl Excuses {
     }
 }
 
-/// Places of the dimensions that a start by hand excuses.
+/// Place of the hours among the dimensions, which a start by hand excuses.
 const TIME: usize = 0;
+/// Place of the sessions a day among them, which it excuses as well.
 const RATE: usize = 5;
 
 #[cfg(test)]

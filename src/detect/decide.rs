@@ -27,11 +27,15 @@ pub(super) fn severity(daily_rate: f64, page_rate: f64, profile: &DecideProfile)
     steps.into_iter().find(|(bound, _)| multiple <= *bound).map(|(_, severity)| severity)
 }
 
+/// Powers of ten by which an expected rate falls where half of the rest of the scale is used up. Larger: pages have lower
+/// scores.
+const HALF_DECADES: f64 = 3.0;
+
 /// 0 to 100, comparable between bots: half of the rest of the scale for each factor of 10⁻³ in the expected rate.
 #[must_use]
 pub(super) fn score(daily_rate: f64) -> f64 {
     let decades = -daily_rate.clamp(f64::MIN_POSITIVE, 1.0).log10();
-    (1000.0 * (1.0 - 0.5_f64.powf(decades / 3.0))).round() / 10.0
+    (1000.0 * (1.0 - 0.5_f64.powf(decades / HALF_DECADES))).round() / 10.0
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::stats::recent::Recent;
 use crate::stats::sorted::SortedMap;
-use crate::stats::{fingerprint, forget, place};
+use crate::stats::{GONE, fingerprint, forget, place};
 
 /// Values remembered. More cost 12 bytes each; once full, what is not among them counts as known.
 const VALUES_MAX: usize = 1 << 18;
@@ -128,7 +128,7 @@ impl Familiar {
             news.all *= factor;
             news.strange *= factor;
         }
-        self.news.retain(|_, news| news.all > 0.01);
+        self.news.retain(|_, news| news.all > GONE);
         self.known.retain(|_, last| i64::from(*last) >= oldest_day);
         self.recent.forget();
     }
@@ -190,6 +190,7 @@ impl<'de> Visitor<'de> for Few {
     }
 }
 
+/// Standings that a new host may have.
 const STANDINGS: usize = 5;
 /// New hosts of each standing as if they had been seen.
 const PRIOR_HOSTS: [f64; STANDINGS] = [1.0, 0.1, 1.0, 0.3, 0.1];
@@ -230,7 +231,7 @@ impl HostNews {
     pub(super) fn forget(&mut self, passed: i64) {
         let factor = forget(passed as f64, DAYS) as f32;
         self.0.values_mut().flat_map(|weights| &mut weights.0).for_each(|weight| *weight *= factor);
-        self.0.retain(|_, weights| weights.0.iter().sum::<f32>() > 0.01);
+        self.0.retain(|_, weights| weights.0.iter().sum::<f32>() > GONE);
     }
 }
 

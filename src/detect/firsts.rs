@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{fingerprint, forget};
+use crate::stats::{GONE, fingerprint, forget};
 
+/// Groups of bots by their sessions.
 const GROUPS: usize = 6;
 /// Sessions behind a bot, weighted by age, and sessions a day, from which it is among the next ones.
 const SIZES: [[f64; GROUPS - 1]; FIRSTS] = [[10.0, 30.0, 100.0, 300.0, 1_000.0], [1.5, 2.5, 5.0, 10.0, 20.0]];
@@ -35,6 +36,7 @@ pub(super) enum First {
     AtOnce,
 }
 
+/// What may happen for the first time: so many kinds of it.
 const FIRSTS: usize = 2;
 
 /// Sessions with and without firsts, by tenant.
@@ -77,7 +79,7 @@ impl Firsts {
             count.all *= factor;
             count.firsts *= factor;
         }
-        self.0.retain(|_, of| of.as_flattened().iter().map(|count| count.all).sum::<f32>() > 0.01);
+        self.0.retain(|_, of| of.as_flattened().iter().map(|count| count.all).sum::<f32>() > GONE);
     }
 
     /// Bytes that it takes, about.

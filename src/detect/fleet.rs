@@ -81,6 +81,7 @@ struct Owners {
     last_day: i32,
 }
 
+/// Stands for no owner in the list of a host.
 const NOBODY: u32 = u32::MAX;
 
 /// A part of it that is written down at a time; one after the other they are the whole.

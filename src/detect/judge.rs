@@ -43,6 +43,9 @@ const CREEP_QUIET_DAYS: i32 = 28;
 /// Days from the turn of a month, or from the days before it, to the next.
 const MONTH_DAYS: RangeInclusive<i32> = CREEP_QUIET_DAYS..=36;
 
+/// Score of a common cause, whose bots are all well: for the archive.
+const SCORE_COMMON: f64 = 20.0;
+
 /// Judges a session that still runs; what it misses may still come.
 pub(super) fn running(engine: &mut Engine, at: u32, slot: usize, output: &mut Output) {
     let mut sessions = std::mem::take(&mut engine.bots[at as usize].sessions);
@@ -234,7 +237,7 @@ pub(super) fn silence(
     let finding = Finding {
         ts: now,
         severity: if others.is_some() || held { Severity::Low } else { found.severity },
-        score: if others.is_some() { 20.0 } else { decide::score(found.daily_rate) },
+        score: if others.is_some() { SCORE_COMMON } else { decide::score(found.daily_rate) },
         p_value: Some(found.p),
         context: context::of_silence(engine, at, found.since),
         ..about(engine, at, account)

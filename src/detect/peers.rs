@@ -14,8 +14,9 @@ use crate::time::Timestamp;
 
 /// Chance of a young bot's session in its cohort under which it is told of.
 const YOUNG_P: f64 = 1e-4;
-/// Scores of what is for the archive only.
+/// Score of a young bot that is unlike its cohort: for the archive.
 const SCORE_YOUNG: f64 = 25.0;
+/// Score of a bot that has left its cohort: for the archive.
 const SCORE_LEFT: f64 = 15.0;
 
 /// A week is over: who is like whom now?

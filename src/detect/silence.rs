@@ -34,8 +34,10 @@ const SHIFTED_NATS: f64 = 8.0;
 const AGAIN_NATS: f64 = 0.4;
 /// How far ahead a silence is thought of: beyond, weekly bots would be due again.
 const AHEAD_HOURS: i32 = 24 * 9;
-/// Other bots that must have been due before one is told of, and the longest wait for them.
+/// Other bots that must have been due before one is told of. Fewer: the first bot of a silent fleet is told of by
+/// itself.
 const OTHERS_MIN: usize = 5;
+/// The longest wait for them. Longer: a silence at night, when few are due, is told later.
 const WAIT_MAX: Span = Span::from_hours(5);
 /// Time between two looks while it waits.
 const WAIT: Span = Span::HOUR;
@@ -43,15 +45,17 @@ const WAIT: Span = Span::HOUR;
 const BEFORE: Span = Span::from_hours(3);
 /// Bots that are asked whether they are silent, too.
 const ASKED_MAX: usize = 4096;
-/// Chance of an empty stretch up to which a bot counts as due, and the comparable stretches that say so: fewer where the
-/// bot that is missed has no more, as on the third Sunday of a fleet.
+/// Chance of an empty stretch up to which a bot counts as due. Larger: bots that often rest hide that one was stopped.
 const DUE_P_MAX: f64 = 0.12;
+/// Comparable stretches that say so.
 const COMPARED_MIN: f64 = 3.0;
+/// The same where the bot that is missed has no more, as on the third Sunday of a fleet.
 const COMPARED_FEW: f64 = 1.0;
-/// Share of those that were due which makes a common cause, and the least number. A holiday, which is all that those of a
-/// time zone have in common, silences most of them.
+/// Share of those that were due which makes a common cause. Larger: outages of a part of a circle are told bot by bot.
 const COMMON_SHARE: f64 = 0.2;
+/// The same for those of a time zone: a holiday, which is all that they have in common, silences most of them.
 const ZONE_SHARE: f64 = 0.5;
+/// Least number of others that makes one.
 const COMMON_MIN: usize = 2;
 /// Probability of so many silent ones by chance, up to which it is no chance. Larger: a few that rest hide the one that
 /// was stopped.

@@ -24,6 +24,12 @@ use super::sparse::{self, Sparse};
 const BUCKET_NATS: f64 = 0.5;
 /// Buckets; scores of 12 nats and more share the last one, where every p-value pages already.
 const BUCKETS: usize = 24;
+/// Weight of the scores that make a record, up to which all is usual. Larger: what was seen once is no record.
+const RECORD_WEIGHT: f64 = 1.0;
+/// Share of a history that is one at most: while there is less than one day, its highest bucket.
+const RECORD_SHARE: f64 = 0.999;
+/// Share of a history that its tail is estimated from. Larger: ordinary scores say how rare ones fall off.
+const TAIL_SHARE: f64 = 0.1;
 /// Weight of the prior tail scale, in observations. A larger one ignores the own tail for longer.
 const PRIOR_WEIGHT: f64 = 4.0;
 /// What is added to the prior scale while there is no history, in nats; it falls with the days seen.
@@ -84,8 +90,9 @@ impl Calibrators {
     }
 }
 
-/// Nats covered by one bucket of a pool, and how many there are.
+/// Nats covered by one bucket of a pool.
 const POOL_NATS: f64 = 0.25;
+/// Buckets of a pool; scores of 16 nats and more share the last one.
 const POOL_BUCKETS: usize = 64;
 /// Days of the prior in a pool that is empty. More of them outweigh the fleet's own for longer.
 const POOL_PRIOR_DAYS: f64 = 40.0;
@@ -137,11 +144,11 @@ impl Pool {
 
 /// The tail beyond the record: 1 up to it, then falling exponentially.
 fn beyond(score: f64, weights: &[f64], width: f64, total: f64, scale: f64) -> f64 {
-    let record = level_above_which(weights, 1.0_f64.min(total * 0.999), width);
+    let record = level_above_which(weights, RECORD_WEIGHT.min(total * RECORD_SHARE), width);
     if score <= record {
         return 1.0;
     }
-    let level = level_above_which(weights, 0.1 * total, width);
+    let level = level_above_which(weights, TAIL_SHARE * total, width);
     let scale = scale + YOUNG_SCALE / (1.0 + total);
     let (mut weight, mut excess) = (PRIOR_WEIGHT, PRIOR_WEIGHT * scale);
     for (index, w) in weights.iter().enumerate() {

@@ -23,24 +23,33 @@ const SPANS: [(usize, usize, f64); 2] = [(6, 1, 1.0), (3, 0, 400.0)];
 const OLD: usize = 7;
 /// Old days from which there is something to compare.
 const OLD_MIN: usize = 7;
-/// Days whose mean the anchor is, and those of which the present level is made.
+/// Days whose mean the anchor is.
 const ANCHOR: usize = 14;
+/// Days of which the present level is made. Fewer: a turn of the month is a level.
 const PRESENT: usize = 12;
 /// Least rise within the window that is creep: 1.45-fold.
 const RISE_FAST: f64 = 0.37;
 /// Rise over the anchor that is told however slowly it came: 1.82-fold.
 const RISE_SLOW: f64 = 0.60;
+/// Nats of surprise that a nat of such a rise is worth. Less: it does not page.
+const RISE_WORTH: f64 = 12.0;
+/// Days of the present level of which one may still be near the anchor. Fewer: two busy weeks are a level.
+const LOW_ONE_IN: usize = 6;
 /// Standard errors from which a slope is clear.
 const SLOPE_ERRORS: f64 = 3.0;
 /// Least spread: a constant job still varies by a tenth.
 const SPREAD_FLOOR: f64 = 0.1;
-/// Days whose mean a doubtful level may exceed, and by how much: two days of a creep by 12 % a day.
+/// A normal sample's standard deviation over its median distance from the middle.
+const NORMAL_MAD: f64 = 1.48;
+/// Days whose mean a doubtful level may exceed by a step.
 const STEP_DAYS: usize = 3;
+/// The most by which it may: two days of a creep by 12 % a day.
 const STEP_NATS: f64 = 0.22;
 /// Level below which nothing is told: seven records that become twelve are nobody's loss.
 const SMALL: f64 = 2.0;
-/// How much faster than it was told a growth is news, and how often it is told in between.
+/// How much faster than it was told a growth is news.
 const GROWTH_FASTER: f64 = 1.5;
+/// How often a growth is told in between.
 const GROWTH_KNOWN_MAX: u8 = 2;
 /// Steps of the log scale that are kept.
 const STEPS_PER_NAT: f64 = 1024.0;
@@ -217,8 +226,8 @@ impl Levels {
         let slope = slope(&self.days);
         let rise = mean(recent) - anchor + slope * (PRESENT as f64 - 1.0) / 2.0;
         let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < anchor + 0.5 * RISE_SLOW).count();
-        let steady = low * 6 <= PRESENT && rise > 2.0 * spread(&self.days[..ANCHOR]);
-        let nats = 12.0 * rise;
+        let steady = low * LOW_ONE_IN <= PRESENT && rise > 2.0 * spread(&self.days[..ANCHOR]);
+        let nats = RISE_WORTH * rise;
         (rise > RISE_SLOW && steady).then_some(Rise { nats, from: anchor, to: anchor + rise, days: DAYS, slope })
     }
 
@@ -257,7 +266,7 @@ fn spread(days: &[u16]) -> f64 {
     let mut values: Vec<f64> = days.iter().map(|&day| f64::from(day) / STEPS_PER_NAT).collect();
     let center = median(&mut values);
     let mut apart: Vec<f64> = values.iter().map(|value| (value - center).abs()).collect();
-    1.48 * median(&mut apart)
+    NORMAL_MAD * median(&mut apart)
 }
 
 #[cfg(test)]

@@ -20,6 +20,9 @@ const BINS_PER_NAT: f64 = 8.0;
 /// Scale of the tail beyond the record, in spreads: a normal tail falls by `exp(-z / σ)` at `z` spreads out, and records
 /// of a month lie at about two. Larger: what lies beyond the record surprises less.
 const BEYOND: f64 = 0.8;
+/// Share of a normal sample that lies more than a standard deviation below the middle: half of the way from there to the same
+/// above is the spread.
+const SPREAD_QUANTILE: f64 = 0.16;
 /// How much wider the least spread is for one observation; it falls with the square of how many there are, since a spread
 /// of one or two says nothing and one of five a good deal. Larger: what comes seldom surprises less by its size.
 const YOUNG_FLOOR: f64 = 2.0;
@@ -172,7 +175,8 @@ impl LogHistogram {
 
     fn spread(&self, total: f64, floor: f64) -> f64 {
         let log = |q: f64| self.quantile_index(q * total).map_or(0.0, |index| f64::from(index) / BINS_PER_NAT);
-        (0.5 * (log(0.84) - log(0.16))).max(floor * (1.0 + YOUNG_FLOOR / (total * total).max(1.0)))
+        (0.5 * (log(1.0 - SPREAD_QUANTILE) - log(SPREAD_QUANTILE)))
+            .max(floor * (1.0 + YOUNG_FLOOR / (total * total).max(1.0)))
     }
 
     fn merge_closest(&mut self) {

@@ -25,12 +25,18 @@ pub mod temper;
 pub mod week;
 pub mod weighted;
 
+/// Nats by which a weight has shrunk at a window's end. Larger: the baseline is of the last days more than of the others.
+const WINDOW_NATS: f64 = 4.0 / 3.0;
+
+/// Weight below which what was counted is dropped. Larger: what is rare is forgotten before the window is over.
+pub const GONE: f32 = 0.01;
+
 /// The factor by which weights shrink over `days`, for a window of `window_days`.
 ///
 /// An exponential that leaves a quarter of the weight at the window's end. Values are dropped there whatever their weight.
 #[must_use]
 pub fn forget(days: f64, window_days: f64) -> f64 {
-    (-4.0 / 3.0 * days.max(0.0) / window_days).exp()
+    (-WINDOW_NATS * days.max(0.0) / window_days).exp()
 }
 
 /// Gives back room that a list does not use, if that is worth a new place: growth doubles, and a bot that has settled
@@ -49,10 +55,11 @@ pub fn make_room<T>(list: &mut Vec<T>) {
     }
 }
 
-/// Bytes in steps of which small pieces of memory come, up to how many, and the share of the next power of two that larger
-/// ones come in steps of: the sizes of the program's allocator.
+/// Bytes in steps of which small pieces of memory come: the sizes of the program's allocator, as the next two.
 const PIECE: usize = 16;
+/// Bytes up to which they do.
 const SMALL: usize = 128;
+/// Steps to the next power of two in which larger ones come.
 const STEPS: usize = 8;
 
 /// Room for at least so many, as much as the piece of memory has that they take anyway.

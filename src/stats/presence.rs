@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// Days kept: four weeks, so that each weekday is there as often as any other.
 const DAYS: i32 = 28;
-/// Prior weights of an empty and of a busy stretch.
+/// Prior weight of an empty stretch. Larger: silences surprise less.
 const EMPTY_PRIOR: f64 = 0.05;
+/// Prior weight of a busy one. Larger: they surprise more, and those of young bots most of all.
 const BUSY_PRIOR: f64 = 0.5;
 
 /// Hours of the last days, by bit.

@@ -6,8 +6,9 @@
 
 use std::fmt;
 
-/// Places at first, and at most. More: less is overwritten, and more of the processor's nearer memory is taken from others.
+/// Places at first.
 const PLACES: usize = 1 << 8;
+/// Places at most. More: less is overwritten, and more of the processor's nearer memory is taken from others.
 const PLACES_MAX: usize = 1 << 15;
 
 /// Hashes of what was noted on a day; nothing until the first one.

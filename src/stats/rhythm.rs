@@ -20,9 +20,9 @@ const GAP_SECS_MIN: f64 = 0.01;
 const SESSIONS_MAX: f32 = 64.0;
 /// Sessions without which nothing is said.
 const SESSIONS_MIN: f32 = 6.0;
-/// Least spread of the middle gap and of the unevenness between sessions, in log units. Smaller: a slow day of a steady
-/// machine surprises.
+/// Least spread of the middle gap between sessions, in log units. Smaller: a slow day of a steady machine surprises.
 const LEVEL_FLOOR: f64 = 0.3;
+/// The same of the gaps' unevenness.
 const UNEVEN_FLOOR: f64 = 0.15;
 /// A normal sample's standard deviation over its mean distance from the middle, √(π/2).
 const NORMAL: f64 = 1.253_314;

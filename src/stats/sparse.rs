@@ -12,7 +12,9 @@ use super::room;
 /// Bins at most.
 pub const BINS_MAX: usize = WORDS * WORD_BITS;
 
+/// Words of bits that say which bins there are.
 const WORDS: usize = 5;
+/// Bits of one.
 const WORD_BITS: usize = u64::BITS as usize;
 /// Empty room that is left as it is. More of it lies idle in each bot; less is given back and taken again.
 const ROOM_STEP: usize = 8;

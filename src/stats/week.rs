@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::sparse::Sparse;
 use crate::time::Local;
 
+/// Times an hour's even share of the starts, from which it is one of the bot's. Larger: hours of single runs are none of its.
+const BUSY_SHARE: f32 = 0.02;
 /// Hours of a week.
 const HOURS: usize = 168;
 /// Quarter hours of a day.
@@ -113,7 +115,7 @@ impl WeekDensity {
     /// Number of hours of the week that hold nearly all starts.
     #[must_use]
     pub fn busy_hours(&self) -> usize {
-        self.hours().filter(|(_, weight)| *weight > 0.02 * self.total / HOURS as f32).count()
+        self.hours().filter(|(_, weight)| *weight > BUSY_SHARE * self.total / HOURS as f32).count()
     }
 
     /// Counts a start with a weight of 0 to 1.

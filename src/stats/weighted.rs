@@ -16,13 +16,15 @@ pub const INDEX_MAX: u16 = (1 << (32 - WEIGHT_BITS)) - 1;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Weighted(u32);
 
-/// Bits of the weight, and of the mantissa within it.
+/// Bits of the weight; the rest of 32 number the bin.
 const WEIGHT_BITS: u32 = 23;
+/// Bits of the mantissa within it.
 const MANTISSA_BITS: u32 = 17;
 /// Bits of an `f32`'s mantissa that go.
 const DROPPED_BITS: u32 = 23 - MANTISSA_BITS;
 /// Difference of the exponents' biases: 127 of `f32`, 15 here.
 const REBIAS: u32 = 112 << MANTISSA_BITS;
+/// The weight's bits, all set.
 const WEIGHT_MAX: u32 = (1 << WEIGHT_BITS) - 1;
 
 impl Weighted {

@@ -4,6 +4,7 @@
 //! that breaks it. What the compiler, clippy or rustfmt can hold is theirs; here is only what they cannot see.
 
 mod claims;
+mod constants;
 mod dependencies;
 mod files;
 mod functions;

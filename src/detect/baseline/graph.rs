@@ -13,7 +13,7 @@ use crate::detect::profile::Profile;
 use crate::event::Text;
 use crate::event::normalize::family;
 use crate::stats::log_histogram::LogHistogram;
-use crate::stats::{fingerprint, give_back, make_room};
+use crate::stats::{GONE, fingerprint, give_back, make_room};
 
 /// Number of the virtual endpoint before the first call.
 pub(in crate::detect) const START: u16 = u16::MAX;
@@ -289,7 +289,7 @@ impl CallGraph {
         for edge in &mut self.edges {
             edge.sessions *= factor32;
         }
-        self.edges.retain(|edge| edge.sessions > 0.01 && lives(edge.from) && lives(edge.to));
+        self.edges.retain(|edge| edge.sessions > GONE && lives(edge.from) && lives(edge.to));
         give_back(&mut self.edges);
         give_back(&mut self.endpoints);
     }

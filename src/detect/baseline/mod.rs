@@ -107,20 +107,30 @@ blank!(Calibrators, [Levels; LEVELS]);
 /// Trust in a day whose level has crept. Larger: the same creep surprises less each day.
 const DRIFT_TRUST: f64 = 0.1;
 
-/// Days at work from which a bot has traits, and days of silence after which it has none.
+/// Days at work from which a bot has traits. Fewer: its first day says whom it is like.
 const TRAITS_DAYS_MIN: f32 = 3.0;
+/// Days of silence after which it has none. More: bots that ended stand for what their cohort does.
 const TRAITS_SILENT_MAX: i64 = 14;
 
-/// Days at work below which a rhythm is one of weeks; nats of silence up to which a day is calm, and the share of calm
-/// days of a bot that is steady.
+/// Days at work below which a rhythm is one of weeks.
 const STEADY_DAYS_MIN: f32 = 8.0;
+/// Nats of silence up to which a day is calm. More: bots that work when there is work count as steady.
 const STEADY_NATS: f64 = 1.5;
+/// Share of calm days of a bot that is steady. Smaller: bots that work when there is work count as steady.
 const STEADY_SHARE: f64 = 0.85;
 
 /// Days at work, weighted by age, up to which a bot's first long silence says that it seldom works. More: who worked daily
 /// and changed while it rested is held against what it was.
 const FEW_DAYS: f32 = 3.0;
 
+/// What the share of days at work counts among the traits, which are logarithms beside it. Larger: cohorts are of those that
+/// work as often.
+const ACTIVE_TRAIT: f64 = 3.0;
+/// Least share of days at work, about one a month. Smaller: who worked once has no rate of sessions any more.
+const ACTIVE_SHARE_MIN: f32 = 0.03;
+/// A bot that works on less than one day in so many is remembered for longer than a window. Larger: for more bots the
+/// calendar reaches further back.
+const ONE_DAY_IN: f64 = 3.0;
 /// Most windows of the calendar for which a bot that seldom works is remembered.
 const STRETCH_MAX: f64 = 3.0;
 
@@ -128,9 +138,10 @@ const STRETCH_MAX: f64 = 3.0;
 /// Novelty is nearly a probability already; the order of steps has many ways to be rare, and work that comes in, to pile up.
 const TAIL_SCALES_NATS: [f64; SCORED] = [0.7, 0.6, 0.5, 0.8, 0.5, 0.85, 1.2, 0.8, 0.8, 0.8, 0.8];
 
-/// Days at work without which a turn of the month has nothing to be held against, and the share of the allowance above
-/// which its levels say nothing of a creep.
+/// Days at work without which a turn of the month has nothing to be held against.
 const TURN_DAYS_MIN: f32 = 3.0;
+/// Share of the allowance for a turn of the month above which its levels say nothing of a creep. Larger: turns count as
+/// creep.
 const TURN_SHARE_LEVEL: f64 = 0.6;
 
 /// One session in so many is asked for its pace once that is known. More: a new pace is learned later.
@@ -252,7 +263,7 @@ impl Baseline {
         let usual = |at: usize| self.volumes.session[at].quantile(0.5).unwrap_or(0.0).ln_1p();
         Some([
             sessions.ln_1p(),
-            3.0 * self.active_share(),
+            ACTIVE_TRAIT * self.active_share(),
             (self.week.busy_hours() as f64).ln_1p(),
             usual(0),
             usual(1),
@@ -276,7 +287,7 @@ impl Baseline {
         } else {
             self.active_share()
         };
-        f64::from(window_days) * (3.0 * share).clamp(1.0 / STRETCH_MAX, 1.0).recip()
+        f64::from(window_days) * (ONE_DAY_IN * share).clamp(1.0 / STRETCH_MAX, 1.0).recip()
     }
 
     /// Whether it keeps to a rhythm, so that its silences are no matter of chance: day by day, or over weeks where it has
@@ -290,7 +301,7 @@ impl Baseline {
 
     /// Share of days on which the bot is at work, 0 to 1.
     pub(super) fn active_share(&self) -> f64 {
-        f64::from((self.days / self.elapsed.max(1.0)).clamp(0.03, 1.0))
+        f64::from((self.days / self.elapsed.max(1.0)).clamp(ACTIVE_SHARE_MIN, 1.0))
     }
 
     /// Counts a session that begins.

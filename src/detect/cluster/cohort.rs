@@ -21,11 +21,16 @@ pub(in crate::detect) const TRAITS: usize = 8;
 pub(in crate::detect) const COHORT_NONE: u8 = u8::MAX;
 /// Bots that cohorts are fitted on.
 const FIT_MAX: usize = 4_096;
-/// Bots from which there are cohorts, and how many there are at most.
+/// Bots from which there are cohorts. Fewer: a cohort of two proves nothing.
 const BOTS_MIN: usize = 12;
+/// How many there are at most. More: smaller ones, and a longer refit.
 const COHORTS_MAX: usize = 16;
 /// Distance from the old cohort's center, in standard deviations, at which a bot has left it for good.
 const LEFT_MIN: f64 = 4.0;
+/// Share of that distance within which another cohort's center must be. Larger: who lies between two has left one.
+const NEARER: f64 = 0.5;
+/// Least spread of a trait over the bots. Smaller: a trait that all have in common tells them apart.
+const TRAIT_SPREAD_MIN: f64 = 0.1;
 /// Least spread of a volume, on the log scale, when bots are compared with each other.
 const SPREAD_FLOOR: f64 = 0.7;
 /// Weight of sessions behind a cohort's volumes below which they prove nothing.
@@ -82,7 +87,7 @@ impl Cohorts {
         let volumes = self.volumes.get(usize::from(cohort))?;
         let known = volumes.iter().zip(totals).enumerate().filter(|(_, (history, _))| history.total() >= SESSIONS_MIN);
         let p = known.map(|(at, (history, total))| (history.p_side(total, Side::High, SPREAD_FLOOR), at));
-        p.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(p, at)| ((4.0 * p).min(1.0), at))
+        p.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(p, at)| ((totals.len() as f64 * p).min(1.0), at))
     }
 
     /// The cohort whose center is nearest.
@@ -102,7 +107,7 @@ impl Cohorts {
         let Some(center) = self.centers.get(usize::from(member.cohort)) else { return false };
         let apart = self.distance(&member.traits, center);
         let others = self.centers.iter().map(|other| self.distance(&member.traits, other));
-        apart > LEFT_MIN && others.fold(f64::INFINITY, f64::min) < 0.5 * apart
+        apart > LEFT_MIN && others.fold(f64::INFINITY, f64::min) < NEARER * apart
     }
 
     fn standardize(&mut self, drawn: &[&Member]) {
@@ -110,7 +115,7 @@ impl Cohorts {
         for at in 0..TRAITS {
             let mean = drawn.iter().map(|member| member.traits[at]).sum::<f64>() / n;
             let squares: f64 = drawn.iter().map(|member| (member.traits[at] - mean).powi(2)).sum();
-            (self.mean[at], self.spread[at]) = (mean, (squares / n).sqrt().max(0.1));
+            (self.mean[at], self.spread[at]) = (mean, (squares / n).sqrt().max(TRAIT_SPREAD_MIN));
         }
     }
 

@@ -19,9 +19,11 @@ use ndarray::{Array1, Array2};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// Runs of k-means with different starts, steps of each, and the way of the centers that is none any more.
+/// Runs of k-means with different starts, the best of which counts.
 const RUNS: usize = 3;
+/// Steps of each at most. More: a longer refit where centers go on moving.
 const STEPS_MAX: u64 = 40;
+/// Way of the centers, in the unit of the points, that is none any more.
 const MOVED_MIN: f64 = 1e-3;
 /// Points up to which the present thread is faster than all together.
 const FEW: usize = 64;

@@ -20,6 +20,11 @@ use crate::time::{Local, date};
 
 /// P-value up to which a dimension is named as a reason beside the strongest one.
 const REASON_P_MAX: f64 = 0.02;
+/// Nats of an amount within which the same again is the same story, a doubling about.
+const SAME_NATS: f64 = 0.7;
+
+/// Share of starts on a weekday below which a usual hour is said to be one of other days.
+const OTHER_DAY_SHARE: f64 = 0.02;
 
 /// What a judgment says.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,7 +192,7 @@ impl Subject<'_> {
         let share = week.weekday_share(self.start.weekday);
         let expected = match week.usual_minute() {
             Some(minute) if week.busy_hours() <= 12 => {
-                let day = if share < 0.02 { ", on other weekdays" } else { "" };
+                let day = if share < OTHER_DAY_SHARE { ", on other weekdays" } else { "" };
                 format!("a start around {:02}:{:02}{day}", minute / 60, minute % 60)
             }
             _ => format!("a start in one of its {} usual hours of the week", week.busy_hours()),
@@ -302,7 +307,7 @@ impl Subject<'_> {
             Side::High => "where it usually has none".to_owned(),
             Side::Low => "far less than usual".to_owned(),
         };
-        let level = (amount.ln_1p() / 0.7).round();
+        let level = (amount.ln_1p() / SAME_NATS).round();
         let amount = format!("{} {}", count(amount), measure.noun());
         Words {
             detector: measure.name(),
@@ -319,7 +324,7 @@ impl Subject<'_> {
         let number = self.baseline.graph.number(name);
         let history = number.and_then(|number| self.baseline.graph.endpoint(number));
         let usual = history.and_then(|e| e.moved.quantile(0.5)).unwrap_or(0.0);
-        let level = (amount.ln_1p() / 0.7).round();
+        let level = (amount.ln_1p() / SAME_NATS).round();
         Words {
             detector: "call_volume",
             observed: format!("{} in one call of `{name}`", count(amount)),
@@ -384,7 +389,7 @@ fn times(number: u32) -> String {
 }
 
 fn no_mode(measure: Measure, amount: f64, usual: f64, modes: usize) -> Words {
-    let level = (amount.ln_1p() / 0.7).round();
+    let level = (amount.ln_1p() / SAME_NATS).round();
     let amount = format!("{} {}", count(amount), measure.noun());
     let of = if modes > 1 {
         format!("none of its {modes} kinds of session has")

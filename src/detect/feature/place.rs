@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 const SPEED_MAX_KMH: f64 = 1_000.0;
 /// Distance in km below which addresses are not told apart: they are looked up, and wrong by the width of a country.
 const APART_MIN_KM: f64 = 400.0;
+/// Mean radius of the earth, in km.
+const EARTH_RADIUS_KM: f64 = 6_371.0;
 
 /// Where an identity was at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +61,7 @@ impl Sighting {
         let (lat_a, lat_b) = (radians(self.lat), radians(other.lat));
         let (dlat, dlon) = (lat_b - lat_a, radians(other.lon) - radians(self.lon));
         let a = (dlat / 2.0).sin().powi(2) + lat_a.cos() * lat_b.cos() * (dlon / 2.0).sin().powi(2);
-        2.0 * 6_371.0 * a.clamp(0.0, 1.0).sqrt().asin()
+        2.0 * EARTH_RADIUS_KM * a.clamp(0.0, 1.0).sqrt().asin()
     }
 }
 

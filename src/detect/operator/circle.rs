@@ -18,6 +18,8 @@ use crate::stats::{fingerprint, forget};
 const DAYS_BOT_MIN: f32 = 0.2;
 /// Names that are told as usual.
 const USUAL_MAX: usize = 3;
+/// Acts of a person, weighted by age and trust, from which it is known how many of them come without a ticket.
+const ACTS_MIN: f64 = 5.0;
 
 /// The operators of one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ impl Circle {
             second: self.second(act, person, profile),
             at: act.local,
             days: known.map_or(0, |person| person.seen),
-            bare_share: person.map(|person| person.ticket).filter(|t| t.total() >= 5.0).map(Share::p_without),
+            bare_share: person.map(|person| person.ticket).filter(|t| t.total() >= ACTS_MIN).map(Share::p_without),
             usual: person.map_or_else(|| self.names(), usual_actions),
             burst: (due && burst.p <= profile.operator.burst_p).then_some(burst),
         }

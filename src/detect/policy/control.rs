@@ -17,11 +17,13 @@ use crate::detect::profile::{OperatorProfile, Profile};
 use crate::event::{Control, Event, Kind, Text};
 use crate::stats::fingerprint;
 
-/// Scores of acts that only their operator or their second factor speaks against: told for the archive, and paging.
+/// Score of acts that their operator or their second factor speaks against a little: for the archive.
 const SCORE_NOTE: f64 = 35.0;
+/// Score of those that one of them speaks against clearly, or both do: it pages.
 const SCORE_DOUBT: f64 = 72.0;
-/// Scores of a day with many bots: approved, and without approval.
+/// Score of a day with many bots that was approved: for the archive.
 const SCORE_MANY: f64 = 40.0;
+/// Score of one without approval: it pages.
 const SCORE_MANY_BARE: f64 = 97.0;
 /// What a step of severity is worth in score.
 const STEP: f64 = 3.0;

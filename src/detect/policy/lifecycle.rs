@@ -10,11 +10,15 @@ use crate::detect::profile::LifecycleProfile;
 use crate::event::Event;
 use crate::registry::{BotRecord, BotStatus, TenantRecords};
 
-/// Scores of what is for the archive.
+/// Score of a bot that is not registered: for the archive.
 const SCORE_UNREGISTERED: f64 = 30.0;
+/// Score of one without an owner: for the archive.
 const SCORE_OWNERLESS: f64 = 20.0;
+/// Score of one that wakes up and was no steady worker: for the archive.
 const SCORE_DORMANT: f64 = 40.0;
+/// Score of one that does what its registration does not say: for the archive.
 const SCORE_OUTSIDE: f64 = 35.0;
+/// Score of a bot of tests that works in production: for the archive.
 const SCORE_TEST: f64 = 45.0;
 /// Score of a steady worker that wakes up.
 const SCORE_AWAKE: f64 = 80.0;

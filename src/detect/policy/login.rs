@@ -17,8 +17,9 @@ use crate::stats::fingerprint;
 
 /// Words of the methods that people sign in by.
 const OF_PEOPLE: [&str; 9] = ["password", "passwd", "basic", "sso", "otp", "form", "browser", "interactive", "passkey"];
-/// Scores of a method of people's, and of another machine's.
+/// Score of a sign-in by a method of people's: it pages.
 const SCORE_PEOPLE: f64 = 82.0;
+/// Score of one by another machine's: for the archive.
 const SCORE_MACHINE: f64 = 40.0;
 
 /// The method that a bot signs in by.

@@ -13,9 +13,13 @@ use crate::event::Event;
 use crate::registry::BotRecord;
 use crate::time::{Span, Timestamp};
 
+/// Score of a grant by somebody who never granted: for the archive.
 const SCORE_STRANGER: f64 = 40.0;
+/// Score of roles that become more: for the archive.
 const SCORE_CREEP: f64 = 35.0;
+/// Score of roles that were kept beyond their purpose: for the archive.
 const SCORE_KEPT: f64 = 40.0;
+/// Score of roles that are not used: for the archive.
 const SCORE_IDLE: f64 = 15.0;
 /// Days of a bot's life that must be over before the weeks that a creep is looked for in: what it is for comes out.
 const SETTLE_DAYS: u16 = 28;

@@ -49,7 +49,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
     let overlap = overlap(baseline, session, context);
     // The new host is the better name for what happened, where there is one.
     let why = match (host.why, network.nats > host.nats) {
-        _ if place.nats > 6.0 && place.nats > host.nats.max(network.nats) => place.why,
+        _ if place.nats > PLACE_NATS && place.nats > host.nats.max(network.nats) => place.why,
         _ if overlap.nats > host.nats.max(network.nats) => overlap.why,
         (why @ Why::NewHost { .. }, _) if host.nats > 1.0 => why,
         (_, true) => network.why,
@@ -71,6 +71,8 @@ fn alike(baseline: &Baseline, name: &str) -> f64 {
 
 /// Nats from which a network counts as unknown.
 const UNKNOWN_NATS: f64 = 2.0;
+/// Nats from which a way that nothing travels names what happened, beside a new host that is less odd.
+const PLACE_NATS: f64 = 6.0;
 
 /// Whether the session came over a public address while all known ones are private.
 fn is_public_surprise(baseline: &Baseline, session: &Session) -> bool {
@@ -102,8 +104,10 @@ fn place(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score
     worst
 }
 
-/// Weight of an overlap not met yet, for each further session of a day, and at most.
+/// Weight of an overlap not met yet, for each further session of a day. Larger: bots that run often surprise less by
+/// their first overlap.
 const OVERLAP_PER_SESSION: f64 = 0.5;
+/// The most of that weight.
 const OVERLAP_MAX: f64 = 4.0;
 /// Share of overlaps that are on different hosts, for a bot that has several.
 const OTHER_HOST: f64 = 0.5;

@@ -75,6 +75,7 @@ pub(super) fn modes(baseline: &Baseline, session: &Session, context: &Context<'_
     Score::new(spreads, why).excusable_to(ANNOUNCED_SPREADS)
 }
 
+/// Share of its spreads that a session counts which moved less than any mode has. Larger: failed runs are told of more.
 const LEAST_SHARE: f64 = 0.5;
 
 /// Spreads that a release may bring.
@@ -119,12 +120,15 @@ const ANNOUNCED_NATS: f64 = 7.0;
 /// Nats that a day at work proves of what a call moves. Larger: who was seen twice is believed to know no other size.
 const CALL_DAY_NATS: f64 = 1.5;
 
+/// Calls of an endpoint, weighted by trust and age, from which it is known what one of them moves.
+const CALLS_MIN: f64 = 5.0;
+
 /// P-value of what one call of an endpoint moved; `None` while too little is known of it.
 pub(in crate::detect) fn p_call(baseline: &Baseline, number: u16, moved: f64, spread_floor: f64) -> Option<f64> {
     let history = &baseline.graph.endpoint(number)?.moved;
     // Calls of one day are much alike: a day is worth so many nats, however many calls it had.
     let least = (-CALL_DAY_NATS * f64::from(baseline.days)).exp();
-    (history.total() >= 5.0).then(|| history.p_side(moved, Side::High, spread_floor).max(least))
+    (history.total() >= CALLS_MIN).then(|| history.p_side(moved, Side::High, spread_floor).max(least))
 }
 
 /// A quantity that this bot never has and has not now.

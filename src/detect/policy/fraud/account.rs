@@ -39,6 +39,10 @@ const NOISE_MIN: f64 = 3.0;
 const ADOPT_DAYS: u8 = 4;
 /// Changes of a tenant before one without approval is unusual.
 const CHANGES_MIN: u32 = 3;
+/// Share of them that are approved, from which one without is unusual. Smaller: where half of them are, each other one is told.
+const APPROVED_SHARE: f64 = 0.9;
+/// Accounts that were paid once, as if there were so many more. Larger: a counterparty's second account surprises less.
+const PRIOR_NEW: f64 = 0.1;
 /// Share of the oldest counterparties that go at once when there are too many, as a divisor.
 const EVICTED: usize = 4;
 
@@ -89,7 +93,7 @@ impl Party {
     /// Chance that the next payment goes to an account never seen (Good 1953).
     fn p_new(&self) -> f64 {
         let once = self.known().filter(|account| account.payments == 1).count();
-        (once as f64 + 0.1) / (f64::from(self.payments()) + 1.0)
+        (once as f64 + PRIOR_NEW) / (f64::from(self.payments()) + 1.0)
     }
 }
 
@@ -242,7 +246,8 @@ impl Ledger {
 
     /// Whether changes of accounts are usually approved, so that one which is not says something.
     fn approval_is_usual(&self) -> bool {
-        self.changes_seen >= CHANGES_MIN && f64::from(self.changes_approved) >= 0.9 * f64::from(self.changes_seen)
+        self.changes_seen >= CHANGES_MIN
+            && f64::from(self.changes_approved) >= APPROVED_SHARE * f64::from(self.changes_seen)
     }
 }
 

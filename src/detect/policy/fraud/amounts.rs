@@ -18,6 +18,8 @@ use crate::stats::log_histogram::LogHistogram;
 const KINDS_MAX: usize = 16;
 /// Weight of a flagged amount.
 const TRUST_FLAGGED: f64 = 0.05;
+/// Quantile of the amounts that one is held against. Larger: the largest one so far decides.
+const HIGH_QUANTILE: f64 = 0.99;
 /// How much further than `amount_factor` an amount is high and not medium.
 const HIGH_FACTOR: f64 = 10.0;
 
@@ -70,7 +72,7 @@ impl Amounts {
 
 fn extreme(case: &Case<'_>, kind: &str, amount: f64, known: &Amount) -> Option<Breach> {
     let profile = case.profile;
-    let high = known.history.quantile(0.99).filter(|_| known.seen >= profile.amounts_min)?.max(1.0);
+    let high = known.history.quantile(HIGH_QUANTILE).filter(|_| known.seen >= profile.amounts_min)?.max(1.0);
     let times = amount / high;
     if times < profile.amount_factor {
         return None;
