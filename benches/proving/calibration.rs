@@ -6,7 +6,7 @@
 //! p-value for its session; a day on which all were excused is none for that detector. In brackets stand the days, so
 //! that nobody reads a figure out of three of them. Silences count on the day on which they end, unless others had the same
 //! cause; levels on the day of the first event behind theirs, unless their rise was told in the four weeks before. First come
-//! the cells at 0.01 and below with more days than 1.2 α and chance explain (Poisson, 5 % each), and which bots' days those
+//! the cells with more days than 1.2 α and chance explain (Poisson, 5 % each), and which bots' days those
 //! are.
 
 use std::collections::BTreeMap;
@@ -66,8 +66,8 @@ struct Odd {
     what: String,
 }
 
-/// Levels at which a p-value is held to its word, the greatest of them, and how far a share may be above its level.
-const HELD: f64 = 1e-2;
+/// The greatest level at which a p-value is held to its word, and how far a share may be above its level.
+const HELD: f64 = 1e-1;
 const TOLERANCE: f64 = 1.2;
 /// Probability below which chance does not explain a count.
 const CHANCE: f64 = 0.05;

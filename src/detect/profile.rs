@@ -89,6 +89,8 @@ pub struct TimeProfile {
     pub in_time_days: f64,
     /// Weight of all weekdays being alike.
     pub alike_days: f64,
+    /// The same for a bot that works seldom and in no rhythm of weeks.
+    pub alike_days_seldom: f64,
     /// Nats for each hour apart.
     pub apart_nats: f64,
     /// Most hours that count.

@@ -119,6 +119,8 @@ const STEADY_NATS: f64 = 1.5;
 /// Share of calm days of a bot that is steady. Smaller: bots that work when there is work count as steady.
 const STEADY_SHARE: f64 = 0.85;
 
+/// Share of days at work below which a young bot's weekdays prove little. Larger: those of whoever rests on weekends, too.
+const SELDOM_SHARE: f64 = 0.5;
 /// Days at work, weighted by age, up to which a bot's first long silence says that it seldom works. More: who worked daily
 /// and changed while it rested is held against what it was.
 const FEW_DAYS: f32 = 3.0;
@@ -288,6 +290,12 @@ impl Baseline {
             self.active_share()
         };
         f64::from(window_days) * (ONE_DAY_IN * share).clamp(1.0 / STRETCH_MAX, 1.0).recip()
+    }
+
+    /// Whether it works so seldom that weekdays prove nothing of it, and in no rhythm of weeks.
+    pub(super) fn is_seldom(&self) -> bool {
+        let seldom = self.days < STEADY_DAYS_MIN && self.active_share() < SELDOM_SHARE;
+        seldom && !self.presence.is_even()
     }
 
     /// Whether it keeps to a rhythm, so that its silences are no matter of chance: day by day, or over weeks where it has

@@ -29,7 +29,7 @@ pub(in crate::detect) fn surprise(
         days: f64::from(baseline.days),
         any_time: profile.any_time_days,
         in_time: profile.in_time_days,
-        alike: profile.alike_days,
+        alike: if baseline.is_seldom() { profile.alike_days_seldom } else { profile.alike_days },
     };
     let nats = |start: Local| -baseline.week.tail_mass(start, prior).max(f64::MIN_POSITIVE).ln();
     let nats = |start: Local| {

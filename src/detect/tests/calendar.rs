@@ -83,3 +83,26 @@ fn what_is_done_to_a_bot_in_a_change_freeze_is_worse() {
     let (usual, worse) = (worst(&Settings::default()), worst(&freeze));
     assert!(worse.0 > usual.0 && worse.1.contains("in a change freeze"), "{usual:?} {worse:?}");
 }
+
+/// The p-value of the last run's hour, of a bot that runs on these days at two in the morning.
+fn p_of_last_start(days: &[i64]) -> f64 {
+    let mut engine = Engine::new(Settings::default(), Registry::default());
+    let mut output = Output { verdicts: Some(Vec::new()), ..Output::default() };
+    for event in days.iter().flat_map(|day| Night { minute: 120, ..Night::usual(*day) }.events()) {
+        engine.observe_ref(&event, &mut output);
+    }
+    engine.finish(&mut output);
+    let verdicts = output.verdicts.expect("was asked for");
+    let session = verdicts.iter().rev().find(|verdict| verdict.judged == Judged::Session).expect("a session");
+    let time = session.p_values.iter().find(|(dimension, _)| *dimension == Dimension::Time);
+    time.and_then(|(_, p)| *p).expect("it is not excused")
+}
+
+#[test]
+fn a_months_end_falls_on_any_weekday_and_a_weekly_run_on_one() {
+    // Monday to Wednesday, and Thursday and Friday a month later.
+    let month_end = p_of_last_start(&[0, 1, 2, 31, 32]);
+    assert!(month_end > 0.05, "{month_end}");
+    let weekly = p_of_last_start(&[0, 7, 14, 21, 28, 31]);
+    assert!(weekly < 0.02, "{weekly}");
+}
