@@ -134,6 +134,17 @@ pub enum RegistryConfig {
     Bucket(String),
 }
 
+/// Files that secrets were read from. They are read again for each connection, since secrets are rotated.
+#[derive(Clone, Debug, Default)]
+pub struct NatsSecretFiles {
+    /// Of the nkey's seed.
+    pub nkey_seed: Option<PathBuf>,
+    /// Of the password.
+    pub password: Option<PathBuf>,
+    /// Of the token.
+    pub token: Option<PathBuf>,
+}
+
 /// How to reach NATS, and as whom.
 #[derive(Clone)]
 pub struct NatsConfig {
@@ -149,6 +160,8 @@ pub struct NatsConfig {
     pub password: Option<SecretText>,
     /// Token.
     pub token: Option<SecretText>,
+    /// Files that these were read from.
+    pub secret_files: NatsSecretFiles,
     /// Whether TLS is required.
     pub tls: bool,
     /// Certificate authorities to trust in place of the system's.
@@ -352,6 +365,7 @@ impl fmt::Debug for NatsConfig {
             .field("user", &self.user)
             .field("password", &self.password)
             .field("token", &self.token)
+            .field("secret_files", &self.secret_files)
             .field("tls", &self.tls)
             .field("tls_ca_file", &self.tls_ca_file)
             .field("tls_cert_file", &self.tls_cert_file)

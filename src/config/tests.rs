@@ -94,10 +94,12 @@ fn a_secret_is_read_from_its_file_and_a_stronger_source_replaces_it() {
     };
     let token = |environment: &[(&str, &str)]| {
         let sources = Sources { file: Some(file), environment: pairs(environment), flags: vec![] };
-        load(sources, &read).map(|config| config.nats.token.map(|token| token.expose().to_owned()))
+        load(sources, &read)
+            .map(|config| (config.nats.token.map(|token| token.expose().to_owned()), config.nats.secret_files.token))
     };
-    assert_eq!(token(&[]), Ok(Some("from-file".to_owned())));
-    assert_eq!(token(&[("HUMDRUM_NATS_TOKEN", "outright")]), Ok(Some("outright".to_owned())));
+    // The file is known, since it is read again when the secret is rotated.
+    assert_eq!(token(&[]), Ok((Some("from-file".to_owned()), Some("/run/token".into()))));
+    assert_eq!(token(&[("HUMDRUM_NATS_TOKEN", "outright")]), Ok((Some("outright".to_owned()), None)));
     let faults = token(&[("HUMDRUM_NATS_TOKEN_FILE", "/gone")]).expect_err("an unreadable file");
     let expected = "nats.token_file: /gone cannot be read: nothing at /gone (given by HUMDRUM_NATS_TOKEN_FILE)";
     assert_eq!(faults.to_string(), expected);

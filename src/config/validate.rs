@@ -2,6 +2,7 @@
 //! one setting says about itself is in `check`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::check::{Check, endpoint};
@@ -14,8 +15,8 @@ use super::raw::{
     RawWebhook,
 };
 use super::{
-    AlertsConfig, Config, EventsConfig, HeartbeatConfig, NatsConfig, RegistryConfig, SecretText, SourceMode,
-    StateConfig, WebhookConfig, duration, receivers, routes, words,
+    AlertsConfig, Config, EventsConfig, HeartbeatConfig, NatsConfig, NatsSecretFiles, RegistryConfig, SecretText,
+    SourceMode, StateConfig, WebhookConfig, duration, receivers, routes, words,
 };
 use crate::alert::Severity;
 use crate::detect::Settings;
@@ -90,6 +91,12 @@ fn nats(check: &mut Check<'_>, raw: RawNats) -> NatsConfig {
             None => check.fault("nats.url", "no server address; write `nats://host:4222`, with commas between several"),
         }
     }
+    let path = |file: &Option<String>| file.as_ref().map(PathBuf::from);
+    let secret_files = NatsSecretFiles {
+        nkey_seed: path(&raw.nkey_seed_file),
+        password: path(&raw.password_file),
+        token: path(&raw.token_file),
+    };
     let nkey_seed = check.secret("nats.nkey_seed", raw.nkey_seed, raw.nkey_seed_file);
     if let Some(seed) = nkey_seed.as_ref().map(SecretText::expose).filter(|seed| !seed.is_empty())
         && (seed.len() != NKEY_SEED_CHARS || !seed.starts_with("SU"))
@@ -106,6 +113,7 @@ fn nats(check: &mut Check<'_>, raw: RawNats) -> NatsConfig {
         user: raw.user,
         password: check.secret("nats.password", raw.password, raw.password_file),
         token: check.secret("nats.token", raw.token, raw.token_file),
+        secret_files,
         tls: check.given("nats.tls", raw.tls),
         tls_ca_file: check.file("nats.tls_ca_file", raw.tls_ca_file),
         tls_cert_file: check.file("nats.tls_cert_file", raw.tls_cert_file),

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{self, DiscardPolicy};
 use humdrum::alert::{Alert, Status};
-use humdrum::config::{Config, HeartbeatConfig};
+use humdrum::config::{Config, HeartbeatConfig, SecretText};
+use humdrum::runtime::clock;
+use humdrum::time::Span;
 use prometheus::Registry;
 use tokio::time::Instant;
 
 use crate::support::config::{config, state, webhook};
 use crate::support::console::settings;
-use crate::support::files::read;
+use crate::support::files::{read, write};
+use crate::support::identity::{credentials, credentials_until, operator_settings};
 use crate::support::nats::{NatsServer, alerts};
 use crate::support::running::{Running, publish};
 use crate::support::webhook::Endpoint;
@@ -216,6 +219,54 @@ async fn revoked_credentials_page_over_the_web_and_it_goes_on_when_they_are_back
     assert_eq!((resolved.status, &resolved.id), (Status::Resolved, &firing.id));
     running.ready().await;
     running.app.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn a_rotated_password_is_read_from_its_file_and_needs_no_restart() {
+    let users = |password: &str| format!("authorization {{ user: humdrum, password: '{password}' }}\n");
+    let server = NatsServer::start_configured(&users("old")).await;
+    let (dir, endpoint) = (tempfile::tempdir().expect("a directory"), Endpoint::start([]).await);
+    let file = dir.path().join("password");
+    write(&file, "old\n");
+    let mut config = watching(&server, &dir.path().join("state"), &endpoint);
+    config.nats.user = Some("humdrum".to_owned());
+    config.nats.password = Some(SecretText::new("old".to_owned()));
+    config.nats.secret_files.password = Some(file.clone());
+    let running = Running::start(config).await;
+    running.ready().await;
+    server.reload(&users("new"));
+    let firing = page(&endpoint, 1).await;
+    assert!(firing.title.starts_with("nats refused us from"), "{}", firing.title);
+    rotated(&endpoint, &running, &firing, || write(&file, "new\n")).await;
+    running.app.stop().await.expect("stops");
+}
+
+#[tokio::test]
+async fn credentials_that_expired_are_read_again_and_need_no_restart() {
+    let server = NatsServer::start_configured(&operator_settings()).await;
+    let (dir, endpoint) = (tempfile::tempdir().expect("a directory"), Endpoint::start([]).await);
+    let file = dir.path().join("humdrum.creds");
+    let expiry = clock::wall() + Span::from_secs(3);
+    write(&file, credentials_until(1, Some(expiry.as_micros() / 1_000_000)));
+    let mut config = watching(&server, &dir.path().join("state"), &endpoint);
+    config.nats.creds_file = Some(file.clone());
+    let running = Running::start(config).await;
+    running.ready().await;
+    let firing = page(&endpoint, 1).await;
+    assert!(firing.title.starts_with("nats refused us from"), "{}", firing.title);
+    rotated(&endpoint, &running, &firing, || write(&file, credentials(1))).await;
+    running.app.stop().await.expect("stops");
+}
+
+/// The page is resolved soon after the new credentials are there, and we are ready again.
+async fn rotated(endpoint: &Endpoint, running: &Running, firing: &Alert, rotate: impl FnOnce()) {
+    assert!(running.app.health().readiness().expect_err("not ready").contains(&firing.title));
+    let begun = Instant::now();
+    rotate();
+    let resolved = page(endpoint, 2).await;
+    assert_eq!((resolved.status, &resolved.id), (Status::Resolved, &firing.id));
+    assert!(begun.elapsed() < SEEN_WITHIN, "{:?}", begun.elapsed());
+    running.ready().await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use prometheus::IntGauge;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::refusal;
+use super::{credentials, refusal};
 use crate::config::NatsConfig;
 use crate::event::subject::decode_token;
 use crate::runtime::health::HealthState;
@@ -55,6 +55,12 @@ pub enum NatsError {
         path: PathBuf,
         /// What it should hold.
         wanted: &'static str,
+    },
+    /// A seed that is none.
+    #[error("`nats.nkey_seed` is no seed of a user: {detail}")]
+    Seed {
+        /// Why.
+        detail: String,
     },
     /// Half of a pair of settings.
     #[error("{have} is set but {lack} is not")]
@@ -98,7 +104,7 @@ impl NatsError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::File { .. } | Self::Pem { .. } => "file",
-            Self::Half { .. } => "setting",
+            Self::Half { .. } | Self::Seed { .. } => "setting",
             Self::Url { .. } => "url",
             Self::Refused { .. } => "refused",
             Self::Unreachable { .. } => "unreachable",
@@ -174,7 +180,8 @@ fn fault(config: &NatsConfig, error: &ConnectError) -> NatsError {
 
 async fn options(config: &NatsConfig, health: &HealthState, connected: &IntGauge) -> Result<ConnectOptions, NatsError> {
     let (health, connected) = (health.clone(), connected.clone());
-    let mut options = ConnectOptions::new()
+    let mut options = credentials::options(config)
+        .await?
         .name("humdrum")
         .ping_interval(PING_EVERY)
         .request_timeout(Some(REQUEST_TIMEOUT))
@@ -184,7 +191,6 @@ async fn options(config: &NatsConfig, health: &HealthState, connected: &IntGauge
             tell(&health, &connected, &event);
             std::future::ready(())
         });
-    options = authenticate(options, config).await?;
     if config.tls {
         options = options.require_tls(true);
     }
@@ -213,37 +219,6 @@ fn pause(attempt: usize) -> Duration {
     }
 }
 
-async fn authenticate(mut options: ConnectOptions, config: &NatsConfig) -> Result<ConnectOptions, NatsError> {
-    if let Some(path) = &config.creds_file {
-        let fault = |source| NatsError::File { setting: "nats.creds_file", path: path.clone(), source };
-        options = options.credentials_file(path).await.map_err(fault)?;
-    }
-    if let Some(seed) = &config.nkey_seed {
-        options = options.nkey(seed.expose().to_owned());
-    }
-    match (&config.user, &config.password) {
-        (Some(user), Some(password)) => {
-            options = options.user_and_password(user.clone(), password.expose().to_owned());
-        }
-        (Some(_), None) => return Err(NatsError::Half { have: "nats.user", lack: "nats.password" }),
-        (None, Some(_)) => return Err(NatsError::Half { have: "nats.password", lack: "nats.user" }),
-        (None, None) => {}
-    }
-    if let Some(token) = &config.token {
-        options = options.token(token.expose().to_owned());
-    }
-    // The client itself takes no notice of what an address says.
-    if refusal::sign_in_settings(config).is_none()
-        && let Some(credentials) = embedded(config)
-    {
-        options = match credentials {
-            (user, Some(password)) => options.user_and_password(user, password),
-            (token, None) => options.token(token),
-        };
-    }
-    Ok(options)
-}
-
 async fn certificates(setting: &'static str, path: &Path) -> Result<(), NatsError> {
     let pem = read(setting, path).await?;
     let mut found = CertificateDer::pem_slice_iter(&pem);
@@ -259,7 +234,7 @@ async fn private_key(setting: &'static str, path: &Path) -> Result<(), NatsError
     }
 }
 
-async fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, NatsError> {
+pub(super) async fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, NatsError> {
     tokio::fs::read(path).await.map_err(|source| NatsError::File { setting, path: path.to_owned(), source })
 }
 

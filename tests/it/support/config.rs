@@ -4,13 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use humdrum::alert::{Alert, BaselineNote, Dimension, Reason, Routing, Severity, Status, Tags};
-use humdrum::config::{AlertsConfig, Config, EventsConfig, NatsConfig, SourceMode, StateConfig, WebhookConfig};
+use humdrum::config::{
+    AlertsConfig, Config, EventsConfig, NatsConfig, NatsSecretFiles, SourceMode, StateConfig, WebhookConfig,
+};
 
 pub(crate) fn config(url: String) -> Config {
     Config {
         nats: NatsConfig {
             url: vec![url],
             creds_file: None,
+            secret_files: NatsSecretFiles::default(),
             nkey_seed: None,
             user: None,
             password: None,

@@ -73,23 +73,28 @@ pub(crate) fn operator_settings() -> String {
     of_system["limits"]["disk_storage"] = json!(0);
     format!(
         "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {}, {}: {} }}\n",
-        token(&operator, &operator, &json!({"type": "operator", "version": 2})),
+        token(&operator, &operator, &json!({"type": "operator", "version": 2}), None),
         system.public_key(),
         account.public_key(),
-        token(&operator, &account, &of_account),
+        token(&operator, &account, &of_account, None),
         system.public_key(),
-        token(&operator, &system, &of_system),
+        token(&operator, &system, &of_system, None),
     )
 }
 
 /// Credentials, as a file, of a user of the account with this number; the operator knows the first.
 pub(crate) fn credentials(account: u8) -> String {
+    credentials_until(account, None)
+}
+
+/// The same, which the server takes until then, in seconds since 1970.
+pub(crate) fn credentials_until(account: u8, expiry_secs: Option<i64>) -> String {
     let (account, user) = (key(KeyPairType::Account, account), nkey(7));
     let claims = json!({"type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1});
     format!(
         "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
         -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
-        token(&account, &user, &claims),
+        token(&account, &user, &claims, expiry_secs),
         seed(&user)
     )
 }
@@ -99,11 +104,14 @@ fn key(kind: KeyPairType, number: u8) -> KeyPair {
 }
 
 /// What the issuer says of the subject, signed.
-fn token(issuer: &KeyPair, subject: &KeyPair, claims: &Value) -> String {
-    let whole = json!({
+fn token(issuer: &KeyPair, subject: &KeyPair, claims: &Value, expiry_secs: Option<i64>) -> String {
+    let mut whole = json!({
         "jti": subject.public_key(), "iat": 1_700_000_000, "iss": issuer.public_key(), "sub": subject.public_key(),
         "name": "test", "nats": claims,
     });
+    if let Some(expiry) = expiry_secs {
+        whole["exp"] = json!(expiry);
+    }
     let header = json!({"typ": "JWT", "alg": "ed25519-nkey"});
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let text = format!("{}.{}", part(&header), part(&whole));

@@ -267,7 +267,10 @@ pub(super) const LAYERS: &[Layer] = &[
             "time",
         ],
     ),
-    layer(&["runtime::nats"], &["config::NatsConfig", "event::subject::decode_token", "runtime::health"]),
+    layer(
+        &["runtime::nats"],
+        &["config::NatsConfig", "config::SecretText", "event::subject::decode_token", "runtime::health"],
+    ),
     layer(
         &["runtime::source"],
         &[
