@@ -60,13 +60,14 @@ type Table = BTreeMap<(String, usize), Count>;
 
 /// A bot's day and what a detector found least likely of it.
 struct Odd {
-    kind: &'static str,
+    /// The bot's kind and its experience.
+    groups: [&'static str; 2],
     detector: usize,
     p: f64,
     what: String,
 }
 
-/// The greatest level at which a p-value is held to its word, and how far a share may be above its level.
+/// The greatest of them, and how far a share may be above its level.
 const HELD: f64 = 1e-1;
 const TOLERANCE: f64 = 1.2;
 /// Probability below which chance does not explain a count.
@@ -86,9 +87,9 @@ pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
             for (detector, p) in day.least.iter().enumerate() {
                 let Some(p) = *p else { continue };
                 if p <= HELD {
-                    let of = experience(day.experience);
-                    let what = format!("{} {tenant}/{bot} {}, {of} days", run.name, date(i64::from(*day_of)));
-                    odd.push(Odd { kind: kind(bot), detector, p, what });
+                    let groups = [kind(bot), experience(day.experience)];
+                    let what = format!("{} {tenant}/{bot} {}, {} days", run.name, date(i64::from(*day_of)), groups[1]);
+                    odd.push(Odd { groups, detector, p, what });
                 }
                 all.entry(("all".to_owned(), detector)).or_default().add(p);
                 kinds.entry((kind(bot).to_owned(), detector)).or_default().add(p);
@@ -96,7 +97,11 @@ pub(crate) fn prove(wish: &Wish, out: &mut impl Write) -> Result<()> {
             }
         }
     }
-    beyond(&kinds, &names, &mut odd, out)?;
+    odd.sort_by(|a, b| a.p.total_cmp(&b.p));
+    for table in [&kinds, &experiences] {
+        beyond(table, &names, &odd, out)?;
+    }
+    writeln!(out)?;
     for (title, table) in [("fleet", &all), ("experience in days", &experiences), ("kind of bot", &kinds)] {
         print(title, table, &names, out)?;
     }
@@ -164,24 +169,24 @@ impl Count {
 }
 
 /// The cells that promise too much, and their days.
-fn beyond(kinds: &Table, names: &[String], odd: &mut [Odd], out: &mut impl Write) -> Result<()> {
-    odd.sort_by(|a, b| a.p.total_cmp(&b.p));
-    for ((kind, detector), count) in kinds {
-        for (under, alpha) in count.under.into_iter().zip(ALPHAS).filter(|(_, alpha)| *alpha <= HELD) {
+fn beyond(table: &Table, names: &[String], odd: &[Odd], out: &mut impl Write) -> Result<()> {
+    for ((group, detector), count) in table {
+        for (under, alpha) in count.under.into_iter().zip(ALPHAS) {
             let expected = TOLERANCE * alpha * f64::from(count.days);
             let Some(chance) = at_least(under, expected).filter(|chance| *chance < CHANCE) else { continue };
             let name = names.get(*detector).map_or("?", String::as_str);
             writeln!(
                 out,
-                "{kind} {name} at {alpha}: {under} days, at most {expected:.1} promised (chance {chance:.4})"
+                "{group} {name} at {alpha}: {under} days, at most {expected:.1} promised (chance {chance:.4})"
             )?;
-            let days = odd.iter().filter(|odd| odd.kind == kind && odd.detector == *detector && odd.p <= alpha);
+            let of = |odd: &&Odd| odd.groups.contains(&group.as_str()) && odd.detector == *detector && odd.p <= alpha;
+            let days = odd.iter().filter(of);
             for Odd { p, what, .. } in days.take(LISTED) {
                 writeln!(out, "  {p:.6} {what}")?;
             }
         }
     }
-    writeln!(out)
+    Ok(())
 }
 
 /// Probability of at least so many, of which so many are expected.
