@@ -1,6 +1,6 @@
 //! What is learned of a judged session, as much as the verdict allows.
 
-use super::baseline::{KIN_ASKED_MAX, Trust};
+use super::baseline::{FULL, KIN_ASKED_MAX, Trust};
 use super::bot::{BotState, Known};
 use super::decide;
 use super::engine::Engine;
@@ -43,7 +43,7 @@ pub(super) fn learn(
     }
     note_firsts(&mut engine.fleet, bot, session, judgment);
     bot.baseline.note_overlap(judgment.overlap, trust);
-    if trust >= 0.5 && !by_hand {
+    if trust >= FULL && !by_hand {
         bot.baseline.presence.note(start.day * 24 + i32::from(start.minute) / 60);
         engine.asked.forget();
     }
@@ -63,7 +63,7 @@ pub(super) fn learn(
     }
     note_news(&mut engine.fleet, at, bot, session, trust);
     engine.stats.limited += bot.baseline.learn(session, start, each, &engine.profile);
-    if trust >= 0.5 {
+    if trust >= FULL {
         let (day, tenant) = (session.newest.day_utc(), &bot.tenant);
         for host in &session.hosts {
             engine.fleet.learn(tenant, host, at, day);

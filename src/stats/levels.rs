@@ -31,6 +31,10 @@ const PRESENT: usize = 12;
 const RISE_FAST: f64 = 0.37;
 /// Rise over the anchor that is told however slowly it came: 1.82-fold.
 const RISE_SLOW: f64 = 0.60;
+/// Share of a least rise below which a day is low. Larger: more of the days must be high.
+const LOW_SHARE: f64 = 0.5;
+/// Spreads of the anchor's days that such a rise is more than. Larger: what varies from day to day rises unseen.
+const RISE_SPREADS: f64 = 2.0;
 /// Nats of surprise that a nat of such a rise is worth. Less: it does not page.
 const RISE_WORTH: f64 = 12.0;
 /// Days of the present level of which one may still be near the anchor. Fewer: two busy weeks are a level.
@@ -201,7 +205,8 @@ impl Levels {
             let recent = &days[days.len() - k..];
             let rise = mean(recent) - center;
             // One huge day is a spike, and no creep; nor is what has fallen again.
-            let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < center + 0.5 * RISE_FAST).count();
+            let low =
+                recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < center + LOW_SHARE * RISE_FAST).count();
             let last = mean(&recent[k - 2..]) - center;
             if rise < RISE_FAST || low > low_max || last < rise {
                 return None;
@@ -225,8 +230,8 @@ impl Levels {
         // The mean of the newest days is the level of their middle; where it rises day by day, it is higher by now.
         let slope = slope(&self.days);
         let rise = mean(recent) - anchor + slope * (PRESENT as f64 - 1.0) / 2.0;
-        let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < anchor + 0.5 * RISE_SLOW).count();
-        let steady = low * LOW_ONE_IN <= PRESENT && rise > 2.0 * spread(&self.days[..ANCHOR]);
+        let low = recent.iter().filter(|&&day| f64::from(day) / STEPS_PER_NAT < anchor + LOW_SHARE * RISE_SLOW).count();
+        let steady = low * LOW_ONE_IN <= PRESENT && rise > RISE_SPREADS * spread(&self.days[..ANCHOR]);
         let nats = RISE_WORTH * rise;
         (rise > RISE_SLOW && steady).then_some(Rise { nats, from: anchor, to: anchor + rise, days: DAYS, slope })
     }

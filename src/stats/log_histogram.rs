@@ -28,6 +28,8 @@ const SPREAD_QUANTILE: f64 = 0.16;
 const YOUNG_FLOOR: f64 = 2.0;
 /// Weight that makes a record. Less, and an outlier that was learned lightly is one; more, and the true one is none.
 const RECORD_WEIGHT: f64 = 0.5;
+/// Share of a history that makes one at most, while there is less than one session.
+const RECORD_SHARE: f64 = 0.5;
 /// Bins kept at most.
 const BINS_MAX: usize = 64;
 
@@ -152,7 +154,7 @@ impl LogHistogram {
 
     /// The outermost bin on a side, passing over up to a weight of one half: an outlier learned lightly is no record.
     fn record(&self, side: Side, total: f64) -> Option<u16> {
-        let goal = RECORD_WEIGHT.min(total * 0.5);
+        let goal = RECORD_WEIGHT.min(total * RECORD_SHARE);
         let mut sum = 0.0;
         let mut step = |bin: &&Weighted| {
             sum += f64::from(bin.weight());

@@ -24,6 +24,8 @@ const SESSIONS_MIN: f32 = 6.0;
 const LEVEL_FLOOR: f64 = 0.3;
 /// The same of the gaps' unevenness.
 const UNEVEN_FLOOR: f64 = 0.15;
+/// Probability above which a session is faster than the middle one, or more even.
+const MIDDLE: f64 = 0.5;
 /// A normal sample's standard deviation over its mean distance from the middle, √(π/2).
 const NORMAL: f64 = 1.253_314;
 
@@ -77,7 +79,7 @@ impl Rhythm {
         }
         let level = self.tail(pace.level, self.level, self.level_variance, LEVEL_FLOOR);
         let uneven = self.tail(pace.uneven, self.uneven, self.uneven_variance, UNEVEN_FLOOR);
-        if level > 0.5 || uneven > 0.5 {
+        if level > MIDDLE || uneven > MIDDLE {
             return 1.0;
         }
         let product = (level * uneven).max(f64::MIN_POSITIVE);

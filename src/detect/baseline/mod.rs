@@ -12,7 +12,7 @@ mod volume;
 mod vouch;
 
 pub(super) use graph::{CallGraph, END, KIN_ASKED_MAX, START};
-pub(super) use peaks::Peaks;
+pub(super) use peaks::{FULL, Peaks};
 pub(super) use turn::Turns;
 pub(super) use volume::{MEASURES, Measure, Volumes, totals};
 
@@ -119,6 +119,8 @@ const STEADY_NATS: f64 = 1.5;
 /// Share of calm days of a bot that is steady. Smaller: bots that work when there is work count as steady.
 const STEADY_SHARE: f64 = 0.85;
 
+/// Days at work, weighted by age, from which it is known how many sessions one has.
+const DAY_MIN: f32 = 0.5;
 /// Share of days at work below which a young bot's weekdays prove little. Larger: those of whoever rests on weekends, too.
 const SELDOM_SHARE: f64 = 0.5;
 /// Days at work, weighted by age, up to which a bot's first long silence says that it seldom works. More: who worked daily
@@ -355,7 +357,7 @@ impl Baseline {
 
     /// Sessions on an active day: mean and variance, weighted by age; `None` before the first whole day.
     pub(super) fn daily_sessions(&self) -> Option<(f64, f64)> {
-        if self.days < 0.5 {
+        if self.days < DAY_MIN {
             return None;
         }
         let days = f64::from(self.days);
@@ -384,11 +386,11 @@ impl Baseline {
         limited += self.graph.learn(session, day, trust, profile);
         self.volumes.learn(session, trust.volume);
         // A busy bot's pace is known by a part of its sessions, as their ids have it.
-        let counts = trust.sequence >= 0.5 && (!self.rhythm.is_full() || session.key.is_multiple_of(PACE_ONE_IN));
+        let counts = trust.sequence >= FULL && (!self.rhythm.is_full() || session.key.is_multiple_of(PACE_ONE_IN));
         if let Some(pace) = counts.then(|| session.pace()).flatten() {
             self.rhythm.learn(pace);
         }
-        if trust.volume >= 0.5 && session.calls > 0 {
+        if trust.volume >= FULL && session.calls > 0 {
             self.modes.learn(totals(session));
         }
         if session.calls > 0 {

@@ -14,8 +14,8 @@ pub(in crate::detect) struct Peaks {
     trust: f32,
 }
 
-/// Trust from which a session counts in full.
-const FULL: f64 = 0.5;
+/// Trust from which a session counts in full. Larger: what was doubted a little says nothing of hosts, hours and pace.
+pub(in crate::detect) const FULL: f64 = 0.5;
 
 impl Peaks {
     /// Notes a score.

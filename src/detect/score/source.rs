@@ -42,7 +42,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
     let none = Novelty::default();
     let devices = baseline.devices.as_deref().unwrap_or(&none);
     for (at, name) in session.devices.iter().enumerate() {
-        let nats = 0.5 * devices.surprise(name, far, today);
+        let nats = DEVICE_SHARE * devices.surprise(name, far, today);
         device = device.max(Score::new(nats, Why::NewDevice { device: at }));
     }
     let place = place(baseline, session, context);
@@ -51,7 +51,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, context: &Context<'_
     let why = match (host.why, network.nats > host.nats) {
         _ if place.nats > PLACE_NATS && place.nats > host.nats.max(network.nats) => place.why,
         _ if overlap.nats > host.nats.max(network.nats) => overlap.why,
-        (why @ Why::NewHost { .. }, _) if host.nats > 1.0 => why,
+        (why @ Why::NewHost { .. }, _) if host.nats > HOST_NATS => why,
         (_, true) => network.why,
         _ => host.max(device).why,
     };
@@ -71,6 +71,10 @@ fn alike(baseline: &Baseline, name: &str) -> f64 {
 
 /// Nats from which a network counts as unknown.
 const UNKNOWN_NATS: f64 = 2.0;
+/// What a new device's surprise counts. Larger: a changed client is as odd as a changed host.
+const DEVICE_SHARE: f64 = 0.5;
+/// Nats from which a new host names what happened, though its network is odder.
+const HOST_NATS: f64 = 1.0;
 /// Nats from which a way that nothing travels names what happened, beside a new host that is less odd.
 const PLACE_NATS: f64 = 6.0;
 

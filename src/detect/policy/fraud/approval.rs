@@ -36,8 +36,12 @@ const ADOPT_DAYS: u8 = 4;
 const PEOPLE_DAYS: i32 = 120;
 /// Payments at least as large that a number of approvers is held against.
 const LARGE_MIN: f64 = 5.0;
+/// What an amount is lessened by until there are so many. Smaller: it is held against far smaller ones.
+const LARGE_STEP: f64 = 0.5;
 /// Share of them with as few approvers, up to which that is fewer than usual.
 const FEW_SHARE: f64 = 0.05;
+/// Such payments, weighted by age, without which it is not.
+const OWN_MIN: f64 = 0.5;
 /// Share of payments that their requester approved, from which it is how this bot works.
 const OWN_SHARE: f64 = 0.02;
 
@@ -81,7 +85,7 @@ impl Approvals {
         }
         let mut from = amount.unwrap_or(0.0).max(0.0);
         while from > 1.0 && weight(4, from) < LARGE_MIN {
-            from *= 0.5;
+            from *= LARGE_STEP;
         }
         let from = if from > 1.0 { from } else { 0.0 };
         weight(approvers + 1, from) <= FEW_SHARE * weight(4, from)
@@ -150,7 +154,7 @@ pub(super) fn own_request(case: &Case<'_>, approvals: &Approvals) -> Option<Brea
     let transaction = case.transaction;
     let by = transaction.by.as_ref().filter(|_| own(case))?;
     let enough = case.mature && approvals.seasoned(case.profile);
-    let usual = approvals.own >= OWN_SHARE * approvals.approved && approvals.own >= 0.5;
+    let usual = approvals.own >= OWN_SHARE * approvals.approved && approvals.own >= OWN_MIN;
     let alone = transaction.approvers.iter().all(|name| name == by);
     let severity = match (enough, usual) {
         (true, true) => return None,
