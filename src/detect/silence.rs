@@ -47,7 +47,7 @@ const BEFORE: Span = Span::from_hours(3);
 const ASKED_MAX: usize = 4096;
 /// Chance of an empty stretch up to which a bot counts as due. Larger: bots that often rest hide that one was stopped.
 const DUE_P_MAX: f64 = 0.12;
-/// Comparable stretches that say so.
+/// Comparable stretches that say so. Fewer: who was away once was never due.
 const COMPARED_MIN: f64 = 3.0;
 /// The same where the bot that is missed has no more, as on the third Sunday of a fleet.
 const COMPARED_FEW: f64 = 1.0;
@@ -55,12 +55,12 @@ const COMPARED_FEW: f64 = 1.0;
 const COMMON_SHARE: f64 = 0.2;
 /// The same for those of a time zone: a holiday, which is all that they have in common, silences most of them.
 const ZONE_SHARE: f64 = 0.5;
-/// Least number of others that makes one.
+/// Least number of others that makes one. One alone may be a second bot that was stopped.
 const COMMON_MIN: usize = 2;
 /// Probability of so many silent ones by chance, up to which it is no chance. Larger: a few that rest hide the one that
 /// was stopped.
 const COMMON_P_MAX: f64 = 0.01;
-/// Time for which a common cause is not told again.
+/// Time for which a common cause is not told again. Shorter: an outage of a day is told twice.
 const COMMON_QUIET: Span = Span::from_hours(20);
 
 /// A silence with what it came to.

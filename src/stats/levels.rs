@@ -14,16 +14,16 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// Days kept.
+/// Days kept. More: a creep is held against levels before the last change, and costs two bytes a day and level.
 const DAYS: usize = 28;
 /// Newest days that are held against the old, how many of them may be low, and how often the p-value counts. Six days
 /// are longer than the turn of a month lasts; three catch what doubles in a week, and prove less.
 const SPANS: [(usize, usize, f64); 2] = [(6, 1, 1.0), (3, 0, 400.0)];
-/// Days before which a day is old.
+/// Days before which a day is old. Fewer: a fast creep is held against itself.
 const OLD: usize = 7;
 /// Old days from which there is something to compare.
 const OLD_MIN: usize = 7;
-/// Days whose mean the anchor is.
+/// Days whose mean the anchor is. Fewer: one busy week is what all later ones are held against.
 const ANCHOR: usize = 14;
 /// Days of which the present level is made. Fewer: a turn of the month is a level.
 const PRESENT: usize = 12;
@@ -45,7 +45,7 @@ const SLOPE_ERRORS: f64 = 3.0;
 const SPREAD_FLOOR: f64 = 0.1;
 /// A normal sample's standard deviation over its median distance from the middle.
 const NORMAL_MAD: f64 = 1.48;
-/// Days whose mean a doubtful level may exceed by a step.
+/// Days whose mean a doubtful level may exceed by a step. More: a new level takes longer to be learned.
 const STEP_DAYS: usize = 3;
 /// The most by which it may: two days of a creep by 12 % a day.
 const STEP_NATS: f64 = 0.22;

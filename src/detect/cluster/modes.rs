@@ -19,11 +19,11 @@ use crate::stats::room;
 const SESSIONS: usize = 32;
 /// Sessions from which modes are looked for.
 const SESSIONS_MIN: usize = 12;
-/// Steps of the log scale.
+/// Steps of the log scale: a byte holds all that is counted. Fewer: a spread is a step.
 const STEPS_PER_NAT: f64 = 8.0;
-/// Most modes.
+/// Most modes. More: single sessions are modes, and what is odd is one of them.
 const MODES_MAX: usize = 3;
-/// Least share of the sessions that makes a mode.
+/// Least share of the sessions that makes a mode. Smaller: an attack seen a few times is a mode.
 const SHARE_MIN: f64 = 0.12;
 /// Factor by which a further mode must lessen the variance within.
 const BETTER: f64 = 0.4;

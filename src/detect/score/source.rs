@@ -111,7 +111,7 @@ fn place(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score
 /// Weight of an overlap not met yet, for each further session of a day. Larger: bots that run often surprise less by
 /// their first overlap.
 const OVERLAP_PER_SESSION: f64 = 0.5;
-/// The most of that weight.
+/// The most of that weight. Larger: busy bots never surprise by it.
 const OVERLAP_MAX: f64 = 4.0;
 /// Share of overlaps that are on different hosts, for a bot that has several.
 const OTHER_HOST: f64 = 0.5;

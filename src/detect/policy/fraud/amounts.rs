@@ -16,7 +16,7 @@ use crate::stats::log_histogram::LogHistogram;
 
 /// Pairs of kind and currency. More would be those of a bot that makes up its kinds.
 const KINDS_MAX: usize = 16;
-/// Weight of a flagged amount.
+/// Weight of a flagged amount. Larger: the same fraud again is usual.
 const TRUST_FLAGGED: f64 = 0.05;
 /// Quantile of the amounts that one is held against. Larger: the largest one so far decides.
 const HIGH_QUANTILE: f64 = 0.99;

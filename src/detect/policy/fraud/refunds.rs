@@ -36,7 +36,7 @@ const SPREAD_FLOOR: f64 = 0.4;
 const RECENT_MAX: usize = 32;
 /// Ids of evidence beside the event at hand.
 const EVIDENCE_MAX: usize = 19;
-/// Weight of a flagged day's sum.
+/// Weight of a flagged day's sum. Larger: the same fraud again is usual.
 const TRUST_FLAGGED: f64 = 0.05;
 /// Share of the customers that go at once when there are too many, as a divisor.
 const EVICTED: usize = 4;
