@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, BufWriter, Error, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use humdrum::detect::{Engine, Output, Part, Settings};
+use humdrum::detect::{AHEAD, Engine, Output, Part, Settings};
 use humdrum::event::decode::{Envelope, Limits, decode, encode};
 use humdrum::registry::Registry;
 use humdrum::simulate::{EventStream, FleetSpec};
@@ -93,6 +93,7 @@ fn warm(bots: u32, days: u32) -> std::io::Result<()> {
         Registry::default(),
     );
     let (mut output, mut line, mut began, mut batch) = (Output::default(), Vec::new(), None, Vec::new());
+    let mut soon = Vec::with_capacity(AHEAD);
     let (mut events, mut nanos, resident_before) = (0_u64, 0_u64, resident_kb());
     while lines.read_until(b'\n', &mut line)? > 0 {
         let event = decode(&line, &Envelope::default(), &Limits::default()).map_err(Error::other)?;
@@ -109,11 +110,15 @@ fn warm(bots: u32, days: u32) -> std::io::Result<()> {
         }
         if batch.len() >= BATCH {
             let before = on_cpu();
-            for line in &batch {
-                engine.observe(
-                    decode(line, &Envelope::default(), &Limits::default()).map_err(Error::other)?,
-                    &mut output,
-                );
+            for lines in batch.chunks(AHEAD) {
+                for line in lines {
+                    soon.push(decode(line, &Envelope::default(), &Limits::default()).map_err(Error::other)?);
+                }
+                engine.look_ahead(soon.iter());
+                for event in &soon {
+                    engine.observe_ref(event, &mut output);
+                }
+                soon.clear();
             }
             (events, nanos) = (events + batch.len() as u64, nanos + on_cpu() - before);
             batch.clear();

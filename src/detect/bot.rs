@@ -162,6 +162,36 @@ impl BotState {
         }
     }
 
+    /// Skims the parts of it that an event needs: the number says nothing.
+    pub(super) fn skim(&self) -> usize {
+        let Self { baseline, entitlements, .. } = self;
+        let names = self.tenant.len() ^ self.bot.len() ^ usize::from(self.zone) ^ self.newest.as_micros() as usize;
+        let lists = self.sessions.len() ^ self.recent.len() ^ entitlements.roles.len() ^ entitlements.work.len();
+        let counts = baseline.events ^ baseline.today as u32 ^ baseline.volumes.hour_number as u32;
+        names ^ lists ^ counts as usize ^ self.windows.granted().len() ^ baseline.graph.skim()
+    }
+
+    /// The same of what it points to.
+    pub(super) fn skim_on(&self) -> usize {
+        let ledger = &self.entitlements;
+        let held = ledger.roles.first().map_or(0, |role| usize::from(role.last_used));
+        let work = ledger.work.first().map_or(0, |work| work.print as usize);
+        let sessions = self.latest().fold(0, |read, session| read ^ session.skim());
+        held ^ work ^ sessions ^ self.baseline.graph.skim_on() ^ self.ids.since.as_micros() as usize
+    }
+
+    /// The same of what that points to.
+    pub(super) fn skim_further(&self) -> usize {
+        let middle = |ids: &[u64]| ids.get(ids.len() / 2).map_or(0, |id| *id as usize);
+        let sessions = self.latest().fold(0, |read, session| read ^ session.skim_on());
+        sessions ^ middle(&self.ids.young) ^ middle(&self.ids.old)
+    }
+
+    /// The sessions to one of which the next event mostly belongs.
+    pub(super) fn latest(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().rev().take(2)
+    }
+
     /// Notes an event id; whether it is the first time within the window.
     pub(super) fn first_sight(&mut self, id: u64, at: Timestamp, window: Span, ids_max: usize) -> bool {
         self.ids.insert(id, at, window, ids_max)

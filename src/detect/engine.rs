@@ -292,8 +292,7 @@ impl Engine {
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, broke: bool, output: &mut Output) {
         // Mostly it is one of the last two, and to see that takes less than a fingerprint.
-        let mut lately = self.bots[at as usize].sessions.iter().rev().take(2);
-        let open = lately.find(|session| session.id == event.session);
+        let open = self.bots[at as usize].latest().find(|session| session.id == event.session);
         let key = match (open, &event.session) {
             (Some(session), _) => session.key,
             (None, Some(id)) => fingerprint(&[id]).clamp(1, SILENCE - 1),

@@ -5,6 +5,7 @@
 //! baseline learns from a session only after it was judged, and as much as the verdict allows.
 
 mod acts;
+mod ahead;
 mod baseline;
 mod bot;
 mod bots;
@@ -50,6 +51,7 @@ mod tags;
 mod tenure;
 mod worth;
 
+pub use ahead::AHEAD;
 pub use calendar::{Calendar, Season, Stretch};
 pub use census::Census;
 pub use engine::{Engine, Judged, Output, Verdict};

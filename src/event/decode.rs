@@ -65,7 +65,8 @@ pub fn decode(payload: &[u8], envelope: &Envelope<'_>, limits: &Limits) -> Resul
         Some(id) if !id.is_empty() && id.len() <= limits.id_bytes_max => Text::from(id),
         _ => Text::from(&blake3::hash(payload).to_hex()[..32]),
     };
-    decode_raw(&raw, None, envelope, limits, fallback)
+    let sound = raw.plain && payload.len() <= limits.text_bytes_max;
+    Decoder { limits, sound }.event(&raw, None, envelope, fallback)
 }
 
 /// What a line says, whatever it looks like.
@@ -84,7 +85,7 @@ pub(super) fn decode_raw(
     limits: &Limits,
     fallback_id: impl Fn() -> Text,
 ) -> Result<Event, Reject> {
-    Decoder { limits, plain: raw.plain }.event(raw, ts, envelope, fallback_id)
+    Decoder { limits, sound: false }.event(raw, ts, envelope, fallback_id)
 }
 
 /// Encodes an event as one line of JSON, in the contract's order of fields.
@@ -153,10 +154,12 @@ pub fn encode(event: &Event) -> String {
     serde_json::to_string(&raw).unwrap_or_default()
 }
 
+/// Checks first, and texts after: each text goes straight to its place then, and is not handed on from one result to the
+/// next, which would cost as much as reading the line.
 struct Decoder<'l> {
     limits: &'l Limits,
-    /// Whether all texts are known to be printable ASCII.
-    plain: bool,
+    /// Whether all texts are known to be printable ASCII and no longer than a text may be.
+    sound: bool,
 }
 
 impl Decoder<'_> {
@@ -167,37 +170,46 @@ impl Decoder<'_> {
         envelope: &Envelope<'_>,
         fallback_id: impl Fn() -> Text,
     ) -> Result<Event, Reject> {
-        let bot = self.identifier("bot", raw.bot.as_ref())?.ok_or_else(|| missing("bot"))?;
-        let tenant = self.identifier("tenant", raw.tenant.as_ref())?;
-        let tenant = agree(tenant, &bot, envelope)?;
+        self.identifier("bot", raw.bot.as_ref())?;
+        let bot = given(raw.bot.as_ref()).ok_or_else(|| missing("bot"))?;
+        self.identifier("tenant", raw.tenant.as_ref())?;
+        let tenant = agree(given(raw.tenant.as_ref()), bot, envelope)?;
         let ts = match ts {
             Some(ts) => ts,
             None => timestamp(raw.ts.as_ref())?,
         };
-        let id = match text("id", raw.id.as_ref(), self.limits.id_bytes_max)? {
-            Some(id) => id,
-            None => fallback_id(),
-        };
+        limited("id", raw.id.as_ref(), self.limits.id_bytes_max)?;
+        self.identifier("session", raw.session.as_ref())?;
+        self.identifier("host", raw.host.as_ref())?;
+        let ip = ip(raw.ip.as_ref())?;
+        self.identifier("device", raw.device.as_ref())?;
+        raw.geo.as_ref().map_or(Ok(()), |geo| self.geo(geo))?;
+        self.text("system", raw.system.as_ref())?;
+        self.text("operation", raw.operation.as_ref())?;
+        let outcome = outcome(raw.outcome.as_ref())?;
+        self.text("role", raw.role.as_ref())?;
+        self.identifier("producer", raw.producer.as_ref())?;
+        let kind = self.kind(raw)?;
         Ok(Event {
-            id,
+            id: text(raw.id.as_ref()).unwrap_or_else(fallback_id),
             ts,
-            tenant,
-            bot,
-            session: self.identifier("session", raw.session.as_ref())?,
-            host: self.identifier("host", raw.host.as_ref())?,
-            ip: ip(raw.ip.as_ref())?,
-            device: self.identifier("device", raw.device.as_ref())?,
-            geo: raw.geo.as_ref().map(|geo| self.geo(geo)).transpose()?,
-            system: self.limited("system", raw.system.as_ref())?,
-            operation: self.limited("operation", raw.operation.as_ref())?,
-            outcome: outcome(raw.outcome.as_ref())?,
-            role: self.limited("role", raw.role.as_ref())?,
+            tenant: Text::from(tenant),
+            bot: Text::from(bot),
+            session: text(raw.session.as_ref()),
+            host: text(raw.host.as_ref()),
+            ip,
+            device: text(raw.device.as_ref()),
+            geo: raw.geo.as_ref().map(|geo| Geo { country: text(geo.country.as_ref()), lat: geo.lat, lon: geo.lon }),
+            system: text(raw.system.as_ref()),
+            operation: text(raw.operation.as_ref()),
+            outcome,
+            role: text(raw.role.as_ref()),
             records_read: raw.records_read,
             records_written: raw.records_written,
             bytes: raw.bytes,
-            producer: self.identifier("producer", raw.producer.as_ref())?,
+            producer: text(raw.producer.as_ref()),
             seq: raw.seq,
-            kind: self.kind(raw)?,
+            kind,
         })
     }
 
@@ -209,14 +221,14 @@ impl Decoder<'_> {
                 None => Run::default(),
                 Some(run) => Run {
                     phase: phase(run.phase.as_ref())?,
-                    trigger: self.limited("run.trigger", run.trigger.as_ref())?,
-                    by: self.limited("run.by", run.by.as_ref())?,
+                    trigger: self.taken("run.trigger", run.trigger.as_ref())?,
+                    by: self.taken("run.by", run.by.as_ref())?,
                 },
             }),
             "login" => Kind::Login(match &raw.login {
                 None => Login::default(),
                 Some(login) => Login {
-                    method: self.limited("login.method", login.method.as_ref())?,
+                    method: self.taken("login.method", login.method.as_ref())?,
                     interactive: login.interactive,
                     mfa: login.mfa,
                 },
@@ -224,26 +236,26 @@ impl Decoder<'_> {
             "secret" => Kind::Secret(match &raw.secret {
                 None => Secret::default(),
                 Some(secret) => Secret {
-                    name: self.limited("secret.name", secret.name.as_ref())?,
-                    vault: self.limited("secret.vault", secret.vault.as_ref())?,
+                    name: self.taken("secret.name", secret.name.as_ref())?,
+                    vault: self.taken("secret.vault", secret.vault.as_ref())?,
                 },
             }),
             "grant" => Kind::Grant(match &raw.grant {
                 None => Grant::default(),
                 Some(grant) => Grant {
-                    role: self.limited("grant.role", grant.role.as_ref())?,
-                    change: self.limited("grant.change", grant.change.as_ref())?,
-                    by: self.limited("grant.by", grant.by.as_ref())?,
-                    ticket: self.limited("grant.ticket", grant.ticket.as_ref())?,
+                    role: self.taken("grant.role", grant.role.as_ref())?,
+                    change: self.taken("grant.change", grant.change.as_ref())?,
+                    by: self.taken("grant.by", grant.by.as_ref())?,
+                    ticket: self.taken("grant.ticket", grant.ticket.as_ref())?,
                 },
             }),
             "control" => Kind::Control(match &raw.control {
                 None => Control::default(),
                 Some(control) => Control {
-                    action: self.limited("control.action", control.action.as_ref())?,
-                    by: self.limited("control.by", control.by.as_ref())?,
+                    action: self.taken("control.action", control.action.as_ref())?,
+                    by: self.taken("control.by", control.by.as_ref())?,
                     mfa: control.mfa,
-                    ticket: self.limited("control.ticket", control.ticket.as_ref())?,
+                    ticket: self.taken("control.ticket", control.ticket.as_ref())?,
                 },
             }),
             "transaction" => Kind::Transaction(Box::new(match &raw.transaction {
@@ -260,78 +272,88 @@ impl Decoder<'_> {
             if approvers.len() == self.limits.approvers_max {
                 return Err(Reject::new(RejectReason::TooLong, "transaction.approvers"));
             }
-            approvers.extend(self.limited("transaction.approvers", Some(name))?);
+            approvers.extend(self.taken("transaction.approvers", Some(name))?);
         }
         Ok(Transaction {
-            kind: self.limited("transaction.kind", raw.kind.as_ref())?,
+            kind: self.taken("transaction.kind", raw.kind.as_ref())?,
             amount: raw.amount,
-            currency: self.limited("transaction.currency", raw.currency.as_ref())?,
-            counterparty: self.limited("transaction.counterparty", raw.counterparty.as_ref())?,
-            account: self.limited("transaction.account", raw.account.as_ref())?,
-            customer: self.limited("transaction.customer", raw.customer.as_ref())?,
-            object: self.limited("transaction.object", raw.object.as_ref())?,
+            currency: self.taken("transaction.currency", raw.currency.as_ref())?,
+            counterparty: self.taken("transaction.counterparty", raw.counterparty.as_ref())?,
+            account: self.taken("transaction.account", raw.account.as_ref())?,
+            customer: self.taken("transaction.customer", raw.customer.as_ref())?,
+            object: self.taken("transaction.object", raw.object.as_ref())?,
             approvers,
-            by: self.limited("transaction.by", raw.by.as_ref())?,
+            by: self.taken("transaction.by", raw.by.as_ref())?,
         })
     }
 
-    fn geo(&self, raw: &wire::WireGeo<'_>) -> Result<Geo, Reject> {
+    fn geo(&self, raw: &wire::WireGeo<'_>) -> Result<(), Reject> {
         let within = |name: &str, degrees: Option<f64>, bound: f64| match degrees {
             Some(x) if !(-bound..=bound).contains(&x) => {
                 Err(Reject::new(RejectReason::WrongType, format!("{name} {x} is outside ±{bound}")))
             }
-            other => Ok(other),
+            _ => Ok(()),
         };
-        Ok(Geo {
-            country: self.limited("geo.country", raw.country.as_ref())?,
-            lat: within("geo.lat", raw.lat, 90.0)?,
-            lon: within("geo.lon", raw.lon, 180.0)?,
-        })
+        self.text("geo.country", raw.country.as_ref())?;
+        within("geo.lat", raw.lat, 90.0)?;
+        within("geo.lon", raw.lon, 180.0)
     }
 
     /// A text that names something: no control characters, none that change the direction of writing.
-    fn identifier(&self, name: &str, raw: Option<&Str<'_>>) -> Result<Option<Text>, Reject> {
-        let text = self.limited(name, raw)?;
-        if self.plain {
-            return Ok(text);
-        }
-        // Without a branch in it, which lets the compiler take many bytes at once.
-        let plain = |text: &Text| text.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte));
-        if text.as_ref().is_some_and(|text| !plain(text)) {
-            let misleading = |c: char| {
-                c.is_control()
-                    || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            };
-            if text.as_ref().is_some_and(|text| text.contains(misleading)) {
-                return Err(Reject::new(RejectReason::BadIdentifier, name));
-            }
-        }
-        Ok(text)
+    #[inline]
+    fn identifier(&self, name: &str, raw: Option<&Str<'_>>) -> Result<(), Reject> {
+        if self.sound { Ok(()) } else { self.doubted(name, raw) }
     }
 
-    fn limited(&self, name: &str, raw: Option<&Str<'_>>) -> Result<Option<Text>, Reject> {
-        text(name, raw, self.limits.text_bytes_max)
+    #[cold]
+    fn doubted(&self, name: &str, raw: Option<&Str<'_>>) -> Result<(), Reject> {
+        limited(name, raw, self.limits.text_bytes_max)?;
+        let misleading = |c: char| {
+            c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        if raw.is_some_and(|text| text.as_str().contains(misleading)) {
+            return Err(Reject::new(RejectReason::BadIdentifier, name));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn text(&self, name: &str, raw: Option<&Str<'_>>) -> Result<(), Reject> {
+        if self.sound { Ok(()) } else { limited(name, raw, self.limits.text_bytes_max) }
+    }
+
+    fn taken(&self, name: &str, raw: Option<&Str<'_>>) -> Result<Option<Text>, Reject> {
+        self.text(name, raw)?;
+        Ok(text(raw))
+    }
+}
+
+fn limited(name: &str, raw: Option<&Str<'_>>, bytes_max: usize) -> Result<(), Reject> {
+    match raw.map(|raw| raw.as_str().len()) {
+        Some(bytes) if bytes > bytes_max => {
+            Err(Reject::new(RejectReason::TooLong, format!("{name}: {bytes} bytes, at most {bytes_max}")))
+        }
+        _ => Ok(()),
     }
 }
 
 /// An empty text counts as none.
-fn text(name: &str, raw: Option<&Str<'_>>, bytes_max: usize) -> Result<Option<Text>, Reject> {
-    match raw.map(Str::as_str) {
-        None | Some("") => Ok(None),
-        Some(text) if text.len() > bytes_max => {
-            Err(Reject::new(RejectReason::TooLong, format!("{name}: {} bytes, at most {bytes_max}", text.len())))
-        }
-        Some(text) => Ok(Some(Text::from(text))),
-    }
+fn given<'a>(raw: Option<&'a Str<'_>>) -> Option<&'a str> {
+    raw.map(Str::as_str).filter(|text| !text.is_empty())
+}
+
+#[inline]
+fn text(raw: Option<&Str<'_>>) -> Option<Text> {
+    given(raw).map(Text::from)
 }
 
 /// The tenant that body and subject agree on. A body without a tenant takes the subject's.
-fn agree(tenant: Option<Text>, bot: &Text, envelope: &Envelope<'_>) -> Result<Text, Reject> {
+fn agree<'t>(tenant: Option<&'t str>, bot: &str, envelope: &'t Envelope<'_>) -> Result<&'t str, Reject> {
     let Some(subject) = &envelope.identity else {
-        return Ok(tenant.unwrap_or_else(|| Text::const_new("default")));
+        return Ok(tenant.unwrap_or("default"));
     };
-    let tenant = tenant.unwrap_or_else(|| Text::from(subject.tenant.as_ref()));
-    if tenant != subject.tenant.as_ref() || bot != subject.bot.as_ref() {
+    let tenant = tenant.unwrap_or(&subject.tenant);
+    if tenant != subject.tenant || bot != subject.bot {
         let detail = format!("body says `{tenant}`/`{bot}`, subject says `{}`/`{}`", subject.tenant, subject.bot);
         return Err(Reject::new(RejectReason::Spoofed, detail));
     }

@@ -17,32 +17,57 @@ const EXACT_DIGITS: usize = 15;
 const TENS: [f64; EXACT_DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// A key of a line.
+/// A key of a line, of 15 bytes at most.
 struct Key {
-    name: &'static str,
-    /// Its first eight bytes with the quote behind it, and which of them are its own.
+    /// Its bytes, with the quote behind it.
+    bytes: usize,
+    /// The first eight of them, and which of eight are its own.
     head: u64,
     mask: u64,
+    /// Where the last eight begin, and these; 0 where there are no more than eight.
+    last: usize,
+    tail: u64,
 }
 
 impl Key {
     const fn new(name: &'static str) -> Self {
-        let (mut key, bytes, mut at) = (Self { name, head: 0, mask: 0 }, name.as_bytes(), 0);
-        while at < 8 && at <= bytes.len() {
-            let byte = if at < bytes.len() { bytes[at] } else { b'"' };
-            key.head |= (byte as u64) << (8 * at);
-            key.mask |= 0xff << (8 * at);
-            at += 1;
-        }
-        key
+        let (name, bytes) = (name.as_bytes(), name.len() + 1);
+        assert!(bytes <= 16, "the first eight bytes and the last are all that is looked at");
+        let last = bytes.saturating_sub(8);
+        let ((head, mask), (tail, _)) = (eight(name, 0), eight(name, last));
+        Self { bytes, head, mask, last, tail }
     }
 
     /// Whether it stands at the beginning of these bytes, whose first eight are known.
     fn stands(&self, first: u64, bytes: &[u8]) -> bool {
-        let name = self.name.as_bytes();
-        let rest = || bytes.get(name.len()) == Some(&b'"') && bytes.starts_with(name);
-        first & self.mask == self.head && (name.len() < 8 || rest())
+        first & self.mask == self.head && (self.last == 0 || eight_at(bytes, self.last) == Some(self.tail))
     }
+}
+
+/// Eight bytes of a name and the quote behind it from a place on, and which of them are there.
+const fn eight(name: &[u8], from: usize) -> (u64, u64) {
+    let (mut bytes, mut mask, mut at) = (0, 0, 0);
+    while at < 8 && from + at <= name.len() {
+        let byte = if from + at < name.len() { name[from + at] } else { b'"' };
+        bytes |= (byte as u64) << (8 * at);
+        mask |= 0xff << (8 * at);
+        at += 1;
+    }
+    (bytes, mask)
+}
+
+/// Eight bytes from a place on.
+fn eight_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// What is left from a place on where that is fewer than eight bytes, with blanks behind it.
+#[cold]
+fn last_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    Some(u64::from_le_bytes(last))
 }
 
 /// The keys of a line, in the contract's order, in which most producers write them as well.
@@ -82,42 +107,71 @@ pub(super) fn read<'a>(text: &'a str, event: &mut WireEvent<'a>) -> Option<()> {
     let mut line = Line { text, at: 0, plain: event.plain };
     line.skip_blanks();
     let mut next = 0;
-    line.entries(|line| {
+    line.begin()?;
+    while !line.is_over()? {
         let key = line.key(next)?;
         next = key + 1;
         line.colon()?;
-        field(line, key, event)
-    })?;
+        match line.peek()? {
+            b'"' => {
+                let value = line.string()?;
+                once(text_of(event, key)?, Str(Cow::Borrowed(value)))?;
+            }
+            b'{' => line.at = object(line, key, event)?,
+            _ => {
+                let value = line.whole()?;
+                once(whole_of(event, key)?, value)?;
+            }
+        }
+        line.next()?;
+    }
     line.skip_blanks();
     (line.at == text.len()).then_some(())
 }
 
-fn field<'a>(line: &mut Line<'a>, key: usize, event: &mut WireEvent<'a>) -> Option<()> {
+/// The field of a key whose values are texts.
+fn text_of<'e, 'a>(event: &'e mut WireEvent<'a>, key: usize) -> Option<&'e mut Option<Str<'a>>> {
+    Some(match key {
+        0 => &mut event.id,
+        1 => &mut event.ts,
+        2 => &mut event.tenant,
+        3 => &mut event.bot,
+        4 => &mut event.kind,
+        5 => &mut event.session,
+        6 => &mut event.host,
+        7 => &mut event.ip,
+        8 => &mut event.device,
+        10 => &mut event.system,
+        11 => &mut event.operation,
+        12 => &mut event.outcome,
+        13 => &mut event.role,
+        17 => &mut event.producer,
+        _ => return None,
+    })
+}
+
+/// The field of a key whose values are whole numbers.
+fn whole_of<'e>(event: &'e mut WireEvent<'_>, key: usize) -> Option<&'e mut Option<u64>> {
+    Some(match key {
+        14 => &mut event.records_read,
+        15 => &mut event.records_written,
+        16 => &mut event.bytes,
+        18 => &mut event.seq,
+        _ => return None,
+    })
+}
+
+/// Reads the object that stands here, and says where it ends.
+#[inline(never)]
+fn object<'a>(mut line: Line<'a>, key: usize, event: &mut WireEvent<'a>) -> Option<usize> {
     match key {
-        0 => line.text_into(&mut event.id),
-        1 => line.text_into(&mut event.ts),
-        2 => line.text_into(&mut event.tenant),
-        3 => line.text_into(&mut event.bot),
-        4 => line.text_into(&mut event.kind),
-        5 => line.text_into(&mut event.session),
-        6 => line.text_into(&mut event.host),
-        7 => line.text_into(&mut event.ip),
-        8 => line.text_into(&mut event.device),
-        9 => once(&mut event.geo, geo(line)?),
-        10 => line.text_into(&mut event.system),
-        11 => line.text_into(&mut event.operation),
-        12 => line.text_into(&mut event.outcome),
-        13 => line.text_into(&mut event.role),
-        14 => line.whole_into(&mut event.records_read),
-        15 => line.whole_into(&mut event.records_written),
-        16 => line.whole_into(&mut event.bytes),
-        17 => line.text_into(&mut event.producer),
-        18 => line.whole_into(&mut event.seq),
-        19 => once(&mut event.run, run(line)?),
-        20 => once(&mut event.login, login(line)?),
-        21 => once(&mut event.secret, secret(line)?),
+        9 => once(&mut event.geo, geo(&mut line)?),
+        19 => once(&mut event.run, run(&mut line)?),
+        20 => once(&mut event.login, login(&mut line)?),
+        21 => once(&mut event.secret, secret(&mut line)?),
         _ => None,
-    }
+    }?;
+    Some(line.at)
 }
 
 fn geo<'a>(line: &mut Line<'a>) -> Option<WireGeo<'a>> {
@@ -172,7 +226,8 @@ fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
     Some(())
 }
 
-/// A line that is read from left to right.
+/// A line that is read from left to right. It is passed on as a value where its place is not to be kept in memory.
+#[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a str,
     at: usize,
@@ -181,41 +236,57 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// Most lines have none.
+    #[inline(always)]
     fn skip_blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
-            self.at += 1;
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.at = self.behind_blanks();
         }
     }
 
+    #[cold]
+    fn behind_blanks(self) -> usize {
+        let blanks = self.text.as_bytes()[self.at..].iter();
+        self.at + blanks.take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count()
+    }
+
+    #[inline(always)]
     fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
     /// An object, each of whose values is read by `field`.
+    #[inline(always)]
     fn object(&mut self, mut field: impl FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
-        self.entries(|line| {
-            let key = line.string()?;
-            line.colon()?;
-            field(line, key)
-        })
+        self.begin()?;
+        while !self.is_over()? {
+            let key = self.string()?;
+            self.colon()?;
+            field(self, key)?;
+            self.next()?;
+        }
+        Some(())
     }
 
     /// The number of the key that stands here, sought from one on and then from the first.
+    #[inline(always)]
     fn key(&mut self, from: usize) -> Option<usize> {
         self.take(b'"')?;
         let rest = self.text.as_bytes().get(self.at..)?;
-        let first = u64::from_le_bytes(*rest.first_chunk()?);
+        let first = eight_at(rest, 0)?;
         let (before, behind) = KEYS.split_at(from);
         let sought = |keys: &[Key]| keys.iter().position(|key| key.stands(first, rest));
         let key = sought(behind).map(|at| from + at).or_else(|| sought(before))?;
-        self.at += KEYS[key].name.len() + 1;
+        self.at += KEYS[key].bytes;
         Some(key)
     }
 
+    #[inline(always)]
     fn colon(&mut self) -> Option<()> {
         self.skip_blanks();
         self.take(b':')?;
@@ -223,36 +294,66 @@ impl<'a> Line<'a> {
         Some(())
     }
 
-    /// An object, each of whose entries is read by `entry`.
-    fn entries(&mut self, mut entry: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+    /// Where an object begins.
+    #[inline(always)]
+    fn begin(&mut self) -> Option<()> {
         self.take(b'{')?;
         self.skip_blanks();
-        if self.take(b'}').is_some() {
-            return Some(());
-        }
-        loop {
-            entry(self)?;
-            self.skip_blanks();
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
+        Some(())
+    }
+
+    /// Whether the object is over; it goes on with an entry otherwise.
+    #[inline(always)]
+    fn is_over(&mut self) -> Option<bool> {
+        let over = self.peek()? == b'}';
+        self.at += usize::from(over);
+        Some(over)
+    }
+
+    /// Behind an entry: to the next, or to the end.
+    #[inline(always)]
+    fn next(&mut self) -> Option<()> {
+        self.skip_blanks();
+        match self.peek()? {
+            b',' => {
+                self.at += 1;
+                self.skip_blanks();
+                (self.peek()? == b'"').then_some(())
             }
-            self.skip_blanks();
+            b'}' => Some(()),
+            _ => None,
         }
     }
 
     /// A text without escapes.
+    #[inline(always)]
     fn string(&mut self) -> Option<&'a str> {
         self.take(b'"')?;
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let end = if self.plain { find(rest, |eight| marked(eight, b'"'))? } else { find(rest, special)? };
-        let text = (rest[end] == b'"').then(|| &self.text[self.at..self.at + end])?;
-        self.at += end + 1;
+        let end = if self.plain { self.end(|eight| marked(eight, b'"'))? } else { self.careful_end()? };
+        let text = self.text.get(self.at..end)?;
+        self.at = end + 1;
         Some(text)
+    }
+
+    /// Where the text that stands here ends, if a quote is the first of the bytes that are marked.
+    #[inline(always)]
+    fn end(self, marks: impl Fn(u64) -> u64) -> Option<usize> {
+        let (bytes, mut end) = (self.text.as_bytes(), self.at);
+        loop {
+            let eight = eight_at(bytes, end).or_else(|| last_at(bytes, end))?;
+            let marks = marks(eight);
+            if marks != 0 {
+                end += marks.trailing_zeros() as usize / 8;
+                return (bytes[end] == b'"').then_some(end);
+            }
+            end += 8;
+        }
+    }
+
+    /// The same where not only a quote ends it.
+    #[inline(never)]
+    fn careful_end(self) -> Option<usize> {
+        self.end(special)
     }
 
     fn text_into(&mut self, field: &mut Option<Str<'a>>) -> Option<()> {
@@ -261,6 +362,7 @@ impl<'a> Line<'a> {
     }
 
     /// The digits that stand here, as many as JSON allows for a whole number.
+    #[inline(always)]
     fn digits(&mut self, most: usize) -> Option<u64> {
         let (from, mut number) = (self.at, 0_u64);
         while let Some(digit @ b'0'..=b'9') = self.peek() {
@@ -278,9 +380,9 @@ impl<'a> Line<'a> {
         !matches!(self.peek(), Some(b'.' | b'e' | b'E' | b'+' | b'-' | b'0'..=b'9'))
     }
 
-    fn whole_into(&mut self, field: &mut Option<u64>) -> Option<()> {
-        let number = self.digits(WHOLE_DIGITS).filter(|_| self.ends_number())?;
-        once(field, number)
+    #[inline(always)]
+    fn whole(&mut self) -> Option<u64> {
+        self.digits(WHOLE_DIGITS).filter(|_| self.ends_number())
     }
 
     /// A number that is one division of two numbers which an `f64` holds exactly, and so the nearest to what is written.
@@ -314,23 +416,6 @@ impl<'a> Line<'a> {
         self.at += if truth { 4 } else { 5 };
         Some(truth)
     }
-}
-
-/// The place of the first byte that is marked, looking at eight at once.
-fn find(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
-    let (eights, rest) = bytes.as_chunks();
-    let mut at = 0;
-    for &eight in eights {
-        let marked = marks(u64::from_le_bytes(eight));
-        if marked != 0 {
-            return Some(at + marked.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let marked = marks(u64::from_le_bytes(last));
-    (marked != 0).then(|| at + marked.trailing_zeros() as usize / 8)
 }
 
 const ONES: u64 = u64::MAX / 255;

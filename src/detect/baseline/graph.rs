@@ -86,6 +86,17 @@ const VOUCHED_BESIDE_MAX: usize = 64;
 pub(in crate::detect) const KIN_ASKED_MAX: usize = 8;
 
 impl CallGraph {
+    /// Skims the parts of it that a call needs: the number says nothing.
+    pub(in crate::detect) fn skim(&self) -> usize {
+        self.endpoints.len() ^ usize::from(self.at)
+    }
+
+    /// The same of the endpoint that is mostly called next.
+    pub(in crate::detect) fn skim_on(&self) -> usize {
+        let next = self.endpoints.get(usize::from(self.at) + 1).or(self.endpoints.first());
+        next.map_or(0, |endpoint| endpoint.name.len() ^ usize::from(endpoint.seen_days))
+    }
+
     /// The number of an endpoint that is trusted.
     pub(in crate::detect) fn number(&self, name: &str) -> Option<u16> {
         self.known(self.place(name, 0)?)

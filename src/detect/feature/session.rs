@@ -154,6 +154,24 @@ impl Session {
         }
     }
 
+    /// Skims the parts of it that an event needs: the number says nothing.
+    pub(in crate::detect) fn skim(&self) -> usize {
+        let lists = self.evidence.len() ^ self.steps.len() ^ self.endpoints.len() ^ self.ticks.len();
+        let places = self.hosts.len() ^ self.networks.len() ^ self.devices.len() ^ self.places.len() ^ self.roles.len();
+        let ids = self.id.as_ref().map_or(0, Text::len) ^ self.producer.as_ref().map_or(0, Text::len);
+        let last =
+            usize::from(self.last_ip.is_some()) ^ usize::from(self.last_geo.is_some()) ^ usize::from(self.looked);
+        lists ^ places ^ ids ^ last ^ (self.key ^ self.calls ^ self.read) as usize ^ self.due.as_micros() as usize
+    }
+
+    /// The same of its lists, where the next entry comes.
+    pub(in crate::detect) fn skim_on(&self) -> usize {
+        let names = self.evidence.last().map_or(0, Text::len) ^ self.endpoints.last().map_or(0, Text::len);
+        let roles = self.roles.first().map_or(0, |(name, _)| name.len());
+        let step = self.steps.last().map_or(0, |step| step.ts.as_micros() as usize);
+        names ^ roles ^ step ^ self.ticks.last().map_or(0, |tick| *tick as usize)
+    }
+
     /// Whether what was reported of it was hidden by a suppression that is over.
     pub(in crate::detect) fn is_unveiled(&self) -> bool {
         self.hidden_until.is_some_and(|until| self.newest >= until)

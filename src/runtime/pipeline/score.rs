@@ -13,7 +13,7 @@ use super::decode::{Decoded, Events};
 use super::suppressions::SuppressionWatch;
 use super::{Raised, Scored, State, Work};
 use crate::alert::Whose;
-use crate::detect::{Engine, Output, Stats};
+use crate::detect::{AHEAD, Engine, Output, Stats};
 use crate::event::Event;
 use crate::event::decode::encode;
 use crate::event::subject::encode_token;
@@ -226,7 +226,10 @@ impl Scorer {
 
     fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {
         let mut scored = Scored { ack: batch.ack, rejected: batch.rejected, ..Scored::default() };
-        for (event, stamp) in events {
+        for (at, (event, stamp)) in events.iter().enumerate() {
+            if at.is_multiple_of(AHEAD) && events.len() > 1 {
+                self.engine.look_ahead(events[at..].iter().map(|(event, _)| event));
+            }
             self.events += 1;
             let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
             if !self.desk.is_idle() {
