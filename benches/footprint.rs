@@ -110,8 +110,8 @@ fn warm(bots: u32, days: u32) -> std::io::Result<()> {
         }
         if batch.len() >= BATCH {
             let before = on_cpu();
-            for lines in batch.chunks(AHEAD) {
-                for line in lines {
+            for next in batch.chunks(AHEAD) {
+                for line in next {
                     soon.push(decode(line, &Envelope::default(), &Limits::default()).map_err(Error::other)?);
                 }
                 engine.look_ahead(soon.iter());

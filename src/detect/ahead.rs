@@ -2,7 +2,7 @@
 //!
 //! In a fleet that is larger than the processor's nearer memory, an event waits for pieces of its bot's state one after
 //! the other, since where the next piece lies stands in the one before. Events of one batch need not wait for each other:
-//! the first pieces of [`AHEAD`] of them are read in a row, then the second, so that they come side by side. What is read
+//! the first pieces of [`AHEAD`] of them are read in a row, then what these point to, so that they come side by side. What is read
 //! is thrown away; nothing changes by it, and if it reads the wrong piece, the event waits as before.
 
 use std::hint::black_box;
@@ -26,8 +26,8 @@ impl Engine {
             events.take(AHEAD).map(|event| place(&[&event.tenant, &event.bot])).collect();
         // Whether it is the bot indeed, its name would tell, which is still far away; it nearly always is.
         let likely = |hash: &u64| self.index.find(*hash, |_| true).copied();
-        let likely: SmallVec<[u32; AHEAD]> = hashes.iter().filter_map(likely).collect();
-        let bots: SmallVec<[&BotState; AHEAD]> = likely.iter().map(|&at| &self.bots[at as usize]).collect();
+        let numbers: SmallVec<[u32; AHEAD]> = hashes.iter().filter_map(likely).collect();
+        let bots: SmallVec<[&BotState; AHEAD]> = numbers.iter().map(|&at| &self.bots[at as usize]).collect();
         black_box(bots.iter().fold(0, |all, bot| all ^ bot.skim()));
         black_box(bots.iter().fold(0, |all, bot| all ^ bot.skim_on()));
         black_box(bots.iter().fold(0, |all, bot| all ^ bot.skim_further()));
@@ -52,7 +52,9 @@ mod tests {
                 if looks {
                     engine.look_ahead(soon.iter());
                 }
-                soon.iter().for_each(|event| engine.observe_ref(event, &mut output));
+                for event in soon {
+                    engine.observe_ref(event, &mut output);
+                }
             }
             (output.alerts, engine.snapshot())
         };

@@ -23,7 +23,7 @@ type OptStr<'a> = Option<Str<'a>>;
 /// Mirrors the contract's table of fields, in its order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct WireEvent<'a> {
-    /// Whether all of it is known to be printable ASCII.
+    /// Whether all of it is known to be printable ASCII without a backslash, and each text is a piece of it.
     #[serde(skip)]
     pub plain: bool,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

@@ -84,6 +84,21 @@ fn each_fault_has_its_reason() {
 }
 
 #[test]
+fn each_text_has_its_limit_however_long_the_payload_is() {
+    let line = r#"{"id":"12345678","ts":"2026-05-04T06:00:00Z","bot":"svc-pay","type":"run","run":{"by":"somebody"}}"#;
+    let refused = |text_bytes_max, id_bytes_max| {
+        let limits = Limits { text_bytes_max, id_bytes_max, ..Limits::default() };
+        decode(line.as_bytes(), &Envelope::default(), &limits).err().map(|reject| reject.detail)
+    };
+    for enough in [8, line.len() - 1, line.len(), 1024] {
+        assert_eq!(refused(enough, 8), None);
+        assert_eq!(refused(enough, 7).as_deref(), Some("id: 8 bytes, at most 7"));
+    }
+    assert_eq!(refused(7, 1024).as_deref(), Some("run.by: 8 bytes, at most 7"));
+    assert_eq!(refused(6, 1024).as_deref(), Some("bot: 7 bytes, at most 6"));
+}
+
+#[test]
 fn nesting_is_refused_before_it_recurses() {
     let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(40), "]".repeat(40));
     assert_eq!(refused(deep.as_bytes()), RejectReason::TooDeep);

@@ -226,21 +226,23 @@ impl Scorer {
 
     fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {
         let mut scored = Scored { ack: batch.ack, rejected: batch.rejected, ..Scored::default() };
-        for (at, (event, stamp)) in events.iter().enumerate() {
-            if at.is_multiple_of(AHEAD) && events.len() > 1 {
-                self.engine.look_ahead(events[at..].iter().map(|(event, _)| event));
+        for soon in events.chunks(AHEAD) {
+            if soon.len() > 1 {
+                self.engine.look_ahead(soon.iter().map(|(event, _)| event));
             }
-            self.events += 1;
-            let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
-            if !self.desk.is_idle() {
-                self.desk.due(&mut self.engine, &mut self.output);
-            }
-            self.engine.observe_ref(event, &mut self.output);
-            if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
-                self.collect(&mut scored, batch.live.then_some(*stamp));
-            }
-            if let Some(started) = started {
-                self.metrics.scoring.observe((clock::monotonic() - started).as_secs_f64());
+            for (event, stamp) in soon {
+                self.events += 1;
+                let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
+                if !self.desk.is_idle() {
+                    self.desk.due(&mut self.engine, &mut self.output);
+                }
+                self.engine.observe_ref(event, &mut self.output);
+                if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
+                    self.collect(&mut scored, batch.live.then_some(*stamp));
+                }
+                if let Some(started) = started {
+                    self.metrics.scoring.observe((clock::monotonic() - started).as_secs_f64());
+                }
             }
         }
         if let Some(span) = batch.quiet {

@@ -206,6 +206,7 @@ pub(super) const LAYERS: &[Layer] = &[
         &["detect::facts"],
         &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
+    layer(&["detect::ahead"], &["detect::bot", "detect::engine", "event::Event", "stats::place"]),
     layer(&["detect::revert"], &["alert::Dimension", "detect::engine"]),
     layer(&["detect::census"], &["detect::engine", "time::Span"]),
     layer(
