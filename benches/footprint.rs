@@ -1,8 +1,9 @@
 //! Memory and speed of one engine with a large fleet: resident bytes a bot after its baseline is learned.
 //!
-//! `cargo bench --bench footprint --no-default-features -- [BOTS] [DAYS]`, with `warm` before them for what a warm fleet of
-//! that many costs: speed, memory and, with the program's own store (without `--no-default-features`), snapshot and restart;
-//! and `once BOTS` for bots of each of which one event is seen. The fleet's events come as lines from a
+//! `cargo bench --bench footprint --no-default-features -- [BOTS] [DAYS]`; `warm [BOTS] [DAYS] [FLEET]` for what a warm fleet
+//! of that many costs: speed, memory and, with the program's own store (without `--no-default-features`), snapshot and
+//! restart (a fleet of FLEET bots, 1,000 if nothing is said, stands in it several times, since more of them take long to
+//! simulate); and `once BOTS` for bots of each of which one event is seen. The fleet's events come as lines from a
 //! second process, which simulates them, so that this one holds what the program itself would hold and no simulator.
 //! Resident memory is the kernel's figure for what the process has allocated (`RssAnon` of `/proc/self/status`), less
 //! what it was before the first event. Fingerprints of all alerts and of the state tell whether a change that should
@@ -29,8 +30,8 @@ static MEMORY: MiMalloc = MiMalloc;
 /// Bytes of a snapshot between two looks at the clock, as the program has them.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Bots of the fleet that stands in the engine several times, events that are measured, and lines that are made for it
-/// at a time.
+/// Bots of the fleet that stands in the engine several times, if nothing else is asked for; events that are measured, and
+/// lines that are made for it at a time.
 const FLEET: u32 = 1_000;
 const MEASURED: u64 = 1_000_000;
 const BATCH: usize = 50_000;
@@ -61,7 +62,7 @@ fn main() -> std::io::Result<()> {
     let bots = numbers.first().copied().unwrap_or(10_000);
     match args.first().map(String::as_str) {
         Some(PRODUCE) => produce(bots, numbers.get(1).copied().unwrap_or(16)),
-        Some("warm") => warm(bots, numbers.get(1).copied().unwrap_or(4)),
+        Some("warm") => warm(bots, numbers.get(1).copied().unwrap_or(4), numbers.get(2).copied().unwrap_or(FLEET)),
         Some("once") => once(bots),
         _ => learned(bots, numbers.get(1).copied().unwrap_or(16)),
     }
@@ -83,11 +84,11 @@ fn on_cpu() -> u64 {
     text.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
 }
 
-/// Speed from bytes to verdicts once each bot has been known for some days: all models judge. A fleet of a thousand is
-/// simulated, and stands in the engine as often as makes so many bots, each time with tenants of its own.
-fn warm(bots: u32, days: u32) -> std::io::Result<()> {
-    let copies = (bots / FLEET).max(1);
-    let (mut lines, mut producer) = simulated(bots.min(FLEET), days)?;
+/// Speed from bytes to verdicts once each bot has been known for some days: all models judge. A fleet is simulated, and
+/// stands in the engine as often as makes so many bots, each time with tenants of its own.
+fn warm(bots: u32, days: u32, fleet: u32) -> std::io::Result<()> {
+    let copies = (bots / fleet.max(1)).max(1);
+    let (mut lines, mut producer) = simulated(bots.min(fleet), days)?;
     let mut engine = Engine::new(
         Settings { mature_days: 2.min(days.saturating_sub(1)), ..Settings::default() },
         Registry::default(),

@@ -37,8 +37,9 @@ const FENCE: &str = "humdrum.cluster.alerts.0";
 /// Silence of our own: never, since a story's is on record.
 const NEVER: Duration = Duration::from_secs(400 * 24 * 3600);
 const FEED_ITEMS: usize = 4;
-/// Ticks at the end before it is over: what a partition left out is asked about once a second.
-const TICKS_AT_END: u32 = 6;
+/// Ticks at the end before it is over: what a partition left out is asked about once a second, questions may go unanswered,
+/// and all is to be seen within five seconds.
+const TICKS_AT_END: u32 = 20;
 /// Snapshots that a process keeps.
 const SNAPSHOTS: usize = 3;
 

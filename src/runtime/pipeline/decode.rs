@@ -113,14 +113,14 @@ impl Decoder {
                 }
                 Err(reject) => {
                     self.metrics.reject(reject.reason);
-                    // A stream that lost its tail gives its numbers again, at other times.
+                    // A stream that lost its tail, or was made anew, gives its numbers again, at other times. When it was
+                    // made is not of the id: of one that is made anew just now it may not be known yet.
                     let (place, stamp) = (batch.position.as_ref(), message.stamp.as_micros());
                     rejected.push(DeadLetter {
                         subject: message.subject.to_string(),
                         payload: message.payload,
                         reject,
-                        id: place
-                            .map(|place| format!("{}.{}.{}.{stamp}", place.stream, place.created_us, message.sequence)),
+                        id: place.map(|place| format!("{}.{}.{stamp}", place.stream, message.sequence)),
                     });
                 }
             }
