@@ -124,7 +124,11 @@ async fn a_stream_made_anew_is_told_and_read() {
     let (server, dir, endpoint) =
         (NatsServer::start().await, tempfile::tempdir().expect("a directory"), Endpoint::start([]).await);
     let context = server.jetstream().await;
-    let running = Running::start(watching(&server, dir.path(), &endpoint)).await;
+    context.create_stream(bounded(-1)).await.expect("creates");
+    let mut config = watching(&server, dir.path(), &endpoint);
+    // Or it may be quicker than we are with the new one.
+    config.events.create_stream = false;
+    let running = Running::start(config).await;
     running.ready().await;
     publish(&context, 0..10).await;
     running.accepted(10).await;
