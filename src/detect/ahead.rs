@@ -2,8 +2,8 @@
 //!
 //! In a fleet that is larger than the processor's nearer memory, an event waits for pieces of its bot's state one after
 //! the other, since where the next piece lies stands in the one before. Events of one batch need not wait for each other:
-//! the first pieces of [`AHEAD`] of them are read in a row, then what these point to, so that they come side by side. What is read
-//! is thrown away; nothing changes by it, and if it reads the wrong piece, the event waits as before.
+//! the first pieces of [`AHEAD`] of them are read in a row, then what these point to, so that they come side by side. What
+//! is read is thrown away; nothing changes by it, and if it reads the wrong piece, the event waits as before.
 
 use std::hint::black_box;
 
@@ -14,7 +14,7 @@ use super::engine::Engine;
 use crate::event::Event;
 use crate::stats::place;
 
-/// Events for which that is done at a time. Fewer: more of them wait for each other; more: what was fetched for the last is
+/// Events for which memory is fetched at a time. Fewer: more of them wait for each other; more: what was fetched for the last is
 /// pushed out again by the first.
 pub const AHEAD: usize = 16;
 

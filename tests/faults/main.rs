@@ -47,7 +47,7 @@ const KNOWN: [(u64, &str); 9] = [
     (939, "everything was acknowledged when a process began: the oracle waited for a batch behind that"),
     (999, "a consumer was removed, and made again in the next attempt behind what was read and not settled"),
     (2216, "whoever woke fenced the other owner off and could not begin then: the oracle knew of no third one"),
-    (1903, "a question what a partition had left out went unanswered: the oracle did not wait for the next one"),
+    (1903, "a question about what a partition had left out went unanswered: the oracle did not wait for the next one"),
     (
         3985,
         "a stream was made anew while it was opened again: what was refused had other ids before that was seen, and after",
