@@ -152,6 +152,8 @@ impl Plan {
             damaged: if damaged { 250 } else { 0 },
         };
         let odd = [some(40), some(60), some(120), if partition { some(60) } else { 0 }];
+        // A snapshot that is too early shows where much waits to be settled when a process crashes, and it is an alert.
+        let hasty = mutant == Some(Mutant::HastySnapshot);
         Self {
             seed,
             class,
@@ -159,10 +161,10 @@ impl Plan {
             partition,
             keeps_state,
             story: rng.gen_range(0..stories),
-            alarms: class == Class::Forgotten || mutant == Some(Mutant::HastySnapshot),
+            alarms: class == Class::Forgotten || hasty,
             batch: rng.gen_range(1..40),
-            behind: rng.gen_range(0..6),
-            snapshot_every: rng.gen_range(2..20),
+            behind: if hasty { 20 } else { rng.gen_range(0..6) },
+            snapshot_every: if hasty { 2 } else { rng.gen_range(2..20) },
             piece_bytes: 1 << rng.gen_range(8..17),
             written_at_once: rng.gen_range(1..60),
             crashes,

@@ -45,8 +45,10 @@ pub(super) async fn anchor(
     before: Option<&Position>,
     marks: &mut Marks,
 ) -> Result<Anchor, String> {
-    let StreamFacts { name, created_us, last, .. } = stream.clone();
-    let beginning = Position { stream: name.clone(), created_us, sequence: 0, record: None };
+    let StreamFacts { name, created_us, first, last } = stream.clone();
+    // What the stream gave up before it was first looked at was never missed.
+    let beginning =
+        Position { stream: name.clone(), created_us, sequence: first.saturating_sub(1).min(last), record: None };
     let Some(before) = before else {
         return Ok(Anchor { position: beginning, gap: None });
     };
@@ -58,7 +60,8 @@ pub(super) async fn anchor(
         let until = Some(Timestamp::from_micros(created_us));
         let sequences = Some((before.sequence + 1, before.sequence));
         let gap = Gap { until, sequences, created_us: before.created_us, ..gap(GapKind::Recreated, before) };
-        return Ok(Anchor { position: beginning, gap: Some(gap) });
+        // All of it is new: what it has given up already is a gap of its own.
+        return Ok(Anchor { position: Position { sequence: 0, ..beginning }, gap: Some(gap) });
     }
     if last < before.sequence || replaced(upstream, before, marks).await? {
         let first = last.min(before.sequence.saturating_sub(1)) + 1;
@@ -95,8 +98,7 @@ pub(super) async fn is_last(upstream: &impl Upstream, filter: &str, sequence: u6
 /// What the stream gave up behind a position before it was read.
 pub(super) fn expired(stream: &StreamFacts, after: &Position) -> Option<Gap> {
     let (from, to) = (after.sequence + 1, stream.last.min(stream.first.saturating_sub(1)));
-    // What was never read and never missed: a consumer that begins in the middle of a stream's life.
-    (after.sequence > 0 && from <= to).then(|| Gap { sequences: Some((from, to)), ..gap(GapKind::Expired, after) })
+    (from <= to).then(|| Gap { sequences: Some((from, to)), ..gap(GapKind::Expired, after) })
 }
 
 /// A gap that begins at a position, found now.
@@ -151,8 +153,20 @@ pub(super) async fn acknowledged(
 
 /// A consumer that delivers what follows on a position. Where what is read is `acknowledged`, it begins behind what was: of
 /// what was read and not settled yet the server is to know that it is not, lest a crash lose it. A consumer that was
-/// removed, and not made again then, tells no more how far that is: so what the last one told is kept there.
+/// removed, and not made again then, tells no more how far that is: so what the last one told is kept there. An error as
+/// well where the stream was made anew meanwhile: the position is one in the stream before it, and the consumer is not.
 pub(super) async fn bind(
+    upstream: &mut impl Upstream,
+    position: &Position,
+    acknowledged: &mut Option<u64>,
+) -> Result<ConsumerFacts, String> {
+    let consumer = bound(upstream, position, acknowledged).await?;
+    let created_us = upstream.stream().await?.created_us;
+    let same = created_us == position.created_us;
+    same.then_some(consumer).ok_or_else(|| "the stream was made anew while it was opened".to_owned())
+}
+
+async fn bound(
     upstream: &mut impl Upstream,
     position: &Position,
     acknowledged: &mut Option<u64>,
@@ -189,11 +203,12 @@ mod tests {
 
     const NO: &str = "there is a consumer and nothing else";
 
-    /// A consumer, which can be removed, and not always made.
+    /// A consumer of a stream, which can be removed, and not always made.
     #[derive(Debug)]
     struct Consumer {
         facts: Option<ConsumerFacts>,
         refusals: u32,
+        created_us: i64,
     }
 
     impl Upstream for Consumer {
@@ -204,7 +219,7 @@ mod tests {
         }
 
         async fn stream(&self) -> Result<StreamFacts, String> {
-            Err(NO.to_owned())
+            Ok(StreamFacts { name: "S".to_owned(), created_us: self.created_us, first: 1, last: 60 })
         }
 
         async fn record(&self, _sequence: u64) -> Result<Option<Record>, RecordFault> {
@@ -246,10 +261,14 @@ mod tests {
         ConsumerFacts { delivered: 0, at, acknowledged, unacknowledged, pending: 0, fits: true }
     }
 
+    fn at(sequence: u64) -> Position {
+        Position { stream: "S".to_owned(), created_us: 1, sequence, record: None }
+    }
+
     /// Where a consumer begins that is made behind a place, at the second attempt.
     async fn made(place: u64, mut acknowledged: Option<u64>) -> u64 {
-        let position = Position { stream: "S".to_owned(), created_us: 1, sequence: place, record: None };
-        let mut upstream = Consumer { facts: Some(facts(60, 30)), refusals: 1 };
+        let position = at(place);
+        let mut upstream = Consumer { facts: Some(facts(60, 30)), refusals: 1, created_us: 1 };
         bind(&mut upstream, &position, &mut acknowledged).await.expect_err("is refused");
         bind(&mut upstream, &position, &mut acknowledged).await.expect("is made").at
     }
@@ -259,5 +278,14 @@ mod tests {
         assert_eq!(made(50, Some(0)).await, 30, "31 to 50 were read, and are not settled");
         assert_eq!(made(0, Some(0)).await, 0, "the stream is read again");
         assert_eq!(made(50, None).await, 50, "nothing is acknowledged");
+    }
+
+    #[tokio::test]
+    async fn a_consumer_of_another_stream_is_none() {
+        for found in [None, Some(facts(50, 50))] {
+            let mut upstream = Consumer { facts: found, refusals: 0, created_us: 2 };
+            let error = bind(&mut upstream, &at(50), &mut None).await.expect_err("the stream is another one by now");
+            assert_eq!(error, "the stream was made anew while it was opened");
+        }
     }
 }

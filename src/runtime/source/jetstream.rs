@@ -239,7 +239,7 @@ impl<U: Upstream> JetStreamSource<U> {
                 Ok(None) => {}
                 Ok(Some(Delivery { message, reply, pending: behind, .. })) => {
                     pending = Some(behind);
-                    if before > 0 && message.sequence > before + 1 {
+                    if message.sequence > before + 1 {
                         self.leave_out(before + 1, message.sequence - 1);
                     }
                     ack = reply;
