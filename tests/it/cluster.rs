@@ -328,6 +328,7 @@ fn shared(server: &NatsServer, key: PartitionKey) -> humdrum::config::Config {
         replicas: 1,
         takeover_after: Duration::from_millis(1500),
         snapshot_every: Duration::from_millis(300),
+        keep_days: 7,
         batch: 100,
     });
     config

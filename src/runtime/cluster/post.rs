@@ -171,7 +171,8 @@ impl Post {
         let context = jetstream::new(self.client.clone());
         let fence = self.fence(&context, partition, epoch).await?;
         let (ledger, objects) = (self.ledger.clone(), self.objects.clone());
-        let mut store = SharedStore::claim(ledger, objects, partition, epoch).await?;
+        let keep_days = self.config.cluster.as_ref().map_or(0, |cluster| cluster.keep_days);
+        let mut store = SharedStore::claim(ledger, objects, partition, epoch).await?.with_days(keep_days);
         if store.is_empty() && fence.is_inherited() {
             // An owner of a partition leaves snapshots: the ledger was lost.
             let found = store.recover().await?;

@@ -47,6 +47,18 @@ pub struct Manifest {
     pub epoch: u64,
     /// Snapshots, from the newest.
     pub kept: Vec<Kept>,
+    /// The first snapshot with all bots of each of the last days of event time, from the newest day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<KeptDay>,
+}
+
+/// The snapshot of the beginning of a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptDay {
+    /// The day of event time, of UTC: `2026-05-04`.
+    pub day: String,
+    /// The snapshot, which has all bots.
+    pub kept: Kept,
 }
 
 /// A sign of life.
