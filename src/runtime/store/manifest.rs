@@ -76,8 +76,8 @@ mod tests {
         Kept { object: object.to_owned(), on, ..Kept::default() }
     }
 
-    fn at(time: &str) -> Option<Timestamp> {
-        Some(time.parse().expect("a time"))
+    fn at(time: &str) -> Timestamp {
+        time.parse().expect("a time")
     }
 
     fn days(manifest: &Manifest) -> Vec<(&str, &str)> {
@@ -88,7 +88,7 @@ mod tests {
     fn the_first_snapshot_with_all_bots_of_each_of_the_last_days_is_kept() {
         let mut manifest = Manifest::default();
         let mut take = |object: &str, on: &[&str], time: &str| {
-            let wanted = manifest.take(kept(object, on), at(time), Some(2));
+            let wanted = manifest.take(kept(object, on), Some(at(time)), Some(2));
             (wanted, manifest.days.iter().map(|day| format!("{} {}", day.day, day.kept.object)).collect::<Vec<_>>())
         };
         assert_eq!(take("a", &[], "2026-05-04T06:00:00Z"), (false, vec!["2026-05-04 a".to_owned()]));
@@ -108,16 +108,16 @@ mod tests {
     fn what_a_day_needs_is_neither_let_go_nor_swept() {
         let mut manifest = Manifest::default();
         for (object, hour) in [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)] {
-            manifest.take(kept(object, &[]), at(&format!("2026-05-04T0{hour}:00:00Z")), Some(7));
+            manifest.take(kept(object, &[]), Some(at(&format!("2026-05-04T0{hour}:00:00Z"))), Some(7));
         }
         let needs: Vec<String> = manifest.needs().into_iter().collect();
         assert_eq!(needs, ["a", "c", "d", "e"], "the day's, and the newest");
         assert_eq!(manifest.of_day("2026-05-04").map(|kept| kept.object.as_str()), Some("a"));
         assert!(manifest.of_day("2026-05-03").is_none());
         // Whoever owns the partition for a moment only leaves the days alone; settings without days let them go.
-        assert!(!manifest.take(kept("f", &["e"]), at("2026-05-05T00:00:00Z"), None));
+        assert!(!manifest.take(kept("f", &["e"]), Some(at("2026-05-05T00:00:00Z")), None));
         assert_eq!(days(&manifest), [("2026-05-04", "a")]);
-        assert!(!manifest.take(kept("g", &["e"]), at("2026-05-05T00:00:00Z"), Some(0)));
+        assert!(!manifest.take(kept("g", &["e"]), Some(at("2026-05-05T00:00:00Z")), Some(0)));
         assert!(days(&manifest).is_empty() && !manifest.needs().contains("a"));
     }
 

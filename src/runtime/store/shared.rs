@@ -57,6 +57,19 @@ impl Objects {
         }
     }
 
+    /// The snapshot of the beginning of a day.
+    ///
+    /// # Errors
+    /// None is kept, the server does not answer, it is damaged, or a program of another version wrote it.
+    pub async fn of_day(&self, partition: u16, manifest: &Manifest, day: &str) -> Result<Checkpoint, SharedError> {
+        let Some(kept) = manifest.of_day(day) else {
+            let days = manifest.days.iter().map(|known| known.day.clone()).collect();
+            return Err(SharedError::Day { partition, day: day.to_owned(), days });
+        };
+        let fault = |source| SharedError::Version { object: kept.object.clone(), source };
+        self.join(kept).await?.map_err(fault)
+    }
+
     /// A snapshot with the objects that it builds on.
     ///
     /// # Errors
@@ -190,6 +203,16 @@ pub enum SharedError {
         /// How many there are.
         kept: usize,
     },
+    /// No snapshot of a day is kept.
+    #[error("no snapshot of the beginning of {day} is kept in partition {partition}, {}", but(.days))]
+    Day {
+        /// Of which partition.
+        partition: u16,
+        /// The day.
+        day: String,
+        /// Days of which there is one.
+        days: Vec<String>,
+    },
     /// A newer or a much older program wrote it. Nothing is overwritten.
     #[error("snapshot {object}: {source}; it was left as it is")]
     Version {
@@ -198,6 +221,11 @@ pub enum SharedError {
         /// Which version it is of.
         source: FormatError,
     },
+}
+
+/// What is kept instead.
+fn but(days: &[String]) -> String {
+    if days.is_empty() { "nor of any other day".to_owned() } else { format!("but of {}", days.join(", ")) }
 }
 
 impl SharedError {
@@ -209,6 +237,7 @@ impl SharedError {
             Self::Ledger(error) => error.reason(),
             Self::Object { .. } => "object",
             Self::Unusable { .. } => "unusable",
+            Self::Day { .. } => "day",
             Self::Version { .. } => "version",
         }
     }
@@ -225,7 +254,7 @@ impl SharedError {
         match self {
             Self::Ledger(error) => error.retry(),
             Self::Object { .. } => true,
-            Self::Lost { .. } | Self::Unusable { .. } | Self::Version { .. } => false,
+            Self::Lost { .. } | Self::Unusable { .. } | Self::Day { .. } | Self::Version { .. } => false,
         }
     }
 }
@@ -411,7 +440,7 @@ pub struct Growing {
 }
 
 /// A file that is to be written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Grew {
     file: Vec<u8>,
     on: Vec<String>,
