@@ -19,8 +19,12 @@ use crate::support::{free_address, until, until_within};
 
 /// An event that is an alert, whatever is known of its bot.
 pub(crate) async fn alarm(context: &Context, bot: &str) {
+    alarm_at(context, bot, "2026-05-04T06:00:00Z").await;
+}
+
+pub(crate) async fn alarm_at(context: &Context, bot: &str, ts: &str) {
     let control = "\"type\":\"control\",\"control\":{\"action\":\"logging_disabled\",\"by\":\"eve\"}";
-    let event = format!("{{\"ts\":\"2026-05-04T06:00:00Z\",\"tenant\":\"acme\",\"bot\":\"{bot}\",{control}}}");
+    let event = format!("{{\"ts\":\"{ts}\",\"tenant\":\"acme\",\"bot\":\"{bot}\",{control}}}");
     let sent = context.publish(format!("humdrum.events.acme.{bot}"), event.into()).await;
     sent.expect("sends").await.expect("is stored");
 }
@@ -115,7 +119,7 @@ async fn a_fence_that_was_made_anew_is_claimed_again_and_tells_nothing_twice() {
     assert_eq!((ids.len(), told(&server).await.len()), (5, 5), "each of them once");
 }
 
-pub(crate) async fn read_to_the_end_of_lag(humdrum: &Humdrum) {
+async fn read_to_the_end_of_lag(humdrum: &Humdrum) {
     until_within(DEADLINE, "everything to be read", || async {
         humdrum.figure("humdrum_consumer_lag_messages").await < 0.5
     })

@@ -1,11 +1,13 @@
 //! A bot of a cluster put back to the beginning of a day: members work or are stopped, and nothing is lost or told twice.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Output as Ended, Stdio};
 use std::time::Duration;
 
+use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, Context};
-use humdrum::alert::Dimension;
+use humdrum::alert::{Alert, Dimension};
 use humdrum::detect::{Engine, Settings};
 use humdrum::runtime::store::format::Checkpoint;
 use humdrum::runtime::store::ledger::{Kept, Lease, Manifest, guest_key, lease_key};
@@ -15,7 +17,7 @@ use crate::cluster::{
     DEADLINE, PARTITIONS, STORY, as_if_nothing_happened, as_if_only, cluster, home, lease, manifest, owned, publish,
     registry, settings,
 };
-use crate::cluster_loss::{alarm, read_to_the_end_of_lag, told};
+use crate::cluster_loss::{alarm, alarm_at, told};
 use crate::support::files::{read, repository, write};
 use crate::support::humdrum::Humdrum;
 use crate::support::nats::NatsServer;
@@ -70,13 +72,26 @@ async fn work(context: &Context, days: std::ops::RangeInclusive<u64>) {
     }
 }
 
-/// A member reads to the end, and leaves in order. Its first snapshot is that of the day at which it began.
-async fn pass(dir: &Path, server: &NatsServer) {
-    let context = server.jetstream().await;
+/// Event time behind those days, at which something is an alert.
+const THEN: &str = "2026-04-30T06:00:00Z";
+
+/// A member reads so many events, and leaves in order. Its first snapshot is that of the day at which it began.
+async fn pass(dir: &Path, server: &NatsServer, events: usize) {
     let member = Humdrum::start(dir, &seldom(server, "member = 'a'\n")).await;
-    owned(&context, "a-").await;
-    read_to_the_end_of_lag(&member).await;
+    have_read(&[&member], events).await;
     assert!(member.terminate().await.success());
+}
+
+/// Waits until members have read so many events between them. What is handed over in order nobody reads twice.
+async fn have_read(members: &[&Humdrum], events: usize) {
+    until_within(DEADLINE, &format!("{events} events to be read"), || async {
+        let mut read = 0.0;
+        for member in members {
+            read += member.figure("humdrum_events_total{").await;
+        }
+        read as usize >= events
+    })
+    .await;
 }
 
 /// The partition of a bot's events.
@@ -105,14 +120,14 @@ async fn taught(dir: &Path, server: &NatsServer) -> u16 {
     let context = server.jetstream().await;
     cluster(dir, &seldom(server, ""), &["init"]);
     work(&context, 1..=20).await;
-    pass(dir, server).await;
+    pass(dir, server, 60).await;
     // What there was is in the first snapshot of whoever comes next.
     let member = Humdrum::start(dir, &seldom(server, "member = 'a'\n")).await;
     let partition = partition_of(&context, "acme.payroll").await;
     until("the snapshot of the day", || async { days(&manifest(&context, partition).await).contains(&"2026-04-20") })
         .await;
     work(&context, 21..=30).await;
-    read_to_the_end_of_lag(&member).await;
+    have_read(&[&member], 30).await;
     assert!(member.terminate().await.success());
     partition
 }
@@ -161,9 +176,18 @@ async fn days_are_listed_and_a_bot_is_put_back_while_no_member_runs() {
     assert!(bucket.get(guest_key(partition)).await.expect("answers").is_none());
     assert_eq!(told(&server).await, before.1);
     // A member goes on behind it.
-    alarm(&context, "payroll").await;
-    pass(dir.path(), &server).await;
-    assert_eq!(told(&server).await.len(), before.1.len() + 1);
+    alarm_at(&context, "payroll", THEN).await;
+    pass(dir.path(), &server, 1).await;
+    until("the alert", || async { told(&server).await.len() > before.1.len() }).await;
+    let after = told(&server).await;
+    assert!(after.len() > before.1.len() && after[..before.1.len()] == before.1[..], "{after:?}");
+    once(&after);
+}
+
+/// Each alert is there once.
+fn once(alerts: &[Alert]) {
+    let ids: BTreeSet<_> = alerts.iter().map(|alert| (&alert.id, alert.revision)).collect();
+    assert_eq!(ids.len(), alerts.len(), "{alerts:?}");
 }
 
 #[tokio::test]
@@ -173,7 +197,7 @@ async fn a_bot_is_put_back_while_members_work_and_every_alert_is_told_once() {
     cluster(a.path(), &seldom(&server, ""), &["init"]);
     let third = STORY.events.len() / 3;
     publish(&server, &STORY.events[..third]).await;
-    pass(a.path(), &server).await;
+    pass(a.path(), &server, third).await;
     let event = &STORY.events[third];
     let (tenant, bot) = (event.tenant.to_string(), event.bot.to_string());
     let partition = partition_of(&context, &format!("{tenant}.{bot}")).await;
@@ -183,8 +207,7 @@ async fn a_bot_is_put_back_while_members_work_and_every_alert_is_told_once() {
     second.ready().await;
     until("a day", || async { !manifest(&context, partition).await.days.is_empty() }).await;
     publish(&server, &STORY.events[third..2 * third]).await;
-    read_to_the_end_of_lag(&first).await;
-    read_to_the_end_of_lag(&second).await;
+    have_read(&[&first, &second], third).await;
     let day = manifest(&context, partition).await.days[0].clone();
     let args = ["revert", "--tenant", &tenant, "--bot", &bot, "--dimension", "volume", "--to", &day.day];
     // The stream goes on meanwhile.
@@ -196,8 +219,7 @@ async fn a_bot_is_put_back_while_members_work_and_every_alert_is_told_once() {
     let kept = manifest(&context, partition).await.kept;
     let guest = kept.iter().find(|kept| join_epoch(kept) == epoch || join_epoch(kept) + 1 == epoch);
     let cut = guest.expect("the guest's snapshot").sequence;
-    read_to_the_end_of_lag(&first).await;
-    read_to_the_end_of_lag(&second).await;
+    have_read(&[&first, &second], STORY.events.len() - third).await;
     assert!(first.terminate().await.success());
     assert!(second.terminate().await.success());
     let earlier = join(&context, &day.kept).await.engine;
@@ -234,32 +256,28 @@ async fn what_an_owner_told_that_was_killed_is_read_again_first() {
         manifest(&context, partition).await.kept.first().is_some_and(|kept| join_epoch(kept) == epoch)
     })
     .await;
-    alarm(&context, "payroll").await;
+    alarm_at(&context, "payroll", THEN).await;
     until("the alert", || async { told(&server).await.len() == before + 1 }).await;
     member.kill();
     let kept = manifest(&context, partition).await.kept;
     let (args, settings) = ([&["revert"], &BOT[..], &VOLUME[..]].concat(), seldom(&server, ""));
     let text = refused(&state(dir.path(), &settings, &args).await);
-    assert!(text.contains("has 1 alerts behind its newest snapshot") && text.contains("Nothing was changed"), "{text}");
+    assert!(text.contains("stand behind its newest snapshot (1)") && text.contains("Nothing was changed"), "{text}");
     assert_eq!(manifest(&context, partition).await.kept, kept);
     assert!(lease(&context, partition).await.released, "it is given back all the same");
     let member = Humdrum::start(dir.path(), &seldom(&server, "member = 'b'\n")).await;
-    owned(&context, "b-").await;
-    read_to_the_end_of_lag(&member).await;
+    have_read(&[&member], 1).await;
     said(&state(dir.path(), &settings, &args).await);
     owned(&context, "b-").await;
-    alarm(&context, "other").await;
+    alarm_at(&context, "other", THEN).await;
     until("the next alert", || async { told(&server).await.len() == before + 2 }).await;
     assert!(member.terminate().await.success());
-    let mut ids: Vec<_> = told(&server).await.into_iter().map(|alert| (alert.id, alert.revision)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), before + 2, "each of them once");
+    once(&told(&server).await);
 }
 
 #[tokio::test]
 async fn an_owner_that_knows_no_guests_keeps_its_partition() {
-    let (server, dir) = (NatsServer::start().await, home());
+    let (server, dir, other) = (NatsServer::start().await, home(), home());
     let context = server.jetstream().await;
     let partition = taught(dir.path(), &server).await;
     let kept = manifest(&context, partition).await;
@@ -280,7 +298,7 @@ async fn an_owner_that_knows_no_guests_keeps_its_partition() {
     let settings = seldom(&server, "");
     let args = [&["revert", "--within", "3"], &BOT[..], &VOLUME[..]].concat();
     // Two at once: one of them asks, and neither has it.
-    let (one, other) = tokio::join!(state(dir.path(), &settings, &args), state(dir.path(), &settings, &args));
+    let (one, other) = tokio::join!(state(dir.path(), &settings, &args), state(other.path(), &settings, &args));
     let texts = [refused(&one), refused(&other)];
     let kept_back = format!("partition {partition} was not given back within 3 s by old");
     let busy = format!("another command asks for partition {partition}");
@@ -295,10 +313,15 @@ async fn an_owner_that_knows_no_guests_keeps_its_partition() {
 
 /// Starts a command behind a network on which everything takes long, and waits until it has the partition.
 async fn slow_guest(dir: &Path, settings: &str, args: &[&str], context: &Context, partition: u16) -> Child {
+    let log = std::fs::File::create(dir.join("guest.log")).expect("a log");
     let mut command = command(dir, settings, args);
-    let guest = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
-    let taken = || async { lease(context, partition).await.member.starts_with("guest-") };
-    until_within(DEADLINE, "the guest to have the partition", taken).await;
+    let mut guest = command.stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
+    until_within(DEADLINE, "the guest to have the partition", || {
+        let ended = guest.try_wait().expect("can be asked");
+        assert!(ended.is_none(), "it ended: {}", read(&dir.join("guest.log")));
+        async { lease(context, partition).await.member.starts_with("guest-") }
+    })
+    .await;
     guest
 }
 
@@ -309,7 +332,7 @@ async fn a_command_that_is_killed_leaves_the_partition_to_the_members() {
     cluster(dir.path(), &seldom(&server, ""), &["init"]);
     let half = STORY.events.len() / 2;
     publish(&server, &STORY.events[..half]).await;
-    pass(dir.path(), &server).await;
+    pass(dir.path(), &server, half).await;
     let event = &STORY.events[half];
     let (tenant, bot) = (event.tenant.to_string(), event.bot.to_string());
     let partition = partition_of(&context, &format!("{tenant}.{bot}")).await;
@@ -329,7 +352,7 @@ async fn a_command_that_is_killed_leaves_the_partition_to_the_members() {
     owned(&context, "a-").await;
     assert!(lease(&context, partition).await.epoch > epoch);
     publish(&server, &STORY.events[half..]).await;
-    read_to_the_end_of_lag(&member).await;
+    have_read(&[&member], STORY.events.len() - half).await;
     assert!(member.terminate().await.success());
     as_if_nothing_happened(&server).await;
 }
@@ -343,13 +366,14 @@ async fn a_member_s_account_may_put_a_bot_back_and_a_producer_s_may_not() {
         text.replace("[nats]\n", "[nats]\ninbox_prefix = '_INBOX_humdrum'\n")
     };
     cluster(a.path(), &as_user("admin", ""), &["init"]);
-    let admin = jetstream::new(async_nats::connect(url("admin")).await.expect("connects"));
+    let options = ConnectOptions::with_user_and_password("admin".to_owned(), "admin".to_owned());
+    let admin = jetstream::new(options.connect(server.url()).await.expect("connects"));
     alarm(&admin, "payroll").await;
     let partition = partition_of(&admin, "acme.payroll").await;
-    for _ in 0..2 {
+    for events in [1, 0] {
         let member = Humdrum::start(a.path(), &as_user("humdrum", "member = 'a'\n")).await;
         owned(&admin, "a-").await;
-        read_to_the_end_of_lag(&member).await;
+        have_read(&[&member], events).await;
         let epoch = lease(&admin, partition).await.epoch;
         until("its snapshot", || async {
             manifest(&admin, partition).await.kept.first().is_some_and(|kept| join_epoch(kept) == epoch)

@@ -88,8 +88,8 @@ pub enum GuestError {
     Post(#[from] PostError),
     /// What was told stands behind the newest snapshot.
     #[error(
-        "partition {partition} has {told} alerts behind its newest snapshot: whoever owned it was ended before it could \
-         leave in order. Let a member (`humdrum run`) take the partition, and call again. Nothing was changed"
+        "alerts of partition {partition} stand behind its newest snapshot ({told}): whoever owned it was ended before it \
+         could leave in order. Let a member (`humdrum run`) take the partition, and call again. Nothing was changed"
     )]
     Behind {
         /// Which.

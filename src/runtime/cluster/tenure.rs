@@ -2,7 +2,7 @@
 //!
 //! The two members that rank first for a partition stand by. The second waits a moment, so that the first takes it when
 //! both can; whoever owns a partition for which another one ranks first gives it back once that one has lived for a while,
-//! and at once to a guest, who has it for a moment only.
+//! and at once to a guest, who has it for a moment only. A guest that does not take it is not asked a second time.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -123,12 +123,19 @@ impl Tenure {
             let rank = self.view.ranked(self.partition).iter().position(|member| *member == self.member);
             free_since = self.view.is_free(seen.as_ref()).then(|| free_since.unwrap_or_else(clock::monotonic));
             let waited = free_since.map(|since| clock::monotonic() - since);
+            // A guest may be far away.
+            let guest = self.view.guest(self.partition).filter(|guest| *guest != self.member);
+            let courtesy = if guest.is_some() { self.still_max } else { COURTESY };
             let ours = match rank {
                 Some(0) => waited.is_some(),
-                Some(rank) if rank < STANDING_BY => waited.is_some_and(|waited| waited >= COURTESY),
+                Some(rank) if rank < STANDING_BY => waited.is_some_and(|waited| waited >= courtesy),
                 _ => false,
             };
             if ours {
+                if let Some(guest) = guest {
+                    tracing::warn!(partition = self.partition, guest, "a guest does not take what it asks for");
+                    self.view.dismiss(self.partition);
+                }
                 let (epoch, revision) = seen.map_or((0, 0), |seen| (seen.lease.epoch, seen.revision));
                 let epoch = epoch.max(self.newest.load(Ordering::Relaxed)) + 1;
                 let lease = Lease { member: self.member.clone(), epoch, released: false };

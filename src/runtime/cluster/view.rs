@@ -58,8 +58,8 @@ impl Entries {
         let known = self.guests.get(&partition).filter(|known| known.guest == guest);
         // What was seen before says nothing new.
         if known.is_none_or(|known| revision > known.revision) {
-            let renewed = known.is_some();
-            self.guests.insert(partition, Wanted { guest, revision, at, renewed });
+            let (renewed, dismissed) = (known.is_some(), known.is_some_and(|known| known.dismissed));
+            self.guests.insert(partition, Wanted { guest, revision, at, renewed, dismissed });
         }
     }
 }
@@ -73,6 +73,8 @@ struct Wanted {
     /// Whether it was seen to be renewed. A guest that was killed leaves an entry, which says nothing to whoever comes
     /// later and finds it.
     renewed: bool,
+    /// Whether it let a partition lie that was given back for it. Nobody leaves for it a second time.
+    dismissed: bool,
 }
 
 /// A lease as it was seen.
@@ -177,9 +179,16 @@ impl View {
     /// Whoever wants a partition for a moment. One that is not heard of is not waited for as long as a member.
     pub(super) fn guest(&self, partition: u16) -> Option<String> {
         let entries = self.entries();
-        let wanted = entries.guests.get(&partition).filter(|wanted| wanted.renewed);
+        let wanted = entries.guests.get(&partition).filter(|wanted| wanted.renewed && !wanted.dismissed);
         let lives = |wanted: &&Wanted| !entries.blind && entries.still(wanted.at) < self.0.still_max;
         wanted.filter(lives).map(|wanted| wanted.guest.member.clone())
+    }
+
+    /// Whoever wants a partition has let it lie.
+    pub(super) fn dismiss(&self, partition: u16) {
+        if let Some(wanted) = self.entries().guests.get_mut(&partition) {
+            wanted.dismissed = true;
+        }
     }
 
     /// A guest that wants a partition, then members that live, by rank for it: the first should own it.
@@ -336,6 +345,16 @@ mod tests {
         assert_eq!(view.guest(2).as_deref(), Some("g"));
         view.take("guest.2", b"", 9, false);
         assert_eq!(view.guest(2), None, "it has what it wanted");
+        // One that lets lie what it wanted is left for once, and the next one is another.
+        for revision in [10, 11, 12] {
+            view.take("guest.2", &guest("h"), revision, true);
+            view.dismiss(2);
+            assert_eq!(view.ranked(2), before[2]);
+        }
+        for revision in [13, 14] {
+            view.take("guest.2", &guest("i"), revision, true);
+        }
+        assert_eq!(view.guest(2).as_deref(), Some("i"));
     }
 
     #[tokio::test(start_paused = true)]
