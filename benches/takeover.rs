@@ -178,8 +178,8 @@ async fn measure(how: &str, rounds: usize) -> (Vec<f64>, usize, usize, usize) {
         }
     });
     told.recv().await.expect("the first alert");
-    let message =
-        context.get_stream("HUMDRUM_EVENTS").await.expect("exists").get_raw_message(1).await.expect("is there");
+    let events = context.get_stream("HUMDRUM_EVENTS").await.expect("exists");
+    let message = events.get_last_raw_message_by_subject("humdrum.cluster.events.*.acme.b0").await.expect("is there");
     let partition = message.subject.split('.').nth(3).expect("a partition").to_owned();
     let mut took = Vec::new();
     for round in 0..rounds {
