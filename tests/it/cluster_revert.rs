@@ -324,6 +324,8 @@ async fn an_owner_that_knows_no_guests_keeps_its_partition() {
     until("its wish", || async { bucket.get(guest_key(partition)).await.expect("answers").is_some() }).await;
     let text = refused(&state(dir.path(), &settings, &args("60")).await);
     assert!(text.contains(&format!("another command asks for partition {partition}")), "{text}");
+    let status = cluster(dir.path(), &settings, &["status"]);
+    assert!(status.contains("old") && !status.contains("guest-"), "it is no member: {status}");
     asking.kill().expect("can be killed");
     asking.wait().expect("ends");
     // The wish that it has left says nothing.

@@ -120,11 +120,11 @@ impl Tenure {
             }
             let seen = self.view.lease(self.partition);
             self.relieved(&mut owned_since, seen.as_ref());
+            let guest = self.view.guest(self.partition).filter(|guest| *guest != self.member);
             let rank = self.view.ranked(self.partition).iter().position(|member| *member == self.member);
             free_since = self.view.is_free(seen.as_ref()).then(|| free_since.unwrap_or_else(clock::monotonic));
             let waited = free_since.map(|since| clock::monotonic() - since);
             // A guest may be far away.
-            let guest = self.view.guest(self.partition).filter(|guest| *guest != self.member);
             let courtesy = if guest.is_some() { self.still_max } else { COURTESY };
             let ours = match rank {
                 Some(0) => waited.is_some(),
@@ -132,7 +132,7 @@ impl Tenure {
                 _ => false,
             };
             if ours {
-                if let Some(guest) = guest {
+                if let Some(guest) = guest.filter(|_| rank != Some(0)) {
                     tracing::warn!(partition = self.partition, guest, "a guest does not take what it asks for");
                     self.view.dismiss(self.partition);
                 }

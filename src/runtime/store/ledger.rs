@@ -1,6 +1,7 @@
 //! What the members hold in common, in one bucket: who lives, who owns which partition, and where its state is.
 //!
-//! Every entry is replaced by compare-and-set only, but for the sign of life, which is its member's own.
+//! Every entry is replaced by compare-and-set only, but for the sign of life, which is its member's own, and a guest's wish
+//! once it has begun.
 
 use async_nats::jetstream::kv::{self, UpdateErrorKind};
 use futures_util::StreamExt;
