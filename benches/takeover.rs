@@ -1,7 +1,8 @@
 //! How long a partition is nobody's: two members over a real nats-server, the owner killed again and again, and the time
-//! from there to the first alert of an event that was published after it.
+//! from there to the first alert of an event that was published after it. With `revert` a bot of the partition is put back
+//! instead while both run, and it is the longest time between two alerts meanwhile.
 //!
-//! `cargo bench --bench takeover -- kill 50` or `-- term 50`; `NATS_SERVER_BIN` names the server's program.
+//! `cargo bench --bench takeover -- kill 50`, `-- term 50` or `-- revert 50`; `NATS_SERVER_BIN` names the server's program.
 
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a measurement that cannot be made ends")]
 
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
 use humdrum::alert::{Alert, Status};
-use humdrum::runtime::store::ledger::{Lease, lease_key};
+use humdrum::runtime::store::ledger::{Lease, Manifest, lease_key, manifest_key};
 use humdrum::time::{Span, Timestamp};
 use servers::{Process, connect, free_port, humdrum, nats_server, quiet};
 
@@ -76,6 +77,75 @@ async fn publish(context: Context, times: Arc<[std::sync::OnceLock<Instant>]>, s
     times.len()
 }
 
+/// Numbers of events whose alerts came, and when.
+type Told = tokio::sync::mpsc::UnboundedReceiver<(usize, Instant)>;
+
+/// What a round needs.
+struct Run<'a> {
+    dir: &'a Path,
+    port: u16,
+    context: &'a Context,
+    partition: &'a str,
+    /// When each event was published.
+    times: &'a [std::sync::OnceLock<Instant>],
+}
+
+impl Run<'_> {
+    fn is_later(&self, number: usize, than: Instant) -> bool {
+        self.times[number].get().is_some_and(|published| *published > than)
+    }
+
+    /// Ends the owner, and starts another member.
+    async fn end(&self, members: &mut BTreeMap<&'static str, Process>, signal: &str, told: &mut Told) -> Option<f64> {
+        let owner = owner(self.context, self.partition).await?;
+        let name = if owner.starts_with("a-") { "a" } else { "b" };
+        let process = members.remove(name).expect("runs");
+        let begun = Instant::now();
+        process.signal(signal);
+        let mut took = None;
+        while let Some((number, at)) = told.recv().await {
+            if self.is_later(number, begun) {
+                took = Some((at - begun).as_secs_f64());
+                break;
+            }
+        }
+        drop(process);
+        members.insert(name, member(self.dir, self.port, name));
+        took
+    }
+
+    /// Puts a bot back to the newest day that is kept.
+    async fn put_back(&self, told: &mut Told) -> Option<f64> {
+        let store = self.context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
+        let manifest = store.get(manifest_key(self.partition.parse().ok()?)).await.expect("answers")?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).expect("a manifest");
+        let mut command = humdrum();
+        command.args(["state", "revert", "--tenant", "acme", "--bot", "b0", "--to", &manifest.days.first()?.day]);
+        command.arg("--config").arg(settings(self.dir, self.port, "guest")).stdout(Stdio::null());
+        let mut last = Instant::now();
+        while let Ok((_, at)) = told.try_recv() {
+            last = at;
+        }
+        let mut command = tokio::task::spawn_blocking(move || command.status().expect("runs").success());
+        let (mut longest, mut ended) = (0.0_f64, None);
+        loop {
+            tokio::select! {
+                done = &mut command, if ended.is_none() => {
+                    assert!(done.expect("ends"), "a bot is put back");
+                    ended = Some(Instant::now());
+                }
+                Some((number, at)) = told.recv() => {
+                    longest = longest.max(at.saturating_duration_since(last).as_secs_f64());
+                    last = at;
+                    if ended.is_some_and(|ended| self.is_later(number, ended)) {
+                        return Some(longest);
+                    }
+                }
+            }
+        }
+    }
+}
+
 async fn measure(how: &str, rounds: usize) -> (Vec<f64>, usize, usize, usize) {
     let dir = tempfile::tempdir().expect("a directory");
     let port = free_port();
@@ -108,25 +178,17 @@ async fn measure(how: &str, rounds: usize) -> (Vec<f64>, usize, usize, usize) {
         }
     });
     told.recv().await.expect("the first alert");
-    let message =
-        context.get_stream("HUMDRUM_EVENTS").await.expect("exists").get_raw_message(1).await.expect("is there");
+    let events = context.get_stream("HUMDRUM_EVENTS").await.expect("exists");
+    let message = events.get_last_raw_message_by_subject("humdrum.cluster.events.*.acme.b0").await.expect("is there");
     let partition = message.subject.split('.').nth(3).expect("a partition").to_owned();
     let mut took = Vec::new();
     for round in 0..rounds {
         tokio::time::sleep(ROUND + Duration::from_millis(37 * (round as u64 % 20))).await;
-        let Some(owner) = owner(&context, &partition).await else { continue };
-        let name = if owner.starts_with("a-") { "a" } else { "b" };
-        let process = members.remove(name).expect("runs");
-        let begun = Instant::now();
-        process.signal(if how == "term" { "TERM" } else { "KILL" });
-        while let Some((number, at)) = told.recv().await {
-            if times[number].get().is_some_and(|published| *published > begun) {
-                took.push((at - begun).as_secs_f64());
-                break;
-            }
-        }
-        drop(process);
-        members.insert(name, member(dir.path(), port, name));
+        let run = Run { dir: dir.path(), port, context: &context, partition: &partition, times: &times };
+        took.extend(match how {
+            "revert" => run.put_back(&mut told).await,
+            _ => run.end(&mut members, if how == "term" { "TERM" } else { "KILL" }, &mut told).await,
+        });
     }
     stop.store(true, Ordering::Relaxed);
     let published = publisher.await.expect("ends");

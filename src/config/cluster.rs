@@ -32,6 +32,7 @@ pub(super) fn cluster(check: &mut Check<'_>, raw: RawCluster) -> Option<ClusterC
         replicas: check.size("cluster.replicas", raw.replicas, 1..=5),
         takeover_after: check.span("cluster.takeover_after", raw.takeover_after.as_ref(), least..=MINUTE),
         snapshot_every: check.span("cluster.snapshot_every", raw.snapshot_every.as_ref(), second..=DAY),
+        keep_days: check.size("cluster.keep_days", raw.keep_days, 0..=400),
         batch: check.size("cluster.batch", raw.batch, 1..=10_000),
     };
     enabled.then_some(cluster)

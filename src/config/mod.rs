@@ -309,6 +309,8 @@ pub struct ClusterConfig {
     pub takeover_after: Duration,
     /// Time between two snapshots of a partition.
     pub snapshot_every: Duration,
+    /// Days of event time of which the first snapshot of a partition is kept besides.
+    pub keep_days: usize,
     /// Messages of one partition fetched at once.
     pub batch: usize,
 }

@@ -212,6 +212,7 @@ pub(super) struct RawCluster {
     pub(super) replicas: Option<i64>,
     pub(super) takeover_after: Option<RawSpan>,
     pub(super) snapshot_every: Option<RawSpan>,
+    pub(super) keep_days: Option<i64>,
     pub(super) batch: Option<i64>,
 }
 

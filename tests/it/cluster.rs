@@ -113,13 +113,22 @@ pub(crate) async fn owned(context: &Context, by: &str) {
     }
 }
 
-/// Hash of each partition's state, and all alerts, of engines that read the stream and had no trouble.
-async fn untroubled(context: &Context) -> (BTreeMap<u16, String>, BTreeSet<(String, u32)>) {
+/// The bots of the story.
+pub(crate) fn registry() -> Registry {
+    Registry::from_ndjson(&STORY.bots).expect("a registry")
+}
+
+/// Hash of each partition's state, and all alerts, of engines that read the stream and had no trouble. Before each event
+/// something may be changed.
+async fn untroubled(
+    context: &Context,
+    mut before: impl FnMut(u64, &mut BTreeMap<u16, Engine>),
+) -> (BTreeMap<u16, String>, BTreeSet<(String, u32)>) {
     let stream = context.get_stream("HUMDRUM_EVENTS").await.expect("exists");
-    let registry = || Registry::from_ndjson(&STORY.bots).expect("a registry");
     let mut engines: BTreeMap<u16, Engine> = BTreeMap::new();
     let mut output = Output::default();
     for sequence in 1..=stream.cached_info().state.last_sequence {
+        before(sequence, &mut engines);
         let message = stream.get_raw_message(sequence).await.expect("is there");
         let subject = message.subject.as_str();
         if subject.ends_with("._humdrum.canary") {
@@ -151,8 +160,13 @@ async fn kept(context: &Context) -> BTreeMap<u16, String> {
 
 /// Everything is as if nothing had happened: states, and alerts once each.
 pub(crate) async fn as_if_nothing_happened(server: &NatsServer) {
+    as_if_only(server, |_, _| {}).await;
+}
+
+/// Everything is as if nothing had happened but this, before an event.
+pub(crate) async fn as_if_only(server: &NatsServer, before: impl FnMut(u64, &mut BTreeMap<u16, Engine>)) {
     let context = server.jetstream().await;
-    let (hashes, wanted) = untroubled(&context).await;
+    let (hashes, wanted) = untroubled(&context, before).await;
     let published: Vec<(String, u32)> = alerts(server)
         .await
         .iter()
@@ -328,6 +342,7 @@ fn shared(server: &NatsServer, key: PartitionKey) -> humdrum::config::Config {
         replicas: 1,
         takeover_after: Duration::from_millis(1500),
         snapshot_every: Duration::from_millis(300),
+        keep_days: 7,
         batch: 100,
     });
     config

@@ -3,7 +3,7 @@
 use humdrum::runtime::notify::fence::Fence;
 use humdrum::runtime::store::format::{self, Checkpoint, Position};
 use humdrum::runtime::store::ledger::{Ledger, manifest_key};
-use humdrum::runtime::store::shared::{Objects, SharedError, SharedStore};
+use humdrum::runtime::store::shared::{Grew, Objects, SharedError, SharedStore};
 
 use crate::cluster::{cluster, home, settings};
 use crate::support::humdrum::Humdrum;
@@ -19,14 +19,14 @@ async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
     let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
     let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
     let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
-    let file = format::encode(&Checkpoint::default()).expect("a snapshot");
+    let whole = || Grew::whole(&Checkpoint::default()).expect("a snapshot");
     let mut store = claim(1).await.expect("is free");
     assert!(store.load().await.expect("answers").is_none(), "none was ever written");
-    store.save(file.clone().into(), 7, 3).await.expect("is written");
+    store.save(whole(), 7, 3).await.expect("is written");
     // As after an answer that was lost: the entry is ours, and of a revision that we do not know.
     let entry = bucket.get(manifest_key(0)).await.expect("answers").expect("a manifest");
     bucket.put(manifest_key(0), entry).await.expect("is written");
-    store.save(file.clone().into(), 8, 4).await.expect("the entry was ours");
+    store.save(whole(), 8, 4).await.expect("the entry was ours");
     let fence = |loaded: Option<(Checkpoint, u64)>| loaded.map(|(_, fence)| fence);
     assert_eq!(fence(store.load().await.expect("loads")), Some(4));
     // A whole snapshot, but another one: of another partition, or an older one.
@@ -40,7 +40,7 @@ async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
     let error = store.load().await.expect_err("none can be used");
     assert!(matches!(error, SharedError::Unusable { partition: 0, kept: 2 }), "{error}");
     claim(2).await.expect("a newer owner");
-    assert!(store.save(file.into(), 9, 5).await.expect_err("is over").is_lost());
+    assert!(store.save(whole(), 9, 5).await.expect_err("is over").is_lost());
 }
 
 #[tokio::test]
@@ -53,11 +53,11 @@ async fn what_owners_left_behind_is_swept_and_a_ledger_that_was_lost_costs_no_st
     let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
     let file = |sequence| {
         let position = Position { stream: "S".to_owned(), created_us: 1, sequence, record: None };
-        format::encode(&Checkpoint { position: Some(position), ..Checkpoint::default() }).expect("a snapshot")
+        Grew::whole(&Checkpoint { position: Some(position), ..Checkpoint::default() }).expect("a snapshot")
     };
     let mut store = claim(1).await.expect("is free");
     for sequence in [7, 8] {
-        store.save(file(sequence).into(), sequence, 3).await.expect("is written");
+        store.save(file(sequence), sequence, 3).await.expect("is written");
     }
     // As after a death between an object and its manifest; and another partition's.
     for name in ["0-1-9", "1-1-1"] {
@@ -88,6 +88,64 @@ async fn what_owners_left_behind_is_swept_and_a_ledger_that_was_lost_costs_no_st
         Some(7),
         "it is named again"
     );
+}
+
+#[tokio::test]
+async fn the_snapshot_of_a_day_stays_until_its_day_falls_out_and_is_found_again() {
+    let server = NatsServer::start().await;
+    cluster(home().path(), &settings(&server, ""), &["init"]);
+    let context = server.jetstream().await;
+    let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
+    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
+    let file = |time: &str| {
+        let event_time = Some(time.parse().expect("a time"));
+        Grew::whole(&Checkpoint { event_time, ..Checkpoint::default() }).expect("a snapshot")
+    };
+    let mut store = claim(1).await.expect("is free").with_days(2);
+    for day in 4..7 {
+        for hour in [1, 2, 3, 4] {
+            let time = format!("2026-05-0{day}T0{hour}:00:00Z");
+            store.save(file(&time), 1, 1).await.expect("is written");
+        }
+    }
+    let days = |store: &SharedStore| {
+        let days = store.manifest().days.iter().map(|day| format!("{} {}", day.day, day.kept.object));
+        days.collect::<Vec<_>>()
+    };
+    let both = ["2026-05-06 0-1-9", "2026-05-05 0-1-5"];
+    assert_eq!(days(&store), both);
+    let there = |name: String| {
+        let objects = &objects;
+        async move { objects.info(name).await.is_ok_and(|info| !info.deleted) }
+    };
+    let mut left = Vec::new();
+    for number in 1..=12 {
+        if there(format!("0-1-{number}")).await {
+            left.push(number);
+        }
+    }
+    assert_eq!(left, [5, 9, 10, 11, 12], "a day's that fell out is gone");
+    // Nothing of it is swept by the next owner, and a day is read by its name.
+    let store = claim(2).await.expect("a newer owner").with_days(2);
+    store.sweep();
+    objects.put("0-1-99", &mut &b"left"[..]).await.expect("is written");
+    claim(3).await.expect("a newer owner").sweep();
+    until("what was left to be gone", || async { !there("0-1-99".to_owned()).await }).await;
+    assert!(there("0-1-5".to_owned()).await && there("0-1-9".to_owned()).await);
+    let of_day = store.manifest().of_day("2026-05-05").expect("is kept").clone();
+    let found = Objects::new(objects.clone()).join(&of_day).await.expect("answers").expect("is whole");
+    assert_eq!(found.event_time.map(|time| time.to_string()).as_deref(), Some("2026-05-05T01:00:00Z"));
+    // A ledger that was lost: the days are those of the objects. One that is damaged is none.
+    bucket.purge(manifest_key(0)).await.expect("is lost");
+    let mut store = claim(4).await.expect("a newer owner").with_days(2);
+    assert!(store.recover().await.expect("answers"));
+    assert_eq!(days(&store), both);
+    objects.put("0-1-5", &mut &b"damaged"[..]).await.expect("is written");
+    bucket.purge(manifest_key(0)).await.expect("is lost");
+    let mut store = claim(5).await.expect("a newer owner").with_days(2);
+    assert!(store.recover().await.expect("answers"));
+    assert_eq!(days(&store), both[..1]);
 }
 
 #[tokio::test]

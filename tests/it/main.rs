@@ -11,6 +11,7 @@ mod calibration;
 mod cli;
 mod cluster;
 mod cluster_loss;
+mod cluster_revert;
 mod cluster_store;
 mod config;
 mod console;

@@ -4,6 +4,7 @@ mod shared;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
@@ -19,14 +20,21 @@ use crate::runtime::present;
 use crate::runtime::store::format::Checkpoint;
 use crate::runtime::store::{self, Found, Store};
 
+/// Seconds that the owner of a partition has for giving it back. Fewer give up on one whose last snapshot is large, more keep
+/// whoever calls waiting where nobody will.
+const GIVEN_BACK_WITHIN_SECS: u64 = 60;
+
 /// Look into the kept state: what there is, one bot of it, one bot put back to an earlier day.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  humdrum state inspect --state-dir /var/lib/humdrum\n  \
     humdrum state export --state-dir /var/lib/humdrum --tenant acme --bot payroll\n  \
     humdrum state revert --state-dir /var/lib/humdrum --tenant acme --bot payroll --dimension volume --to 2026-05-04\n\n\
-    humdrum state inspect --config cluster.toml\n\n\
+    humdrum state inspect --config cluster.toml\n  \
+    humdrum state export --config cluster.toml --tenant acme --bot payroll --at 2026-05-04\n  \
+    humdrum state revert --config cluster.toml --tenant acme --bot payroll --to 2026-05-04\n\n\
     `inspect` and `export` read beside a running `humdrum run`, and from a cluster's store where the settings have one and \
-    no directory is named; `revert` needs a directory for itself.")]
+    no directory is named. `revert` needs a directory for itself; in a cluster members may run, and the bot's partition is \
+    taken from its owner for a moment.")]
 pub(super) struct StateArgs {
     #[command(subcommand)]
     task: Task,
@@ -82,6 +90,9 @@ struct RevertArgs {
     /// Only this: time, source, sequence, volume, privilege or rate [default: all of it]
     #[arg(long, value_parser = dimension)]
     dimension: Option<Dimension>,
+    /// In a cluster: seconds that the partition's owner has for giving it back, 1 to 3600
+    #[arg(long, value_name = "SECONDS", default_value_t = GIVEN_BACK_WITHIN_SECS, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    within: u64,
 }
 
 fn dimension(name: &str) -> Result<Dimension, String> {
@@ -164,36 +175,57 @@ fn engine(config: &Config, checkpoint: &Checkpoint) -> anyhow::Result<Engine> {
     engine.context("the snapshot cannot be used")
 }
 
+fn unknown(tenant: &str, bot: &str) -> anyhow::Error {
+    anyhow!("bot `{bot}` of tenant `{tenant}` is not known")
+}
+
 fn export(args: &ExportArgs) -> Result<String, Failure> {
+    let (tenant, bot) = (&args.bot.tenant, &args.bot.bot);
     if let Some(config) = args.bot.dir.cluster()? {
-        if args.at.is_some() {
-            return Err(Failure::Usage(anyhow!(
-                "`--at` is for a state directory: a cluster keeps no snapshots by day"
-            )));
-        }
-        return Ok(shared::export(&config, &args.bot.tenant, &args.bot.bot)?);
+        return Ok(shared::export(&config, tenant, bot, args.at.as_deref())?);
     }
     let (config, state) = args.bot.dir.load()?;
     let checkpoint = match &args.at {
         Some(day) => of_day(&state, day)?,
         None => newest(&state)?,
     };
-    let (tenant, bot) = (&args.bot.tenant, &args.bot.bot);
-    let found = engine(&config, &checkpoint)?.export(tenant, bot);
-    let found = found.ok_or_else(|| anyhow!("bot `{bot}` of tenant `{tenant}` is not known"))?;
+    let found = engine(&config, &checkpoint)?.export(tenant, bot).ok_or_else(|| unknown(tenant, bot))?;
     Ok(format!("{found:#}\n"))
 }
 
+/// What of which bot is put back.
+struct What {
+    tenant: String,
+    bot: String,
+    dimension: Option<Dimension>,
+}
+
+impl What {
+    /// What came of it.
+    fn said(&self, day: &str) -> String {
+        let Self { tenant, bot, dimension } = self;
+        let what = dimension.map_or_else(|| "what was learned".to_owned(), |dimension| dimension.to_string());
+        format!("{what} of `{bot}` of tenant `{tenant}` is that of the beginning of {day}")
+    }
+}
+
+/// Puts what was learned of a bot back to what an earlier snapshot has. All else of the newest stays as it is.
+fn put_back(config: &Config, now: &mut Checkpoint, earlier: &Checkpoint, what: &What) -> anyhow::Result<()> {
+    let mut engine_now = engine(config, now)?;
+    engine_now.revert(&engine(config, earlier)?, &what.tenant, &what.bot, what.dimension)?;
+    now.engine = engine_now.snapshot();
+    Ok(())
+}
+
 fn revert(args: &RevertArgs) -> Result<String, Failure> {
+    let what = What { tenant: args.bot.tenant.clone(), bot: args.bot.bot.clone(), dimension: args.dimension };
+    if let Some(config) = args.bot.dir.cluster()? {
+        return Ok(shared::revert(&config, what, &args.to, Duration::from_secs(args.within))?);
+    }
     let (config, state) = args.bot.dir.load()?;
     let mut store = Store::open(&state.dir, state.keep).context("the state directory cannot be taken")?;
-    let (mut checkpoint, earlier) = (newest(&state)?, of_day(&state, &args.to)?);
-    let mut now = engine(&config, &checkpoint)?;
-    let (tenant, bot) = (&args.bot.tenant, &args.bot.bot);
-    let reverted = now.revert(&engine(&config, &earlier)?, tenant, bot, args.dimension);
-    reverted.map_err(|error| Failure::Failed(error.into()))?;
-    checkpoint.engine = now.snapshot();
+    let mut checkpoint = newest(&state)?;
+    put_back(&config, &mut checkpoint, &of_day(&state, &args.to)?, &what)?;
     store.save(&checkpoint).context("the state cannot be kept")?;
-    let what = args.dimension.map_or_else(|| "what was learned".to_owned(), |dimension| dimension.to_string());
-    Ok(format!("{what} of `{bot}` of tenant `{tenant}` is that of the beginning of {}\n", args.to))
+    Ok(what.said(&args.to) + "\n")
 }

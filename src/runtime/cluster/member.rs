@@ -1,5 +1,6 @@
 //! A member: lives, knows the others, and deals with every partition.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -27,11 +28,11 @@ use crate::runtime::metrics::ClusterMetrics;
 use crate::runtime::notify::channel::ReceiverError;
 
 use crate::runtime::notify::letters::Letters;
-use crate::runtime::store::ledger::{Ledger, Life};
+use crate::runtime::store::ledger::{Ledger, LedgerError, Life};
 use crate::runtime::store::shared::Objects;
 
 /// Signs of life within the time that a lease may stand still.
-const SIGNS: u32 = 2;
+pub(super) const SIGNS: u32 = 2;
 /// Pause between attempts to reach what a cluster needs.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -208,6 +209,26 @@ async fn live(
     cluster: ClusterMetrics,
     over: CancellationToken,
 ) {
+    signs(&view, every, &over, || {
+        let life = Life {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: post.config.cluster.as_ref().and_then(|cluster| cluster.member.clone()).unwrap_or_default(),
+            partitions: usize::try_from(cluster.owned.get()).unwrap_or_default(),
+        };
+        let (ledger, member) = (&post.ledger, &member);
+        async move { ledger.live(member, &life).await }
+    })
+    .await;
+    if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.leave(&member)).await {
+        tracing::warn!(%error, "the others cannot be told that we are gone");
+    }
+}
+
+/// Writes a sign every so often, until it is over.
+pub(super) async fn signs<F>(view: &View, every: Duration, over: &CancellationToken, mut write: impl FnMut() -> F)
+where
+    F: Future<Output = Result<(), LedgerError>>,
+{
     let mut due = tokio::time::interval(every);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -215,18 +236,10 @@ async fn live(
             () = over.cancelled() => break,
             _ = due.tick() => {}
         }
-        let life = Life {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            host: post.config.cluster.as_ref().and_then(|cluster| cluster.member.clone()).unwrap_or_default(),
-            partitions: usize::try_from(cluster.owned.get()).unwrap_or_default(),
-        };
-        let written = tokio::time::timeout(every, post.ledger.live(&member, &life)).await;
+        let written = tokio::time::timeout(every, write()).await;
         view.reached(matches!(written, Ok(Ok(()))));
         if let Ok(Err(error)) = written {
             tracing::warn!(%error, "our sign of life cannot be written");
         }
-    }
-    if let Ok(Err(error)) = tokio::time::timeout(every, post.ledger.leave(&member)).await {
-        tracing::warn!(%error, "the others cannot be told that we are gone");
     }
 }

@@ -9,6 +9,7 @@
 //! manifest  compare-and-set on a key: epoch, snapshot, place in the fence
 //! snapshot  an object under a name of its own, named by the manifest alone
 //! takeover  claim → manifest → snapshot → read on behind it; alerts that the fence holds already are not published again
+//! guest     a command that wants a partition for a moment: its owner leaves in order, it changes the snapshot and is gone
 //! ```
 //!
 //! The lease only says who should work. That two work at once is possible, as whenever one of them was stopped and
@@ -17,6 +18,7 @@
 //! state after a takeover is that of a run that nothing happened to.
 
 pub mod check;
+pub mod guest;
 pub mod layout;
 pub mod member;
 mod own;

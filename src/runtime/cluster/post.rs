@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::layout::Layout;
+use super::tenure::Terms;
 use crate::config::{Config, RegistryConfig};
 use crate::detect::{Engine, RestoreError};
 use crate::registry::Registry;
@@ -114,30 +115,71 @@ pub(super) struct Post {
     pub metrics: PostMetrics,
 }
 
+/// A partition that was taken over.
+pub(super) struct Taken {
+    pub(super) fence: Fence,
+    pub(super) store: SharedStore,
+    /// The newest snapshot; the beginning where there is none.
+    pub(super) checkpoint: Checkpoint,
+    /// Alerts that the fence holds behind it.
+    pub(super) told: usize,
+}
+
 /// Work that ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PostError {
+pub enum PostError {
+    /// The way out.
     #[error(transparent)]
     Fence(#[from] FenceError),
+    /// The snapshots.
     #[error(transparent)]
     Shared(#[from] SharedError),
+    /// The newest of them.
     #[error("the snapshot cannot be used: {0}")]
     Restore(#[from] RestoreError),
+    /// A receiver.
     #[error(transparent)]
     Receiver(#[from] ReceiverError),
+    /// The events.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// What came of them.
     #[error(transparent)]
     Settle(#[from] SettleError),
+    /// The registry.
     #[error(transparent)]
     Registry(#[from] BucketError),
+    /// The geography file.
     #[error(transparent)]
     Geo(#[from] GeoError),
+    /// A stream that is not there.
     #[error("stream `{0}` cannot be found; `humdrum cluster init` makes it")]
     Stream(String),
 }
 
 impl PostError {
+    /// The class of fault.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Fence(error) => error.reason(),
+            Self::Shared(error) => error.reason(),
+            Self::Restore(_) => "restore",
+            Self::Receiver(error) => error.reason(),
+            Self::Source(error) => error.reason(),
+            Self::Settle(error) => error.reason(),
+            Self::Registry(_) => "registry",
+            Self::Geo(error) => error.reason(),
+            Self::Stream(_) => "stream",
+        }
+    }
+
+    /// Whether trying again can help: a member does, after a pause.
+    #[must_use]
+    pub fn retry(&self) -> bool {
+        true
+    }
+
     /// Whether the partition has another owner.
     pub(super) fn is_lost(&self) -> bool {
         match self {
@@ -159,17 +201,11 @@ impl PostError {
 }
 
 impl Post {
-    /// Works on a partition as its owner of an epoch, until the stop in order, or until `abort`.
-    pub(super) async fn work(
-        &self,
-        partition: u16,
-        epoch: u64,
-        permit: Permit,
-        stop: CancellationToken,
-        abort: CancellationToken,
-    ) -> Result<(), PostError> {
+    /// Takes a partition over as its owner of an epoch: the claims first, so that what an owner before does from then on
+    /// counts no more, then what there is.
+    pub(super) async fn take_over(&self, partition: u16, epoch: u64) -> Result<Taken, PostError> {
         let context = jetstream::new(self.client.clone());
-        let fence = self.fence(&context, partition, epoch).await?;
+        let mut fence = self.fence(&context, partition, epoch).await?;
         let (ledger, objects) = (self.ledger.clone(), self.objects.clone());
         let mut store = SharedStore::claim(ledger, objects, partition, epoch).await?;
         if store.is_empty() && fence.is_inherited() {
@@ -177,10 +213,21 @@ impl Post {
             let found = store.recover().await?;
             tracing::error!(partition, found, "the ledger knows no snapshot of a partition that was owned before");
         }
-        let (checkpoint, told) = store.load().await?.unwrap_or_default();
-        store.sweep();
+        let (checkpoint, settled) = store.load().await?.unwrap_or_default();
         let until = self.newest(&context, partition).await?;
-        let fence = recalled(fence, told, until).await?;
+        let told = fence.recall(settled, until).await?;
+        if told > 0 {
+            tracing::info!(partition, told, "alerts behind the snapshot are published already");
+        }
+        Ok(Taken { fence, store, checkpoint, told })
+    }
+
+    /// Works on a partition as its owner of an epoch, until it is to leave, in order, or to end at once.
+    pub(super) async fn work(&self, partition: u16, epoch: u64, terms: Terms) -> Result<(), PostError> {
+        let Terms { permit, leave: stop, abort } = terms;
+        let Taken { fence, store, checkpoint, .. } = self.take_over(partition, epoch).await?;
+        let store = store.with_days(self.config.cluster.as_ref().map_or(0, |cluster| cluster.keep_days));
+        store.sweep();
         let after = checkpoint.position.as_ref().map_or(0, |position| position.sequence);
         let engine = if checkpoint.engine.is_empty() {
             Engine::new(self.config.detection.clone(), self.bots.clone())
@@ -326,12 +373,4 @@ impl Post {
         tokio::spawn(follower.run(origin, feed.clone(), watching.clone()));
         Ok(())
     }
-}
-
-async fn recalled(mut fence: Fence, after: u64, until: u64) -> Result<Fence, FenceError> {
-    let told = fence.recall(after, until).await?;
-    if told > 0 {
-        tracing::info!(told, "alerts behind the snapshot are published already");
-    }
-    Ok(fence)
 }

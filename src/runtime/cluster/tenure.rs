@@ -1,8 +1,10 @@
 //! A partition from a member's side: stand by until its lease is free, own it, give it back.
 //!
 //! The two members that rank first for a partition stand by. The second waits a moment, so that the first takes it when
-//! both can; whoever owns a partition for which another one ranks first gives it back once that one has lived for a while.
+//! both can; whoever owns a partition for which another one ranks first gives it back once that one has lived for a while,
+//! and at once to a guest, who has it for a moment only. A guest that does not take it is not asked a second time.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,9 +52,19 @@ pub(super) struct Tenure {
 }
 
 /// A lease that is ours.
-struct Held {
-    epoch: u64,
+pub(super) struct Held {
+    pub(super) epoch: u64,
     revision: u64,
+}
+
+/// What work under a lease is told by whoever renews it.
+pub(super) struct Terms {
+    /// Receivers may be told something while it is fresh.
+    pub(super) permit: Permit,
+    /// The work is to end in order.
+    pub(super) leave: CancellationToken,
+    /// The work is to end at once.
+    pub(super) abort: CancellationToken,
 }
 
 /// Keeps a lease while its partition is worked on.
@@ -100,7 +112,7 @@ impl Tenure {
     }
 
     /// A lease; none at the stop.
-    async fn stand_by(&self) -> Option<Held> {
+    pub(super) async fn stand_by(&self) -> Option<Held> {
         let (mut free_since, mut owned_since): (Option<Instant>, _) = (None, None);
         loop {
             if self.stop.is_cancelled() {
@@ -108,15 +120,22 @@ impl Tenure {
             }
             let seen = self.view.lease(self.partition);
             self.relieved(&mut owned_since, seen.as_ref());
+            let guest = self.view.guest(self.partition).filter(|guest| *guest != self.member);
             let rank = self.view.ranked(self.partition).iter().position(|member| *member == self.member);
             free_since = self.view.is_free(seen.as_ref()).then(|| free_since.unwrap_or_else(clock::monotonic));
             let waited = free_since.map(|since| clock::monotonic() - since);
+            // A guest may be far away.
+            let courtesy = if guest.is_some() { self.still_max } else { COURTESY };
             let ours = match rank {
                 Some(0) => waited.is_some(),
-                Some(rank) if rank < STANDING_BY => waited.is_some_and(|waited| waited >= COURTESY),
+                Some(rank) if rank < STANDING_BY => waited.is_some_and(|waited| waited >= courtesy),
                 _ => false,
             };
             if ours {
+                if let Some(guest) = guest.filter(|_| rank != Some(0)) {
+                    tracing::warn!(partition = self.partition, guest, "a guest does not take what it asks for");
+                    self.view.dismiss(self.partition);
+                }
                 let (epoch, revision) = seen.map_or((0, 0), |seen| (seen.lease.epoch, seen.revision));
                 let epoch = epoch.max(self.newest.load(Ordering::Relaxed)) + 1;
                 let lease = Lease { member: self.member.clone(), epoch, released: false };
@@ -136,11 +155,9 @@ impl Tenure {
         }
     }
 
-    /// Works on the partition; false when that ended badly.
-    async fn own(&self, held: Held) -> bool {
+    /// Renews a lease while something is done under it, and gives it back then; none where another member has it before.
+    pub(super) async fn hold<F: Future>(&self, held: &Held, work: impl FnOnce(Terms) -> F) -> Option<F::Output> {
         let (partition, epoch) = (self.partition, held.epoch);
-        self.metrics.owned.inc();
-        self.metrics.takeovers.inc();
         let (leave, abort, finished) = (self.stop.child_token(), CancellationToken::new(), CancellationToken::new());
         let permit = Permit::new(self.still_max);
         let renewal = Renewal {
@@ -156,7 +173,7 @@ impl Tenure {
         // Work that panics gives its lease back as well.
         let finished = finished.drop_guard();
         let worked = tokio::select! {
-            worked = Box::pin(self.post.work(partition, epoch, permit, leave.clone(), abort.clone())) => Some(worked),
+            worked = Box::pin(work(Terms { permit, leave, abort: abort.clone() })) => Some(worked),
             // What waits for a server that does not answer is not waited for.
             () = abort.cancelled() => None,
         };
@@ -164,6 +181,15 @@ impl Tenure {
         if let Err(error) = renewing.await {
             tracing::error!(partition, epoch, %error, "the renewal of the lease ended in a panic");
         }
+        worked
+    }
+
+    /// Works on the partition; false when that ended badly.
+    async fn own(&self, held: Held) -> bool {
+        let (partition, epoch) = (self.partition, held.epoch);
+        self.metrics.owned.inc();
+        self.metrics.takeovers.inc();
+        let worked = self.hold(&held, |terms| self.post.work(partition, epoch, terms)).await;
         self.metrics.owned.dec();
         match worked {
             Some(Ok(())) => tracing::info!(partition, epoch, "partition given back"),
@@ -215,7 +241,9 @@ impl Renewal {
             let first = self.view.ranked(self.partition).into_iter().next();
             let another = first.is_some_and(|first| first != self.lease.member);
             first_since = another.then(|| first_since.unwrap_or_else(clock::monotonic));
-            if first_since.is_some_and(|since| clock::monotonic() - since >= SETTLED) {
+            // A guest does not stay.
+            let wanted = self.view.guest(self.partition).is_some_and(|guest| guest != self.lease.member);
+            if wanted || first_since.is_some_and(|since| clock::monotonic() - since >= SETTLED) {
                 leave.cancel();
             }
         }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alert::Alert;
 use crate::runtime::clock;
-use crate::runtime::store::ledger::{Lease, Ledger};
+use crate::runtime::store::ledger::{Guest, Lease, Ledger};
 
 /// Pause before the ledger is watched again.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
@@ -40,6 +40,7 @@ struct Shared {
 struct Entries {
     leases: BTreeMap<u16, Seen>,
     members: BTreeMap<String, Instant>,
+    guests: BTreeMap<u16, Wanted>,
     /// What members tell of their own sight.
     own: BTreeMap<String, Vec<Alert>>,
     /// Whether the ledger cannot be written, and since when it can again.
@@ -52,6 +53,28 @@ impl Entries {
     fn still(&self, at: Instant) -> Duration {
         clock::monotonic() - self.sighted.map_or(at, |since| at.max(since))
     }
+
+    fn want(&mut self, partition: u16, guest: Guest, revision: u64, at: Instant) {
+        let known = self.guests.get(&partition).filter(|known| known.guest == guest);
+        // What was seen before says nothing new.
+        if known.is_none_or(|known| revision > known.revision) {
+            let (renewed, dismissed) = (known.is_some(), known.is_some_and(|known| known.dismissed));
+            self.guests.insert(partition, Wanted { guest, revision, at, renewed, dismissed });
+        }
+    }
+}
+
+/// A guest's wish for a partition, as it was seen.
+#[derive(Debug)]
+struct Wanted {
+    guest: Guest,
+    revision: u64,
+    at: Instant,
+    /// Whether it was seen to be renewed. A guest that was killed leaves an entry, which says nothing to whoever comes
+    /// later and finds it.
+    renewed: bool,
+    /// Whether it let a partition lie that was given back for it. Nobody leaves for it a second time.
+    dismissed: bool,
 }
 
 /// A lease as it was seen.
@@ -82,13 +105,14 @@ impl View {
     }
 
     async fn watch(&self, ledger: &Ledger) {
-        let mut entries = match ledger.store().watch_many_with_history(["lease.*", "member.*", "own.*"]).await {
-            Ok(entries) => entries,
-            Err(error) => {
-                tracing::warn!(%error, "the ledger cannot be watched; trying on");
-                return;
-            }
-        };
+        let mut entries =
+            match ledger.store().watch_many_with_history(["lease.*", "member.*", "own.*", "guest.*"]).await {
+                Ok(entries) => entries,
+                Err(error) => {
+                    tracing::warn!(%error, "the ledger cannot be watched; trying on");
+                    return;
+                }
+            };
         while let Some(entry) = entries.next().await {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -113,6 +137,11 @@ impl View {
             match serde_json::from_slice(value) {
                 Ok(open) if put => drop(entries.own.insert(member.to_owned(), open)),
                 _ => drop(entries.own.remove(member)),
+            }
+        } else if let Some(partition) = key.strip_prefix("guest.").and_then(|number| number.parse().ok()) {
+            match serde_json::from_slice(value) {
+                Ok(guest) if put => entries.want(partition, guest, revision, at),
+                _ => drop(entries.guests.remove(&partition)),
             }
         } else if let Some(partition) = key.strip_prefix("lease.").and_then(|number| number.parse().ok())
             && let Ok(lease) = serde_json::from_slice(value)
@@ -147,14 +176,30 @@ impl View {
         entries.blind = !reached;
     }
 
-    /// Members that live, by rank for a partition: the first should own it.
+    /// Whoever wants a partition for a moment. One that is not heard of is not waited for as long as a member.
+    pub(super) fn guest(&self, partition: u16) -> Option<String> {
+        let entries = self.entries();
+        let wanted = entries.guests.get(&partition).filter(|wanted| wanted.renewed && !wanted.dismissed);
+        let lives = |wanted: &&Wanted| !entries.blind && entries.still(wanted.at) < self.0.still_max;
+        wanted.filter(lives).map(|wanted| wanted.guest.member.clone())
+    }
+
+    /// Whoever wants a partition has let it lie.
+    pub(super) fn dismiss(&self, partition: u16) {
+        if let Some(wanted) = self.entries().guests.get_mut(&partition) {
+            wanted.dismissed = true;
+        }
+    }
+
+    /// A guest that wants a partition, then members that live, by rank for it: the first should own it.
     pub(super) fn ranked(&self, partition: u16) -> Vec<String> {
+        let guest = self.guest(partition);
         let entries = self.entries();
         // A sign of life is as seldom as a lease's renewal is often.
         let live = |(_, at): &(&String, &Instant)| entries.blind || entries.still(**at) < self.0.still_max * 2;
         let mut members: Vec<String> = entries.members.iter().filter(live).map(|(name, _)| name.clone()).collect();
         members.sort_by_cached_key(|member| rank(member, partition));
-        members
+        guest.into_iter().chain(members).collect()
     }
 
     /// Members that live no more, with what they have left, as far as it is for this one to see to.
@@ -266,6 +311,50 @@ mod tests {
         view.take("own.dead", b"", 3, false);
         view.take("member.dead", b"", 3, false);
         assert!(view.orphans("a").is_empty() && view.orphans("b").is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_wants_a_partition_for_a_moment_ranks_first_for_it_and_for_no_other() {
+        let view = View::new(Duration::from_secs(1));
+        for member in ["a", "b"] {
+            view.take(&format!("member.{member}"), b"{}", 1, true);
+        }
+        let before: Vec<_> = (0..4).map(|partition| view.ranked(partition)).collect();
+        let guest = |name: &str| serde_json::to_vec(&Guest { member: name.to_owned() }).expect("JSON");
+        // Found, as what one that was killed has left: it is not known to live.
+        view.take("guest.2", &guest("dead"), 5, true);
+        view.take("guest.2", &guest("dead"), 5, true);
+        assert_eq!(view.ranked(2), before[2], "the same entry, read again");
+        view.take("guest.2", &guest("g"), 6, true);
+        assert_eq!(view.guest(2), None, "another one");
+        view.take("guest.2", &guest("g"), 7, true);
+        assert_eq!(view.guest(2).as_deref(), Some("g"));
+        for partition in [0, 1, 3] {
+            assert_eq!(view.ranked(partition), before[usize::from(partition)], "partition {partition}");
+        }
+        assert_eq!(view.ranked(2), [&["g".to_owned()], &before[2][..]].concat());
+        assert!(view.orphans("a").is_empty() && view.orphans("b").is_empty(), "it is no member");
+        // While nobody can write nobody is asked for anything, and one that is not heard of any more wants nothing.
+        view.reached(false);
+        assert_eq!(view.guest(2), None);
+        view.reached(true);
+        assert_eq!(view.guest(2).as_deref(), Some("g"));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(view.guest(2), None);
+        view.take("guest.2", &guest("g"), 8, true);
+        assert_eq!(view.guest(2).as_deref(), Some("g"));
+        view.take("guest.2", b"", 9, false);
+        assert_eq!(view.guest(2), None, "it has what it wanted");
+        // One that lets lie what it wanted is left for once, and the next one is another.
+        for revision in [10, 11, 12] {
+            view.take("guest.2", &guest("h"), revision, true);
+            view.dismiss(2);
+            assert_eq!(view.ranked(2), before[2]);
+        }
+        for revision in [13, 14] {
+            view.take("guest.2", &guest("i"), revision, true);
+        }
+        assert_eq!(view.guest(2).as_deref(), Some("i"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,12 +30,19 @@ pub struct Found {
 
 /// Whether a snapshot of the day is kept.
 pub(super) fn is_kept(dir: &Path, time: Timestamp) -> bool {
-    fs::exists(day_path(dir, &time.to_string()[..DAY_CHARS])).unwrap_or_default()
+    fs::exists(day_path(dir, &day_of(time))).unwrap_or_default()
+}
+
+/// The day of a time, of UTC: `2026-05-04`.
+pub(super) fn day_of(time: Timestamp) -> String {
+    let mut day = time.to_string();
+    day.truncate(DAY_CHARS);
+    day
 }
 
 /// Keeps the first snapshot of a day, and no more days than these. A day too few is no reason to fail a snapshot.
 pub(super) fn keep(dir: &Path, snapshot: &Path, time: Timestamp, days: usize) {
-    let day = day_path(dir, &time.to_string()[..DAY_CHARS]);
+    let day = day_path(dir, &day_of(time));
     match fs::hard_link(snapshot, &day) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return,

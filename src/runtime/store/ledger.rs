@@ -1,6 +1,7 @@
 //! What the members hold in common, in one bucket: who lives, who owns which partition, and where its state is.
 //!
-//! Every entry is replaced by compare-and-set only, but for the sign of life, which is its member's own.
+//! Every entry is replaced by compare-and-set only, but for the sign of life, which is its member's own, and a guest's wish
+//! once it has begun.
 
 use async_nats::jetstream::kv::{self, UpdateErrorKind};
 use futures_util::StreamExt;
@@ -47,6 +48,18 @@ pub struct Manifest {
     pub epoch: u64,
     /// Snapshots, from the newest.
     pub kept: Vec<Kept>,
+    /// The first snapshot with all bots of each of the last days of event time, from the newest day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<KeptDay>,
+}
+
+/// The snapshot of the beginning of a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptDay {
+    /// The day of event time, of UTC: `2026-05-04`.
+    pub day: String,
+    /// The snapshot, which has all bots.
+    pub kept: Kept,
 }
 
 /// A sign of life.
@@ -58,6 +71,15 @@ pub struct Life {
     pub host: String,
     /// How many partitions it owns.
     pub partitions: usize,
+}
+
+/// A command that wants a partition for a moment. Whoever owns it gives it back while the entry is renewed.
+///
+/// It is no member: programs that do not know of guests keep their partitions, and rank nobody by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guest {
+    /// What it is called in the lease.
+    pub member: String,
 }
 
 /// The bucket.
@@ -121,6 +143,12 @@ pub fn own_key(member: &str) -> String {
     format!("own.{member}")
 }
 
+/// The entry of whoever wants a partition for a moment.
+#[must_use]
+pub fn guest_key(partition: u16) -> String {
+    format!("guest.{partition}")
+}
+
 impl Ledger {
     /// The ledger in a bucket.
     #[must_use]
@@ -159,9 +187,7 @@ impl Ledger {
     /// # Errors
     /// The server does not answer.
     pub async fn live(&self, member: &str, life: &Life) -> Result<(), LedgerError> {
-        let key = member_key(member);
-        let value = serde_json::to_vec(life).map_err(|error| unavailable(&key, error))?;
-        self.0.put(&key, value.into()).await.map(drop).map_err(|error| unavailable(&key, error))
+        self.put(&member_key(member), life).await
     }
 
     /// The members that have said that they live.
@@ -200,10 +226,9 @@ impl Ledger {
     pub async fn own(&self, member: &str, open: &[Alert]) -> Result<(), LedgerError> {
         let key = own_key(member);
         if open.is_empty() {
-            return self.0.purge(&key).await.map_err(|error| unavailable(&key, error));
+            return self.purge(&key).await;
         }
-        let value = serde_json::to_vec(open).map_err(|error| unavailable(&key, error))?;
-        self.0.put(&key, value.into()).await.map(drop).map_err(|error| unavailable(&key, error))
+        self.put(&key, open).await
     }
 
     /// Takes away what a member has left that is gone.
@@ -212,7 +237,7 @@ impl Ledger {
     /// The server does not answer.
     pub async fn forget(&self, member: &str) -> Result<(), LedgerError> {
         for key in [own_key(member), member_key(member)] {
-            self.0.purge(&key).await.map_err(|error| unavailable(&key, error))?;
+            self.purge(&key).await?;
         }
         Ok(())
     }
@@ -222,8 +247,32 @@ impl Ledger {
     /// # Errors
     /// The server does not answer.
     pub async fn leave(&self, member: &str) -> Result<(), LedgerError> {
-        let key = member_key(member);
-        self.0.purge(&key).await.map_err(|error| unavailable(&key, error))
+        self.purge(&member_key(member)).await
+    }
+
+    /// A guest says that it still wants a partition.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn want(&self, partition: u16, guest: &Guest) -> Result<(), LedgerError> {
+        self.put(&guest_key(partition), guest).await
+    }
+
+    /// A guest wants a partition no more.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn withdraw(&self, partition: u16) -> Result<(), LedgerError> {
+        self.purge(&guest_key(partition)).await
+    }
+
+    async fn put<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), LedgerError> {
+        let value = serde_json::to_vec(value).map_err(|error| unavailable(key, error))?;
+        self.0.put(key, value.into()).await.map(drop).map_err(|error| unavailable(key, error))
+    }
+
+    async fn purge(&self, key: &str) -> Result<(), LedgerError> {
+        self.0.purge(key).await.map_err(|error| unavailable(key, error))
     }
 }
 

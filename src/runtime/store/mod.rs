@@ -14,6 +14,7 @@ mod chain;
 mod days;
 pub mod format;
 pub mod ledger;
+mod manifest;
 mod names;
 mod shapes;
 pub mod shared;

@@ -4,7 +4,7 @@
 //! object counts, the manifest says, and that is replaced by compare-and-set with the epoch in it, so that an owner that
 //! does not know that it is over writes an object that nobody ever looks at.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
@@ -13,13 +13,11 @@ use tokio::io::AsyncReadExt;
 
 use super::StoreError;
 use super::chain::{Chain, Step};
-use super::format::{self, Checkpoint, FormatError, Grown, Piece};
-use super::ledger::{Kept, Ledger, LedgerError, Manifest, manifest_key};
+use super::days::day_of;
+use super::format::{self, Checkpoint, FormatError, Grown, Outline, Piece};
+use super::ledger::{Kept, KeptDay, Ledger, LedgerError, Manifest, manifest_key};
 use crate::detect::Part;
-
-/// Snapshots kept, besides the last that shares no object with the newest. Fewer leave none before a damaged one, more
-/// fill the store.
-const KEPT: usize = 3;
+use crate::time::Timestamp;
 
 /// Time for some more bytes of an object. Longer leaves a partition alone behind an object that is not all there, shorter
 /// takes a store for broken that is busy.
@@ -57,6 +55,19 @@ impl Objects {
             0 => Ok(None),
             kept => Err(SharedError::Unusable { partition, kept }),
         }
+    }
+
+    /// The snapshot of the beginning of a day.
+    ///
+    /// # Errors
+    /// None is kept, the server does not answer, it is damaged, or a program of another version wrote it.
+    pub async fn of_day(&self, partition: u16, manifest: &Manifest, day: &str) -> Result<Checkpoint, SharedError> {
+        let Some(kept) = manifest.of_day(day) else {
+            let days = manifest.days.iter().map(|known| known.day.clone()).collect();
+            return Err(SharedError::Day { partition, day: day.to_owned(), days });
+        };
+        let fault = |source| SharedError::Version { object: kept.object.clone(), source };
+        self.join(kept).await?.map_err(fault)
     }
 
     /// A snapshot with the objects that it builds on.
@@ -155,6 +166,8 @@ pub struct SharedStore {
     revision: u64,
     written: u64,
     chain: Chain,
+    /// Days of which the first snapshot is kept; none: those that there are stay.
+    days: Option<usize>,
 }
 
 /// Snapshots that cannot be used.
@@ -190,6 +203,16 @@ pub enum SharedError {
         /// How many there are.
         kept: usize,
     },
+    /// No snapshot of a day is kept.
+    #[error("no snapshot of the beginning of {day} is kept in partition {partition}, {}", but(.days))]
+    Day {
+        /// Of which partition.
+        partition: u16,
+        /// The day.
+        day: String,
+        /// Days of which there is one.
+        days: Vec<String>,
+    },
     /// A newer or a much older program wrote it. Nothing is overwritten.
     #[error("snapshot {object}: {source}; it was left as it is")]
     Version {
@@ -198,6 +221,11 @@ pub enum SharedError {
         /// Which version it is of.
         source: FormatError,
     },
+}
+
+/// What is kept instead.
+fn but(days: &[String]) -> String {
+    if days.is_empty() { "nor of any other day".to_owned() } else { format!("but of {}", days.join(", ")) }
 }
 
 impl SharedError {
@@ -209,6 +237,7 @@ impl SharedError {
             Self::Ledger(error) => error.reason(),
             Self::Object { .. } => "object",
             Self::Unusable { .. } => "unusable",
+            Self::Day { .. } => "day",
             Self::Version { .. } => "version",
         }
     }
@@ -225,7 +254,7 @@ impl SharedError {
         match self {
             Self::Ledger(error) => error.retry(),
             Self::Object { .. } => true,
-            Self::Lost { .. } | Self::Unusable { .. } | Self::Version { .. } => false,
+            Self::Lost { .. } | Self::Unusable { .. } | Self::Day { .. } | Self::Version { .. } => false,
         }
     }
 }
@@ -246,14 +275,21 @@ impl SharedStore {
             manifest.epoch = epoch;
             match ledger.replace(&key, &manifest, revision).await {
                 Ok(revision) => {
-                    let chain = Chain::default();
-                    return Ok(Self { ledger, objects, partition, manifest, revision, written: 0, chain });
+                    let (written, chain, days) = (0, Chain::default(), None);
+                    return Ok(Self { ledger, objects, partition, manifest, revision, written, chain, days });
                 }
                 // The owner before us has just written; it does so no more.
                 Err(LedgerError::Lost(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Keeps the first snapshot with all bots of each of the last so many days, of event time, besides.
+    #[must_use]
+    pub fn with_days(mut self, days: usize) -> Self {
+        self.days = Some(days);
+        self
     }
 
     /// The newest snapshot that is whole, and the last sequence of the fence that is in it; none where none was ever
@@ -271,36 +307,49 @@ impl SharedStore {
         self.manifest.kept.is_empty()
     }
 
+    /// Where the snapshots are.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
     /// Looks among the objects for the newest snapshot that is whole, where a ledger that was lost does not say which it
-    /// is, and names it in the manifest. Whether there is one.
+    /// is, and names it in the manifest, with the first of each day that has all bots. Whether there is one.
     ///
     /// # Errors
     /// The partition has another owner, or the server does not answer.
     pub async fn recover(&mut self) -> Result<bool, SharedError> {
         let mut named = self.objects.of(self.partition).await?;
         named.sort_unstable_by_key(|(name, _)| std::cmp::Reverse(parsed(name)));
+        let (mut newest, mut days) = (None, BTreeMap::new());
         for (object, bytes) in named {
-            let mut kept = Kept { object, bytes, ..Kept::default() };
-            let Ok(checkpoint) = self.objects.join(&kept).await? else { continue };
-            kept.sequence = checkpoint.position.map_or(0, |position| position.sequence);
-            kept.on = self
-                .objects
-                .piece(&kept.object)
-                .await?
-                .map_or(Vec::new(), |piece| piece.on().iter().map(|link| link.name.clone()).collect());
-            let manifest = Manifest { kept: vec![kept], ..self.manifest.clone() };
-            self.revision = self.point_to(&manifest).await?;
-            self.manifest = manifest;
-            return Ok(true);
+            let Ok(piece) = self.objects.piece(&object).await? else { continue };
+            let Outline { checkpoint, on, .. } = piece.outline();
+            let on: Vec<String> = on.into_iter().map(|link| link.name).collect();
+            let sequence = checkpoint.position.map_or(0, |position| position.sequence);
+            let kept = Kept { object, sequence, bytes, on, ..Kept::default() };
+            if newest.is_none() && self.objects.join(&kept).await?.is_ok() {
+                newest = Some(kept.clone());
+            }
+            if let Some(time) = checkpoint.event_time.filter(|_| kept.on.is_empty()) {
+                // They come from the newest: the first of the day is the last to come.
+                days.insert(day_of(time), kept);
+            }
         }
-        Ok(false)
+        let Some(newest) = newest else { return Ok(false) };
+        let days = days.into_iter().rev().take(self.days.unwrap_or(usize::MAX));
+        let days = days.map(|(day, kept)| KeptDay { day, kept }).collect();
+        let manifest = Manifest { kept: vec![newest], days, ..self.manifest.clone() };
+        self.revision = self.point_to(&manifest).await?;
+        self.manifest = manifest;
+        Ok(true)
     }
 
     /// Removes what earlier owners have left behind: objects that no manifest came to name, or that could not be removed
     /// when they were of no use any more. Not waited for: a later owner tries again.
     pub fn sweep(&self) {
         let (objects, partition, epoch) = (self.objects.clone(), self.partition, self.manifest.epoch);
-        let needed = needs(&self.manifest);
+        let needed = self.manifest.needs();
         tokio::spawn(async move {
             let named = match objects.of(partition).await {
                 Ok(named) => named,
@@ -336,7 +385,7 @@ impl SharedStore {
     /// # Errors
     /// The partition has another owner, or the server does not answer. The snapshots before it are untouched.
     pub async fn save(&mut self, file: Grew, sequence: u64, fence: u64) -> Result<u64, SharedError> {
-        let Grew { file, on, step } = file;
+        let Grew { file, on, step, event_time } = file;
         self.written += 1;
         let (epoch, bytes) = (self.manifest.epoch, file.len() as u64);
         let object = format!("{}-{epoch}-{}", self.partition, self.written);
@@ -345,15 +394,17 @@ impl SharedStore {
         let mut manifest = self.manifest.clone();
         let link = format::link(&object, &file);
         let hash = Some(format::hexadecimal(&link.hash));
-        manifest.kept.insert(0, Kept { object, sequence, fence, bytes, hash, on });
-        let before = needs(&manifest);
-        keep(&mut manifest);
+        let kept = Kept { object, sequence, fence, bytes, hash, on };
+        let all_bots_next = manifest.take(kept, event_time, self.days);
         self.revision = self.point_to(&manifest).await?;
-        let after = needs(&manifest);
+        let (before, after) = (self.manifest.needs(), manifest.needs());
         self.manifest = manifest;
         match step {
             Some(step) => self.chain.grow(link, bytes, step),
             None => self.chain = Chain::default(),
+        }
+        if all_bots_next {
+            self.chain.end();
         }
         for object in before.difference(&after) {
             self.objects.remove(object).await;
@@ -389,11 +440,12 @@ pub struct Growing {
 }
 
 /// A file that is to be written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Grew {
     file: Vec<u8>,
     on: Vec<String>,
     step: Option<Step>,
+    event_time: Option<Timestamp>,
 }
 
 impl Growing {
@@ -403,32 +455,20 @@ impl Growing {
     /// The checkpoint cannot be serialized, which no checkpoint of ours does.
     pub fn encode(self, checkpoint: &Checkpoint) -> Result<Grew, postcard::Error> {
         let on = self.grown.on.iter().map(|link| link.name.clone()).collect();
-        Ok(Grew { file: format::encode_grown(checkpoint, Some(self.grown))?, on, step: Some(self.step) })
+        let file = format::encode_grown(checkpoint, Some(self.grown))?;
+        Ok(Grew { file, on, step: Some(self.step), event_time: checkpoint.event_time })
     }
 }
 
-impl From<Vec<u8>> for Grew {
-    /// A file that builds on no other, and on which none builds.
-    fn from(file: Vec<u8>) -> Self {
-        Self { file, on: Vec::new(), step: None }
+impl Grew {
+    /// Encodes a file that builds on no other, and on which none builds. May take long.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be serialized, which no checkpoint of ours does.
+    pub fn whole(checkpoint: &Checkpoint) -> Result<Self, postcard::Error> {
+        let (file, event_time) = (format::encode(checkpoint)?, checkpoint.event_time);
+        Ok(Self { file, on: Vec::new(), step: None, event_time })
     }
-}
-
-/// The objects that a manifest needs.
-fn needs(manifest: &Manifest) -> BTreeSet<String> {
-    manifest.kept.iter().flat_map(|kept| kept.on.iter().chain([&kept.object])).cloned().collect()
-}
-
-/// Keeps the newest, and the last one that shares no object with the newest.
-fn keep(manifest: &mut Manifest) {
-    let base = |kept: &Kept| kept.on.first().unwrap_or(&kept.object).clone();
-    let Some(newest) = manifest.kept.first().map(base) else { return };
-    let (mut nth, mut another) = (0, false);
-    manifest.kept.retain(|kept| {
-        let first_other = !another && base(kept) != newest;
-        (nth, another) = (nth + 1, another || first_other);
-        nth <= KEPT || first_other
-    });
 }
 
 /// Whether an object that fails to be read in this way will never be read: the rest may pass.
