@@ -109,7 +109,9 @@ impl WeekDensity {
     /// Share of starts on a weekday, 0 being Monday.
     #[must_use]
     pub fn weekday_share(&self, weekday: u8) -> f64 {
-        self.day_shares()[usize::from(weekday) % 7]
+        let mut hours = [0.0; 24];
+        self.bins.read(usize::from(weekday) % 7 * 24, &mut hours);
+        hours.iter().filter(|weight| **weight > 0.0).map(|weight| weight / self.total()).sum()
     }
 
     /// Number of hours of the week that hold nearly all starts.
@@ -269,6 +271,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_weekdays_share_is_the_one_among_all(starts in proptest::collection::vec((0..7_u8, 0..1440_u16, 0.1..1.0_f64), 0..60)) {
+            let mut week = WeekDensity::default();
+            for &(weekday, minute, weight) in &starts {
+                week.learn(Local { day: 0, weekday, minute }, weight);
+            }
+            let shares: Vec<f64> = (0..7).map(|weekday| week.weekday_share(weekday)).collect();
+            prop_assert_eq!(shares, week.day_shares().to_vec());
+        }
+
         #[test]
         fn the_density_sums_to_one(starts in proptest::collection::vec((0..7_u8, 0..1440_u16), 0..60)) {
             let mut week = WeekDensity::default();
