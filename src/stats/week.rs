@@ -111,7 +111,7 @@ impl WeekDensity {
     pub fn weekday_share(&self, weekday: u8) -> f64 {
         let mut hours = [0.0; 24];
         self.bins.read(usize::from(weekday) % 7 * 24, &mut hours);
-        hours.iter().filter(|weight| **weight > 0.0).map(|weight| weight / self.total()).sum()
+        hours.iter().filter(|weight| **weight > 0.0).fold(0.0, |share, weight| share + weight / self.total())
     }
 
     /// Number of hours of the week that hold nearly all starts.

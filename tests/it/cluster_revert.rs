@@ -19,6 +19,7 @@ use crate::cluster::{
     registry, settings,
 };
 use crate::cluster_loss::{alarm, alarm_at, told};
+use crate::state::calls;
 use crate::support::files::{read, repository, write};
 use crate::support::humdrum::Humdrum;
 use crate::support::nats::NatsServer;
@@ -57,19 +58,11 @@ fn refused(ended: &Ended) -> String {
     String::from_utf8(ended.stderr.clone()).expect("UTF-8")
 }
 
-/// Three calls a day of a bot that moves more from the twenty-first on.
+/// The bot's calls of some days.
 async fn work(context: &Context, days: std::ops::RangeInclusive<u64>) {
-    for day in days {
-        let records = if day > 20 { 90_000 + day } else { 1000 + day };
-        for (hour, minute) in [(2, 0), (2, 5), (3, 0)] {
-            let json = format!(
-                "{{\"id\":\"e{day}-{hour}-{minute}\",\"ts\":\"2026-04-{day:02}T{hour:02}:{minute:02}:00Z\",\
-                \"tenant\":\"acme\",\"bot\":\"payroll\",\"type\":\"call\",\"session\":\"s{day}\",\
-                \"system\":\"hr\",\"operation\":\"GET /employees\",\"records_read\":{records}}}"
-            );
-            let sent = context.publish("humdrum.events.acme.payroll", json.into()).await;
-            sent.expect("sends").await.expect("is stored");
-        }
+    for json in days.flat_map(calls) {
+        let sent = context.publish("humdrum.events.acme.payroll", json.into()).await;
+        sent.expect("sends").await.expect("is stored");
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a cluster keeps in common: snapshots that are damaged, lost or left behind, letters, and a fence that partitions share.
 
+use async_nats::jetstream::kv::Store;
+use async_nats::jetstream::object_store::ObjectStore;
 use humdrum::runtime::notify::fence::Fence;
 use humdrum::runtime::store::format::{self, Checkpoint, Position};
 use humdrum::runtime::store::ledger::{Ledger, manifest_key};
@@ -11,13 +13,18 @@ use crate::support::nats::NatsServer;
 use crate::support::until;
 use crate::support::webhook::{Answer, Endpoint};
 
+/// The ledger and the snapshots of a cluster that was just laid out.
+async fn laid_out(server: &NatsServer) -> (Store, ObjectStore) {
+    cluster(home().path(), &settings(server, ""), &["init"]);
+    let context = server.jetstream().await;
+    let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
+    (bucket, context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists"))
+}
+
 #[tokio::test]
 async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
     let server = NatsServer::start().await;
-    cluster(home().path(), &settings(&server, ""), &["init"]);
-    let context = server.jetstream().await;
-    let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
-    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let (bucket, objects) = laid_out(&server).await;
     let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
     let whole = || Grew::whole(&Checkpoint::default()).expect("a snapshot");
     let mut store = claim(1).await.expect("is free");
@@ -46,10 +53,7 @@ async fn snapshots_that_are_all_damaged_are_no_fresh_start() {
 #[tokio::test]
 async fn what_owners_left_behind_is_swept_and_a_ledger_that_was_lost_costs_no_state() {
     let server = NatsServer::start().await;
-    cluster(home().path(), &settings(&server, ""), &["init"]);
-    let context = server.jetstream().await;
-    let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
-    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let (bucket, objects) = laid_out(&server).await;
     let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
     let file = |sequence| {
         let position = Position { stream: "S".to_owned(), created_us: 1, sequence, record: None };
@@ -74,7 +78,7 @@ async fn what_owners_left_behind_is_swept_and_a_ledger_that_was_lost_costs_no_st
     }
     // The chunks of an object are gone, and the list of objects still has it.
     let nuid = objects.info("0-1-2").await.expect("is there").nuid;
-    let chunks = context.get_stream("OBJ_HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let chunks = server.jetstream().await.get_stream("OBJ_HUMDRUM_SNAPSHOTS").await.expect("exists");
     chunks.purge().filter(format!("$O.HUMDRUM_SNAPSHOTS.C.{nuid}")).await.expect("is purged");
     let sequence = |loaded: Option<(Checkpoint, u64)>| loaded.and_then(|(c, _)| c.position).map(|p| p.sequence);
     let store = claim(3).await.expect("a newer owner");
@@ -93,10 +97,7 @@ async fn what_owners_left_behind_is_swept_and_a_ledger_that_was_lost_costs_no_st
 #[tokio::test]
 async fn the_snapshot_of_a_day_stays_until_its_day_falls_out_and_is_found_again() {
     let server = NatsServer::start().await;
-    cluster(home().path(), &settings(&server, ""), &["init"]);
-    let context = server.jetstream().await;
-    let bucket = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
-    let objects = context.get_object_store("HUMDRUM_SNAPSHOTS").await.expect("exists");
+    let (bucket, objects) = laid_out(&server).await;
     let claim = |epoch| SharedStore::claim(Ledger::new(bucket.clone()), Objects::new(objects.clone()), 0, epoch);
     let file = |time: &str| {
         let event_time = Some(time.parse().expect("a time"));

@@ -12,19 +12,25 @@ use tempfile::TempDir;
 
 use crate::support::files::write;
 
-/// Thirty days of a bot that moves more from the twenty-first on; a snapshot each day.
+/// Three calls on a day of April of a bot that moves more from the twenty-first on.
+pub(crate) fn calls(day: u64) -> [String; 3] {
+    let records = if day > 20 { 90_000 + day } else { 1000 + day };
+    [(2, 0), (2, 5), (3, 0)].map(|(hour, minute)| {
+        format!(
+            "{{\"id\":\"e{day}-{hour}-{minute}\",\"ts\":\"2026-04-{day:02}T{hour:02}:{minute:02}:00Z\",\
+            \"tenant\":\"acme\",\"bot\":\"payroll\",\"type\":\"call\",\"session\":\"s{day}\",\
+            \"system\":\"hr\",\"operation\":\"GET /employees\",\"records_read\":{records}}}"
+        )
+    })
+}
+
+/// Its first thirty days; a snapshot each day.
 fn kept() -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut engine, mut output) = (Engine::new(Settings::default(), Registry::default()), Output::default());
     let mut store = Store::open(dir.path(), 2).expect("opens").with_days(15);
     for day in 1..=30_u64 {
-        let records = if day > 20 { 90_000 + day } else { 1000 + day };
-        for (hour, minute) in [(2, 0), (2, 5), (3, 0)] {
-            let json = format!(
-                "{{\"id\":\"e{day}-{hour}-{minute}\",\"ts\":\"2026-04-{day:02}T{hour:02}:{minute:02}:00Z\",\
-                \"tenant\":\"acme\",\"bot\":\"payroll\",\"type\":\"call\",\"session\":\"s{day}\",\
-                \"system\":\"hr\",\"operation\":\"GET /employees\",\"records_read\":{records}}}"
-            );
+        for json in calls(day) {
             let event = decode(json.as_bytes(), &Envelope::default(), &Limits::default()).expect("an event");
             engine.observe(event, &mut output);
         }

@@ -58,7 +58,7 @@ pub(in crate::detect) fn remember(engine: &mut Engine, trace: Trace, alerts: &[A
     let id = engine.book.touched().to_owned();
     let told = alerts.iter().rfind(|alert| alert.id == id);
     let shown = &mut engine.decisions.shown;
-    // Its number tells most others apart without a look at where their names are.
+    // The bot's number first: ids lie elsewhere in memory, and there may be thousands.
     if let Some(known) = shown.iter_mut().rfind(|known| known.bot == trace.bot && known.id == id) {
         if let Some(alert) = told {
             known.severity = alert.severity;

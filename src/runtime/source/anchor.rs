@@ -160,13 +160,14 @@ pub(super) async fn bind(
     position: &Position,
     acknowledged: &mut Option<u64>,
 ) -> Result<ConsumerFacts, String> {
-    let consumer = bound(upstream, position, acknowledged).await?;
+    let consumer = consumer_at(upstream, position, acknowledged).await?;
     let created_us = upstream.stream().await?.created_us;
     let same = created_us == position.created_us;
     same.then_some(consumer).ok_or_else(|| "the stream was made anew while it was opened".to_owned())
 }
 
-async fn bound(
+/// The same of whatever stream there is.
+async fn consumer_at(
     upstream: &mut impl Upstream,
     position: &Position,
     acknowledged: &mut Option<u64>,
