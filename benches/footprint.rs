@@ -31,10 +31,10 @@ static MEMORY: MiMalloc = MiMalloc;
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Bots of the fleet that stands in the engine several times, if nothing else is asked for; events that are measured, and
-/// lines that are made for it at a time.
+/// lines that are made for it at a time: as many as the program fetches at once.
 const FLEET: u32 = 1_000;
 const MEASURED: u64 = 1_000_000;
-const BATCH: usize = 50_000;
+const BATCH: usize = 5_000;
 
 /// First argument of the process that simulates.
 const PRODUCE: &str = "produce";
@@ -115,9 +115,8 @@ fn warm(bots: u32, days: u32, fleet: u32) -> std::io::Result<()> {
                 for line in next {
                     soon.push(decode(line, &Envelope::default(), &Limits::default()).map_err(Error::other)?);
                 }
-                engine.look_ahead(soon.iter());
-                for event in &soon {
-                    engine.observe_ref(event, &mut output);
+                for foreseen in engine.look_ahead(soon.iter()) {
+                    engine.observe_foreseen(foreseen, &mut output);
                 }
                 soon.clear();
             }

@@ -13,7 +13,7 @@ use super::policy::fraud::MoneyHistory;
 use super::policy::{Methods, Secrets};
 use crate::event::Text;
 use crate::stats::late::{Late, blank};
-use crate::stats::make_room;
+use crate::stats::room;
 use crate::time::{Span, Timestamp};
 
 /// Judged sessions whose stragglers are recognized. Fewer would open a second session for a late event.
@@ -62,6 +62,9 @@ pub(super) struct BotState {
     /// Number of its record in the registry.
     #[serde(skip)]
     pub record: Option<u32>,
+    /// Lower half of the number of the log that its last event came from, which is looked at before others are.
+    #[serde(skip)]
+    pub log: u16,
     pub newest: Timestamp,
     /// Number of the cohort that it behaves like.
     pub cohort: u8,
@@ -143,6 +146,7 @@ impl BotState {
             bot,
             zone: 0,
             record: None,
+            log: 0,
             newest: Timestamp::MIN,
             cohort: COHORT_NONE,
             baseline,
@@ -180,11 +184,11 @@ impl BotState {
         held ^ work ^ sessions ^ self.baseline.graph.skim_on() ^ self.ids.since.as_micros() as usize
     }
 
-    /// The same of what that points to.
-    pub(super) fn skim_further(&self) -> usize {
-        let middle = |ids: &[u64]| ids.get(ids.len() / 2).map_or(0, |id| *id as usize);
+    /// The same of what that points to, for an event with an id of that fingerprint.
+    pub(super) fn skim_further(&self, id: u64) -> usize {
+        let near = |ids: &[u64]| ids.get(likely_place(ids, id)).map_or(0, |id| *id as usize);
         let sessions = self.latest().fold(0, |read, session| read ^ session.skim_on());
-        sessions ^ middle(&self.ids.young) ^ middle(&self.ids.old)
+        sessions ^ near(&self.ids.young) ^ near(&self.ids.old) ^ self.baseline.graph.skim_further()
     }
 
     /// The sessions to one of which the next event mostly belongs.
@@ -347,7 +351,11 @@ impl IdWindow {
         match search(&self.young, id) {
             Ok(_) => false,
             Err(place) => {
-                make_room(&mut self.young);
+                if self.young.len() == self.young.capacity() {
+                    // A bot that was seen twice is seen more often.
+                    let more = if self.young.is_empty() { 1 } else { YOUNG_MORE.max(self.young.len() / 2) };
+                    self.young.reserve_exact(room::<u64>(self.young.len() + more) - self.young.len());
+                }
                 self.young.insert(place, id);
                 true
             }
@@ -359,14 +367,22 @@ impl IdWindow {
     }
 }
 
-/// Entries on either side of where a fingerprint should be within which it is looked for first: of some hundred, most lie
-/// nearer.
-const NEAR: usize = 8;
+/// Room for further ids where some are, at the least. More lies idle, less is moved more often.
+const YOUNG_MORE: usize = 6;
+/// Entries on either side of where a fingerprint should be within which it is looked for first, at the least.
+const NEAR: usize = 4;
+
+/// The place at which an even spread would have a fingerprint.
+fn likely_place(sorted: &[u64], id: u64) -> usize {
+    ((u128::from(id) * sorted.len() as u128) >> 64) as usize
+}
 
 /// A binary search that begins near the place at which an even spread would have it.
 fn search(sorted: &[u64], id: u64) -> Result<usize, usize> {
-    let guess = ((u128::from(id) * sorted.len() as u128) >> 64) as usize;
-    let (from, to) = (guess.saturating_sub(NEAR), sorted.len().min(guess + NEAR));
+    let guess = likely_place(sorted, id);
+    // Of n fingerprints half of the root of n is how far they mostly lie off.
+    let near = NEAR + sorted.len().isqrt();
+    let (from, to) = (guess.saturating_sub(near), sorted.len().min(guess + near));
     let after = from == 0 || sorted[from - 1] < id;
     let before = to == sorted.len() || id < sorted[to];
     if after && before {

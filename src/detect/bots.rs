@@ -53,6 +53,7 @@ const GROWTH: usize = 16;
 const PASSED_BYTES: usize = 8;
 
 /// A bot by number. Of the shelves alone, for whoever holds the capture as well.
+#[inline]
 fn on(shelves: &[Vec<BotState>], at: usize) -> &BotState {
     &shelves[at / SHELF][at % SHELF]
 }
@@ -118,6 +119,20 @@ impl Bots {
         self.round += 1;
     }
 
+    /// Writes a bot down before it changes, if a capture is yet to come to it.
+    #[cold]
+    fn write_early(&mut self, at: usize) {
+        if let Some(Capture { part, next, early, .. }) = &mut self.capture
+            && (*next..part.total()).contains(&at)
+            && part.holds(self.changed[at])
+            && !early.contains_key(&at)
+        {
+            let mut bytes = Vec::new();
+            append(&mut bytes, on(&self.shelves, at));
+            early.insert(at, bytes);
+        }
+    }
+
     /// Goes on with a capture by about so many bytes. What was captured, once it is done.
     pub(super) fn go_on(&mut self, bytes_max: usize) -> Option<Part> {
         let Capture { part, tail, next, early } = self.capture.as_mut()?;
@@ -162,15 +177,10 @@ impl Index<usize> for Bots {
 
 impl IndexMut<usize> for Bots {
     /// The only way to change a bot.
+    #[inline]
     fn index_mut(&mut self, at: usize) -> &mut BotState {
-        if let Some(Capture { part, next, early, .. }) = &mut self.capture
-            && (*next..part.total()).contains(&at)
-            && part.holds(self.changed[at])
-            && !early.contains_key(&at)
-        {
-            let mut bytes = Vec::new();
-            append(&mut bytes, on(&self.shelves, at));
-            early.insert(at, bytes);
+        if self.capture.is_some() {
+            self.write_early(at);
         }
         self.changed[at] = self.round;
         &mut self.shelves[at / SHELF][at % SHELF]

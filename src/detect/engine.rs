@@ -4,10 +4,9 @@
 //! silence ended, incidents that are over. The order of those timers is their time, then the bot, then the session, so
 //! that the same input gives the same output byte for byte.
 
-use std::collections::BTreeSet;
-
 use hashbrown::HashTable;
 
+use super::ahead::Foreseen;
 use super::baseline::Baseline;
 use super::bot::BotState;
 use super::bots::Bots;
@@ -26,10 +25,11 @@ use super::shared::Shared;
 use super::silence::Asked;
 use super::stats::Stats;
 use super::tags::TagTable;
+use super::timers::Timers;
 use super::worth::{count_volume, is_news, session_doubled};
 use super::{judge, peers, rules, score, silence, tenure};
 use crate::alert::{Alert, AlertBook, Dimension};
-use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize};
+use crate::event::{Event, Outcome, Reject, RejectReason, Text, normalize, same};
 use crate::registry::{BotRecord, Registry};
 use crate::stats::{fingerprint, place};
 use crate::time::{Span, Timestamp, Zone};
@@ -106,7 +106,8 @@ pub struct Engine {
     pub(super) frontier: Frontier,
     pub(super) bots: Bots,
     pub(super) index: HashTable<u32>,
-    pub(super) timers: BTreeSet<(Timestamp, u32, u64)>,
+    /// Of bots by number, and of what the key says.
+    pub(super) timers: Timers<(u32, u64)>,
     pub(super) fleet: Shared<Fleet>,
     pub(super) fleet_day: i64,
     pub(super) logs: Shared<Logs>,
@@ -145,7 +146,7 @@ impl Engine {
             frontier: Frontier::default(),
             bots: Bots::default(),
             index: HashTable::new(),
-            timers: BTreeSet::new(),
+            timers: Timers::default(),
             fleet: Shared::default(),
             fleet_day: 0,
             logs: Shared::default(),
@@ -169,13 +170,19 @@ impl Engine {
 
     /// As [`observe`](Self::observe), for whoever keeps the event: it is copied only where it must be held.
     pub fn observe_ref(&mut self, event: &Event, output: &mut Output) {
+        self.observe_foreseen(Foreseen::unseen(event), output);
+    }
+
+    /// The same of an event of which [`look_ahead`](Self::look_ahead) has seen something, a moment ago.
+    pub fn observe_foreseen(&mut self, foreseen: Foreseen<'_>, output: &mut Output) {
+        let event = foreseen.event;
         self.decisions.observed += 1;
         match self.frontier.admit(event.ts, self.settings.jump_max) {
             Passage::Pass(refused) => {
                 for held in refused {
                     self.refuse(&held, RejectReason::Future, output);
                 }
-                self.take(event, output);
+                self.take(foreseen, output);
             }
             Passage::Ahead => {
                 let released = self.frontier.hold(event.clone());
@@ -225,13 +232,13 @@ impl Engine {
     fn take_held(&mut self, events: Vec<Event>, output: &mut Output) {
         for event in events {
             self.frontier.advance(event.ts);
-            self.take(&event, output);
+            self.take(Foreseen::unseen(&event), output);
         }
     }
 
-    fn take(&mut self, event: &Event, output: &mut Output) {
+    fn take(&mut self, foreseen: Foreseen<'_>, output: &mut Output) {
         self.fire(output);
-        self.enter_event(event, output);
+        self.enter_event(foreseen, output);
         // What an event from behind the watermark has made due is not left to the next event, of which nobody knows how
         // much later it is; one that comes again would make a difference.
         if self.is_due() {
@@ -242,11 +249,12 @@ impl Engine {
     /// Whether something waits for a time that the watermark has passed.
     pub(super) fn is_due(&self) -> bool {
         let Some(watermark) = self.frontier.watermark() else { return false };
-        self.timers.first().is_some_and(|(due, ..)| *due <= watermark) || self.logs.are_due(watermark)
+        self.timers.are_due(watermark) || self.logs.are_due(watermark)
     }
 
-    fn enter_event(&mut self, event: &Event, output: &mut Output) {
-        let Some(at) = self.locate(event) else {
+    fn enter_event(&mut self, foreseen: Foreseen<'_>, output: &mut Output) {
+        let event = foreseen.event;
+        let Some(at) = self.locate(foreseen) else {
             self.stats.limited += 1;
             self.refuse(event, RejectReason::BotLimit, output);
             return;
@@ -257,18 +265,18 @@ impl Engine {
             // Before its id is looked at: a stream that is read again from its beginning would push out the ids of the
             // last hours, which are all that can tell what comes twice.
             self.stats.late += 1;
-            rules::log(self, event, Arrival::NumberOnly, output);
+            rules::log(self, None, event, Arrival::NumberOnly, output);
             return;
         }
         let bot = &mut self.bots[at as usize];
         let due = bot.ids_due(lateness);
-        if !bot.first_sight(fingerprint(&[&event.id]), watermark, lateness, ids_max) {
+        if !bot.first_sight(foreseen.id, watermark, lateness, ids_max) {
             self.stats.duplicate += 1;
             self.logs.again(event);
             return;
         }
         if bot.ids_due(lateness) != due {
-            self.timers.extend(bot.ids_due(lateness).map(|due| (due, at, TIDY)));
+            self.timers.extend(bot.ids_due(lateness).map(|due| (due, (at, TIDY))));
         }
         self.stats.accepted += 1;
         let bot = &mut self.bots[at as usize];
@@ -282,7 +290,7 @@ impl Engine {
             judge::day(self, at, event, &closed, output);
         }
         self.roll_fleet(event.ts, output);
-        rules::log(self, event, Arrival::Sound, output);
+        rules::log(self, Some(at), event, Arrival::Sound, output);
         let broke = rules::event(self, at, event, output);
         if !event.by_person() {
             self.follow(at, event, broke, output);
@@ -292,7 +300,11 @@ impl Engine {
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, broke: bool, output: &mut Output) {
         // Mostly it is one of the last two, and to see that takes less than a fingerprint.
-        let open = self.bots[at as usize].latest().find(|session| session.id == event.session);
+        let is_its = |id: &Option<Text>| match (id, &event.session) {
+            (Some(id), Some(of)) => same(id, of),
+            (id, of) => id.is_none() && of.is_none(),
+        };
+        let open = self.bots[at as usize].latest().find(|session| is_its(&session.id));
         let key = match (open, &event.session) {
             (Some(session), _) => session.key,
             (None, Some(id)) => fingerprint(&[id]).clamp(1, SILENCE - 1),
@@ -344,7 +356,7 @@ impl Engine {
         let deadline = session.deadline(self.settings.session_timeout);
         if attach.first || deadline < session.due {
             session.due = deadline;
-            self.timers.insert((deadline, at, key));
+            self.timers.set(deadline, (at, key));
         }
         let known = |place: &Text| bot.baseline.places.as_ref().is_none_or(|places| places.knows(place));
         let elsewhere = attach.place && !session.places.iter().all(known);
@@ -352,7 +364,8 @@ impl Engine {
         session.looked |= looks;
         let counts = session.calls > calls_before;
         let called = endpoint.map(|name| (name, bot.baseline.graph.number_now(name)));
-        let mut alarm = travelled || looks || elsewhere || (attach.fresh && is_news(&bot.baseline, event, called));
+        let mut alarm =
+            travelled || looks || elsewhere || (attach.fresh && is_news(&bot.baseline, session, event, called));
         if let Some(called) = called.filter(|_| counts) {
             alarm |= count_volume(bot, slot, event, called, &self.profile);
         }
@@ -367,8 +380,7 @@ impl Engine {
     fn fire(&mut self, output: &mut Output) {
         let Some(watermark) = self.frontier.watermark() else { return };
         let lateness = self.settings.lateness_max;
-        while self.timers.first().is_some_and(|(due, ..)| *due <= watermark) {
-            let Some((due, at, key)) = self.timers.pop_first() else { break };
+        while let Some((due, (at, key))) = self.timers.pop_due(watermark) {
             let bot = &mut self.bots[at as usize];
             if key == TIDY {
                 bot.drop_old_ids(watermark, lateness);
@@ -384,7 +396,7 @@ impl Engine {
                 // The session went on. Its timer goes to where it belongs even if that is past, since the order of
                 // deadlines is the order of verdicts, however the timers came to be.
                 bot.sessions[slot].due = deadline;
-                self.timers.insert((deadline, at, key));
+                self.timers.set(deadline, (at, key));
                 continue;
             }
             let session = bot.sessions.swap_remove(slot);
@@ -417,21 +429,28 @@ impl Engine {
 
     fn refuse(&mut self, event: &Event, reason: RejectReason, output: &mut Output) {
         self.stats.rejected += 1;
-        rules::log(self, event, Arrival::NumberOnly, output);
+        rules::log(self, None, event, Arrival::NumberOnly, output);
         let reject = Reject::new(reason, format!("event `{}` of `{}` at {}", event.id, event.bot, event.ts));
         output.rejected.push((event.clone(), reject));
     }
 
     /// The number of a bot.
     pub(super) fn number(&self, tenant: &str, bot: &str) -> Option<u32> {
-        let bots = &self.bots;
-        let same = |&at: &u32| bots[at as usize].bot == bot && bots[at as usize].tenant == tenant;
-        self.index.find(place(&[tenant, bot]), same).copied()
+        self.index.find(place(&[tenant, bot]), |&at| self.is(at, tenant, bot)).copied()
+    }
+
+    /// Whether a bot of that number has that name.
+    fn is(&self, at: u32, tenant: &str, bot: &str) -> bool {
+        let known = &self.bots[at as usize];
+        same(&known.bot, bot) && same(&known.tenant, tenant)
     }
 
     /// The bot of an event, made if it is new; `None` when there are too many.
-    fn locate(&mut self, event: &Event) -> Option<u32> {
-        if let Some(at) = self.number(&event.tenant, &event.bot) {
+    fn locate(&mut self, foreseen: Foreseen<'_>) -> Option<u32> {
+        let event = foreseen.event;
+        let known = |&at: &u32| (at as usize) < self.bots.len() && self.is(at, &event.tenant, &event.bot);
+        let likely = foreseen.bot.filter(known);
+        if let Some(at) = likely.or_else(|| self.number(&event.tenant, &event.bot)) {
             return Some(at);
         }
         if self.bots.len() >= self.settings.bots_max {

@@ -49,9 +49,10 @@ mod state;
 mod stats;
 mod tags;
 mod tenure;
+mod timers;
 mod worth;
 
-pub use ahead::AHEAD;
+pub use ahead::{AHEAD, Foreseen};
 pub use calendar::{Calendar, Season, Stretch};
 pub use census::Census;
 pub use engine::{Engine, Judged, Output, Verdict};

@@ -127,15 +127,19 @@ pub(super) fn session_over(engine: &mut Engine, at: u32, session: &Session, outp
     broken::rule(engine, at, &event, breach, output) != Word::Off
 }
 
-/// Counts an event in the log that it comes from.
-pub(super) fn log(engine: &mut Engine, event: &Event, arrival: Arrival, output: &mut Output) {
+/// Counts an event in the log that it comes from, which mostly is that of its bot's last one.
+pub(super) fn log(engine: &mut Engine, at: Option<u32>, event: &Event, arrival: Arrival, output: &mut Output) {
     if event.seq.is_none() {
         return;
     }
     let watermark = engine.frontier.watermark().unwrap_or(event.ts);
     let own = engine.tuned_of(&event.tenant, event.ts);
     let profile = &own.as_deref().unwrap_or(&engine.profile).integrity;
-    let (found, limited) = engine.logs.note(event, arrival, watermark, profile);
+    let mut likely = at.map_or(0, |at| u32::from(engine.bots[at as usize].log));
+    let (found, limited) = engine.logs.note(event, arrival, watermark, profile, &mut likely);
+    if let Some(at) = at {
+        engine.bots[at as usize].log = likely as u16;
+    }
     engine.stats.limited += u64::from(limited);
     for news in found {
         match news {

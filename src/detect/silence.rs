@@ -156,7 +156,7 @@ fn set(engine: &mut Engine, at: u32, now: Timestamp, nats_min: f64) {
     let into_hour = Span::from_micros(now.as_micros().rem_euclid(Span::HOUR.as_micros()));
     let due = due.map(|to| now - into_hour + Span::from_hours(i64::from(to - this)));
     engine.bots[at as usize].watch.due = due;
-    engine.timers.extend(due.map(|due| (due, at, SILENCE)));
+    engine.timers.extend(due.map(|due| (due, (at, SILENCE))));
 }
 
 /// The timer of a bot's silence is due.
@@ -178,16 +178,20 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
         return;
     }
     let since = odd.since;
-    let circles = circles(engine, at, since, now);
-    let is_work_day = circles[ZONE].is_at_work();
-    // While nobody of its time zone has come yet, it may be the first hour of a holiday there.
-    let asked = is_work_day && circles.iter().any(|others| others.due >= OTHERS_MIN);
-    if !asked && now - since < WAIT_MAX || now == since {
+    // A silence that has just become odd waits whatever the others do.
+    let circles = (now != since).then(|| circles(engine, at, since, now));
+    let is_asked = |circles: &Vec<Others>| {
+        // While nobody of its time zone has come yet, it may be the first hour of a holiday there.
+        let is_work_day = circles[ZONE].is_at_work();
+        let asked = is_work_day && circles.iter().any(|others| others.due >= OTHERS_MIN);
+        asked || now - since >= WAIT_MAX
+    };
+    let Some(circles) = circles.filter(is_asked) else {
         let again = now + WAIT;
         engine.bots[at as usize].watch.due = Some(again);
-        engine.timers.insert((again, at, SILENCE));
+        engine.timers.set(again, (at, SILENCE));
         return;
-    }
+    };
     let common = circles.into_iter().find(Others::are_silent);
     let alone = common.is_none();
     let hidden = match common {
@@ -201,7 +205,7 @@ pub(super) fn due(engine: &mut Engine, at: u32, now: Timestamp, output: &mut Out
     watch.odd = Some(Box::new(OddSilence { since, told: true, hidden: hidden.is_some(), alone }));
     // Who is still silent when the suppression ends is told of then.
     watch.due = hidden;
-    engine.timers.extend(hidden.map(|until| (until, at, SILENCE)));
+    engine.timers.extend(hidden.map(|until| (until, (at, SILENCE))));
 }
 
 /// Those that work alike, the tenant, those of the same time zone, everybody: whichever circle is silent is the cause.

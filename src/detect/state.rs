@@ -169,7 +169,7 @@ impl Engine {
             let silence = bot.watch.due.map(|due| (due, SILENCE));
             let timers: Vec<_> = sessions.chain(ids).chain(silence).collect();
             let at = engine.enter(bot);
-            engine.timers.extend(timers.into_iter().map(|(due, key)| (due, at, key)));
+            engine.timers.extend(timers.into_iter().map(|(due, key)| (due, (at, key))));
         }
         Ok(engine)
     }

@@ -7,7 +7,7 @@ use super::hidden::Word;
 use super::policy::lifecycle::{self, Environment, Waking};
 use super::policy::{Breach, standing};
 use super::profile::LifecycleProfile;
-use crate::event::{Event, Kind, Outcome, normalize};
+use crate::event::{Event, Kind, Outcome, normalize, same};
 use crate::registry::BotRecord;
 use crate::time::{Span, Timestamp};
 
@@ -37,7 +37,7 @@ pub(super) fn exercise(
         // What failed would be refused without its role.
         let failed = role.filter(|_| event.outcome == Outcome::Error).and_then(|_| normalize::endpoint(event));
         let session = bot.sessions.iter().find(|session| session.key == key);
-        let shown = |name| session.is_some_and(|session| session.roles.iter().any(|(known, _)| known == name));
+        let shown = |name| session.is_some_and(|session| session.roles.iter().any(|(known, _)| same(known, name)));
         let used = Use {
             day: day(event.ts),
             minute: event.ts.as_micros().div_euclid(Span::MINUTE.as_micros()) as u32,

@@ -7,6 +7,7 @@ use super::profile::Profile;
 use super::score;
 use crate::event::{Event, Kind, normalize};
 use crate::stats::fingerprint;
+use crate::stats::log_histogram::Bin;
 use crate::time::Span;
 
 /// P-value of a single call under which the running session is judged at once.
@@ -31,9 +32,10 @@ pub(super) fn count_volume(
     let counted = event.records_read.is_some() || event.records_written.is_some();
     let moved = if counted { read + written } else { bytes };
     let Some(number) = number else { return false };
-    let p = score::p_call(&bot.baseline, number, moved, profile.volume.spread_floor);
+    let bin = Bin::of(moved);
+    let p = score::p_call(&bot.baseline, number, bin, profile.volume.spread_floor);
     let trust = if p.is_some_and(|p| p < CALL_P_ODD) { profile.learn.trust_page } else { 1.0 };
-    bot.baseline.graph.learn_moved(number, moved, trust);
+    bot.baseline.graph.learn_moved(number, bin, trust);
     let session = &mut bot.sessions[slot];
     let Some(p) = p.filter(|p| session.extreme_call.is_none_or(|(least, ..)| *p < least)) else { return false };
     let Some(endpoint) = session.endpoints.iter().position(|known| known == name) else { return false };
@@ -49,14 +51,17 @@ pub(super) fn session_doubled(session: &Session) -> bool {
 /// An endpoint that is called, by name, and by number where the bot knows it.
 pub(super) type Called<'a> = (&'a str, Option<u16>);
 
-/// Whether an event shows a value that the baseline does not know.
-pub(super) fn is_news(baseline: &Baseline, event: &Event, called: Option<Called<'_>>) -> bool {
+/// Whether an event that a session has taken in shows a value that the baseline does not know.
+pub(super) fn is_news(baseline: &Baseline, session: &Session, event: &Event, called: Option<Called<'_>>) -> bool {
     // What a transaction is about, the rules on money know better; its novelty can wait for the session's end.
     if matches!(event.kind, Kind::Transaction(_)) {
         return false;
     }
     let unknown_host = event.host.as_ref().is_some_and(|host| !baseline.hosts.knows(host));
-    let unknown_network = event.ip.is_some_and(|ip| !baseline.networks.knows(&normalize::network(ip)));
+    let unknown_network = event.ip.is_some_and(|ip| match session.only_network() {
+        Some(network) => !baseline.networks.knows(network),
+        None => !baseline.networks.knows(&normalize::network(ip)),
+    });
     let unknown_device = event.device.as_ref().is_some_and(|device| !baseline.knows_device(device));
     let unknown_role = event.role.as_ref().is_some_and(|role| !baseline.roles.knows(role));
     let new_pair = match (&event.role, called) {

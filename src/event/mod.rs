@@ -11,6 +11,7 @@ pub mod normalize;
 mod quick;
 mod reject;
 pub mod row;
+mod same;
 pub mod subject;
 pub mod values;
 mod wire;
@@ -24,6 +25,7 @@ use smallvec::SmallVec;
 use crate::time::Timestamp;
 
 pub use reject::{Reject, RejectReason};
+pub use same::same;
 
 /// Text of the wire, kept inline up to 24 bytes.
 pub type Text = CompactString;

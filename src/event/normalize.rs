@@ -110,20 +110,70 @@ impl<'a> Iterator for Words<'a> {
 /// Replaces identifiers within a path by `{id}`.
 #[must_use]
 pub fn fold_identifiers(operation: &str) -> Cow<'_, str> {
-    if !operation.bytes().any(|b| b.is_ascii_digit()) {
-        return Cow::Borrowed(operation);
-    }
-    let separator = |c: char| matches!(c, '/' | '?' | '&' | '=' | ' ' | ',');
-    if !operation.split(separator).any(is_identifier) {
+    if !has_identifier(operation) {
         return Cow::Borrowed(operation);
     }
     let mut folded = String::with_capacity(operation.len());
-    for part in operation.split_inclusive(separator) {
-        let name = part.trim_end_matches(separator);
+    for part in operation.split_inclusive(SEPARATORS) {
+        let name = part.trim_end_matches(SEPARATORS);
         folded.push_str(if is_identifier(name) { "{id}" } else { name });
         folded.push_str(&part[name.len()..]);
     }
     Cow::Owned(folded)
+}
+
+/// What parts the segments of an operation.
+const SEPARATORS: [char; 6] = ['/', '?', '&', '=', ' ', ','];
+
+/// What a byte adds to the counts of its segment: one digit, one hexadecimal letter, one dash, one byte of a word.
+const COUNTS: [u64; 256] = {
+    let mut counts = [WORD; 256];
+    let mut byte = 0_u8;
+    loop {
+        match byte {
+            b'0'..=b'9' => counts[byte as usize] = DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => counts[byte as usize] = LETTER,
+            b'-' => counts[byte as usize] = DASH,
+            _ => {}
+        }
+        if byte == u8::MAX {
+            break;
+        }
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < SEPARATORS.len() {
+        counts[SEPARATORS[at] as usize] = 0;
+        at += 1;
+    }
+    counts
+};
+/// One in each of the counts, which have so many bits each.
+const DIGIT: u64 = 1;
+const LETTER: u64 = 1 << COUNT_BITS;
+const DASH: u64 = 1 << (2 * COUNT_BITS);
+const WORD: u64 = 1 << (3 * COUNT_BITS);
+const COUNT_BITS: u32 = 16;
+
+/// Whether any segment is an identifier: in one round over short names, which nearly all are.
+fn has_identifier(operation: &str) -> bool {
+    if operation.len() >> COUNT_BITS > 0 {
+        return operation.split(SEPARATORS).any(is_identifier);
+    }
+    let is_one = |counts: u64| {
+        let of = |nth: u32| counts >> (nth * COUNT_BITS) & ((1 << COUNT_BITS) - 1);
+        let (digits, letters, dashes) = (of(0), of(1), of(2));
+        counts < WORD && digits > 0 && (letters + dashes == 0 || digits + letters >= HEX_MIN as u64)
+    };
+    let mut counts = 0;
+    for byte in operation.bytes() {
+        match COUNTS[usize::from(byte)] {
+            0 if is_one(counts) => return true,
+            0 => counts = 0,
+            one => counts += one,
+        }
+    }
+    is_one(counts)
 }
 
 fn is_identifier(segment: &str) -> bool {
@@ -152,6 +202,16 @@ mod tests {
         ];
         for (raw, folded) in cases {
             assert_eq!(fold_identifiers(raw), folded);
+        }
+        let long = "x".repeat(1 << COUNT_BITS);
+        assert_eq!(fold_identifiers(&format!("{long}/4711")), format!("{long}/{{id}}"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn one_round_sees_what_each_segment_is(operation in "[0-9a-fA-F/?&= ,xyzä-]{0,40}") {
+            let each = operation.split(SEPARATORS).any(is_identifier);
+            proptest::prop_assert_eq!(has_identifier(&operation), each);
         }
     }
 

@@ -68,6 +68,12 @@ impl LogHistogram {
         self.bins.iter().filter(|bin| bin.index() >= from).map(|bin| f64::from(bin.weight())).sum()
     }
 
+    /// Skims it: the number says nothing.
+    #[must_use]
+    pub fn skim(&self) -> usize {
+        self.bins.first().map_or(0, |bin| usize::from(bin.index()))
+    }
+
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -83,7 +89,12 @@ impl LogHistogram {
     /// Probability of something at least as far out on that side.
     #[must_use]
     pub fn p_side(&self, x: f64, side: Side, spread_floor: f64) -> f64 {
-        let index = index(x);
+        self.p_of(Bin::of(x), side, spread_floor)
+    }
+
+    /// The same by the quantity's bin, for whoever asks several histories of one quantity.
+    #[must_use]
+    pub fn p_of(&self, Bin(index): Bin, side: Side, spread_floor: f64) -> f64 {
         let (mut total, mut above) = (0.0, 0.0);
         for bin in &self.bins {
             let weight = f64::from(bin.weight());
@@ -121,7 +132,11 @@ impl LogHistogram {
 
     /// Counts a quantity with a weight of 0 to 1.
     pub fn learn(&mut self, x: f64, weight: f64) {
-        let index = index(x);
+        self.learn_in(Bin::of(x), weight);
+    }
+
+    /// The same by the quantity's bin.
+    pub fn learn_in(&mut self, Bin(index): Bin, weight: f64) {
         match self.bins.binary_search_by_key(&index, |bin| bin.index()) {
             Ok(at) => self.bins[at].add(weight as f32),
             Err(at) => {
@@ -189,8 +204,20 @@ impl LogHistogram {
     }
 }
 
+/// The place of a quantity on the scale of all histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bin(u16);
+
+impl Bin {
+    /// The bin of a quantity; what is below 0 counts as nothing.
+    #[must_use]
+    pub fn of(x: f64) -> Self {
+        Self(((x.max(0.0).ln_1p() * BINS_PER_NAT).round() as u16).min(INDEX_MAX))
+    }
+}
+
 fn index(x: f64) -> u16 {
-    ((x.max(0.0).ln_1p() * BINS_PER_NAT).round() as u16).min(INDEX_MAX)
+    Bin::of(x).0
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::room;
-use crate::event::Text;
+use crate::event::{Text, same};
 
 /// Values seen, by day; 56 bytes with the first value, and 40 for each if there are more, with names of up to 24 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ impl Novelty {
     /// The value of a name.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&Value> {
-        self.values.iter().find(|value| value.name == name)
+        self.values.iter().find(|value| same(&value.name, name))
     }
 
     /// Chance that a day brings a value never seen before.
@@ -122,7 +122,7 @@ impl Novelty {
             self.last_day = self.last_day.max(day);
         }
         let trust = trust as f32;
-        if let Some(value) = self.values.iter_mut().find(|value| value.name == name) {
+        if let Some(value) = self.values.iter_mut().find(|value| same(&value.name, name)) {
             if day > value.last_day {
                 value.days += trust;
                 value.seen = value.seen.saturating_add(1);

@@ -84,11 +84,18 @@ impl Presence {
         let (mut done, mut share) = (Trace { to: from, ..Trace::default() }, 1.0);
         let mut trace = done;
         let mut stretch = Stretch::new(from);
-        for hour in from + 1..=to {
-            stretch.grow(self, hour - 1);
+        let mut hour = from;
+        while hour < to {
+            stretch.grow(self, hour);
+            hour += 1;
             let nats = stretch.nats();
-            trace = Trace { nats: done.nats + share * nats, to: hour, ..done };
-            let enough = trace.nats >= enough && hour >= from_hour;
+            let sum = done.nats + share * nats;
+            if nats < STRETCH_NATS {
+                // What is enough already waits for its hour only.
+                hour = stretch.pass(hour, if sum >= enough { from_hour.min(to) } else { to });
+            }
+            trace = Trace { nats: sum, to: hour, ..done };
+            let enough = sum >= enough && hour >= from_hour;
             if enough || nats >= STRETCH_NATS || hour == to {
                 trace.missing += stretch.missing(self);
             }
@@ -201,6 +208,19 @@ impl Stretch {
             self.days = self.compared(presence);
         }
         self.known = self.known.filter(|_| !news);
+    }
+
+    /// Goes on over the hours before another one that change nothing; the hour that it comes to.
+    fn pass(&mut self, hour: i32, most: i32) -> i32 {
+        let within = hour.rem_euclid(24) as usize;
+        // At midnight, days are other days.
+        let same = if within == 0 {
+            0
+        } else {
+            self.first[within..].iter().take_while(|days| *days & !self.seen == 0).count()
+        };
+        self.to = hour.max(most.min(hour + same as i32));
+        self.to
     }
 
     /// Days back with which it compares.

@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 use super::Trust;
 use crate::detect::feature::Session;
 use crate::detect::profile::Profile;
-use crate::event::Text;
 use crate::event::normalize::family;
-use crate::stats::log_histogram::LogHistogram;
+use crate::event::{Text, same};
+use crate::stats::log_histogram::{Bin, LogHistogram};
 use crate::stats::{GONE, fingerprint, give_back, make_room};
 
 /// Number of the virtual endpoint before the first call.
@@ -93,8 +93,18 @@ impl CallGraph {
 
     /// The same of the endpoint that is mostly called next.
     pub(in crate::detect) fn skim_on(&self) -> usize {
-        let next = self.endpoints.get(usize::from(self.at) + 1).or(self.endpoints.first());
-        next.map_or(0, |endpoint| endpoint.name.len() ^ usize::from(endpoint.seen_days))
+        self.next().map_or(0, |endpoint| endpoint.name.len() ^ usize::from(endpoint.seen_days))
+    }
+
+    /// The same of its name, and of what it moves.
+    pub(in crate::detect) fn skim_further(&self) -> usize {
+        let of_name = |endpoint: &Endpoint| endpoint.name.as_bytes().first().map_or(0, |byte| usize::from(*byte));
+        self.next().map_or(0, |endpoint| of_name(endpoint) ^ endpoint.moved.skim())
+    }
+
+    /// The endpoint that is mostly called next.
+    fn next(&self) -> Option<&Endpoint> {
+        self.endpoints.get(usize::from(self.at) + 1).or(self.endpoints.first())
     }
 
     /// The number of an endpoint that is trusted.
@@ -128,8 +138,8 @@ impl CallGraph {
     /// first one did.
     fn place(&self, name: &str, from: usize) -> Option<usize> {
         let (before, behind) = self.endpoints.split_at(from.min(self.endpoints.len()));
-        let same = |endpoint: &Endpoint| endpoint.name == name;
-        behind.iter().position(same).map(|at| before.len() + at).or_else(|| before.iter().position(same))
+        let is_it = |endpoint: &Endpoint| same(&endpoint.name, name);
+        behind.iter().position(is_it).map(|at| before.len() + at).or_else(|| before.iter().position(is_it))
     }
 
     /// An endpoint by number.
@@ -269,9 +279,9 @@ impl CallGraph {
     }
 
     /// Learns what one call of a known endpoint moved.
-    pub(in crate::detect) fn learn_moved(&mut self, number: u16, moved: f64, trust: f64) {
+    pub(in crate::detect) fn learn_moved(&mut self, number: u16, moved: Bin, trust: f64) {
         if let Some(endpoint) = self.endpoints.get_mut(usize::from(number)) {
-            endpoint.moved.learn(moved, trust);
+            endpoint.moved.learn_in(moved, trust);
         }
     }
 

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::place::{self, Travel};
 use crate::detect::profile::BoundsProfile;
-use crate::event::{Event, Geo, Kind, Phase, Text, normalize};
+use crate::event::{Event, Geo, Kind, Phase, Text, normalize, same};
 use crate::stats::rhythm::Pace;
 use crate::time::{Span, Timestamp};
 
@@ -20,6 +20,8 @@ use crate::time::{Span, Timestamp};
 const EVIDENCE_MAX: usize = 20;
 /// Room for the first of them. More lies idle in short sessions, less is moved in long ones.
 const EVIDENCE_FIRST: usize = 5;
+/// Room for the first steps. More lies idle in short sessions, less is moved in long ones.
+const STEPS_FIRST: usize = 8;
 /// Time for stragglers after the end of a session. Longer delays what only a whole session shows, shorter misses steps.
 const GRACE: Span = Span::from_mins(10);
 /// Acts whose times are held. Fewer: the pace is less sure; more: a person who takes over later is seen later.
@@ -230,7 +232,7 @@ impl Session {
         }
         let endpoint = endpoint.and_then(|name| self.step(event, name, bounds, &mut attach));
         if let Some(role) = &event.role
-            && !self.roles.iter().any(|(name, at)| name == role && *at == endpoint)
+            && !self.roles.iter().any(|(name, at)| *at == endpoint && same(name, role))
         {
             if self.roles.len() < 2 * max {
                 self.roles.push((role.clone(), endpoint));
@@ -240,6 +242,12 @@ impl Session {
             }
         }
         attach
+    }
+
+    /// The network of all its addresses, if it is one.
+    pub(in crate::detect) fn only_network(&self) -> Option<&Text> {
+        // Where something was cut, it may have been another network.
+        self.networks.first().filter(|_| self.networks.len() == 1 && self.limited == 0)
     }
 
     /// The watermark at which the session is over, as far as is known.
@@ -267,13 +275,18 @@ impl Session {
         Pace::of(&times)
     }
 
-    /// Whether its last acts took so long that half of the gaps between them can be that many seconds.
-    pub(in crate::detect) fn is_slow(&self, secs: f64) -> bool {
+    /// Whether the middle gap between its last acts may be so many seconds, which takes less to see than its pace.
+    pub(in crate::detect) fn may_be_slow(&self, secs: f64) -> bool {
         let base = self.newest.as_micros().div_euclid(TICK_MICROS) as u32;
-        let since = |tick: &u32| tick.wrapping_sub(base) as i32;
-        let (first, last) = (self.ticks.iter().map(since).min(), self.ticks.iter().map(since).max());
-        let span = first.zip(last).map_or(0.0, |(first, last)| f64::from(last - first) / 100.0);
-        span >= secs * (self.ticks.len().saturating_sub(1) / 2) as f64
+        // From the oldest place of the ring on, which mostly is their order.
+        let (newer, older) = self.ticks.split_at(self.acts as usize % TICKS_MAX % self.ticks.len().max(1));
+        let mut times: SmallVec<[i32; TICKS_MAX]> =
+            older.iter().chain(newer).map(|tick| tick.wrapping_sub(base) as i32).collect();
+        times.sort_unstable();
+        // A tick less, for what rounding makes of the gaps.
+        let least = secs * 100.0 - 1.0;
+        let slow = times.windows(2).filter(|pair| f64::from(pair[1]) - f64::from(pair[0]) >= least).count();
+        2 * slow >= times.len().saturating_sub(1)
     }
 
     /// Whether the number of acts has just reached one at which the pace is looked at while the session runs.
@@ -321,7 +334,7 @@ impl Session {
         self.read = self.read.saturating_add(event.records_read.unwrap_or(0));
         self.written = self.written.saturating_add(event.records_written.unwrap_or(0));
         self.bytes = self.bytes.saturating_add(event.bytes.unwrap_or(0));
-        let number = match self.endpoints.iter().position(|known| known == name) {
+        let number = match self.endpoints.iter().position(|known| same(known, name)) {
             Some(number) => number,
             None if self.endpoints.len() < bounds.calls_max.min(usize::from(u16::MAX)) => {
                 self.endpoints.push(Text::from(name));
@@ -345,6 +358,9 @@ impl Session {
                 *last = step;
             }
         } else if self.steps.len() < bounds.calls_max {
+            if self.steps.is_empty() {
+                self.steps.reserve_exact(STEPS_FIRST);
+            }
             self.steps.push(step);
         } else {
             self.limited += 1;
@@ -354,7 +370,7 @@ impl Session {
 }
 
 fn insert(list: &mut SmallVec<[Text; 1]>, value: &Text, max: usize, limited: &mut u32) -> bool {
-    if list.contains(value) {
+    if list.iter().any(|known| same(known, value)) {
         return false;
     }
     if list.len() >= max {

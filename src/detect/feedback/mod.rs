@@ -266,7 +266,7 @@ impl Engine {
         }
         bot.unveil(now);
         let due = bot.watch.due;
-        self.timers.extend(due.map(|due| (due, at, super::engine::SILENCE)));
+        self.timers.extend(due.map(|due| (due, (at, super::engine::SILENCE))));
     }
 
     /// All decisions, in the order in which they were made.

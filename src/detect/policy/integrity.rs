@@ -18,7 +18,7 @@ mod count;
 mod loss;
 mod pace;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use self::count::{Gap, Log};
 use super::Breach;
 use crate::detect::profile::IntegrityProfile;
+use crate::detect::timers::Timers;
 use crate::event::{Event, Text};
 use crate::stats::place;
 use crate::time::{Span, Timestamp};
@@ -47,7 +48,7 @@ pub(in crate::detect) struct Logs {
     index: HashTable<u32>,
     /// When a log is to be looked at; computed again as well.
     #[serde(skip)]
-    timers: BTreeSet<(Timestamp, u32)>,
+    timers: Timers<u32>,
 }
 
 /// What an arrival tells.
@@ -106,16 +107,20 @@ pub(in crate::detect) enum Arrival {
 }
 
 impl Logs {
-    /// Notes that a record came; what that tells at once. The second value says whether a bound cut something.
+    /// Notes that a record came; what that tells at once. The second value says whether a bound cut something. `likely` is
+    /// the log that it is thought to be of, and then the one that it is of.
     pub(in crate::detect) fn note(
         &mut self,
         event: &Event,
         arrival: Arrival,
         watermark: Timestamp,
         profile: &IntegrityProfile,
+        likely: &mut u32,
     ) -> (Vec<LogNews>, bool) {
         let (Some(producer), Some(seq)) = (&event.producer, event.seq) else { return (Vec::new(), false) };
-        let Some(at) = self.find(&event.tenant, producer) else {
+        let is_it = self.all.get(*likely as usize).is_some_and(|log| log.is(&event.tenant, producer));
+        let known = if is_it { Some(*likely) } else { self.find(&event.tenant, producer) };
+        let Some(at) = known else {
             let room = self.all.len() < profile.logs_max;
             if room {
                 self.all.push(Log::new(event, producer, seq, watermark));
@@ -123,6 +128,7 @@ impl Logs {
             }
             return (Vec::new(), !room);
         };
+        *likely = at;
         let log = &mut self.all[at as usize];
         log.records += 1;
         let (ts, sound) = match arrival {
@@ -161,6 +167,11 @@ impl Logs {
         }
     }
 
+    /// Skims a log, if there is one of that number: the number that comes back says nothing.
+    pub(in crate::detect) fn skim(&self, at: u32) -> usize {
+        self.all.get(at as usize).map_or(0, Log::skim)
+    }
+
     fn find(&self, tenant: &str, producer: &str) -> Option<u32> {
         let logs = &self.all;
         self.index.find(place(&[tenant, producer]), |&at| logs[at as usize].is(tenant, producer)).copied()
@@ -172,15 +183,15 @@ impl Logs {
         let next = log.next_look();
         if let Some(next) = next.filter(|next| log.due.is_none_or(|due| *next < due)) {
             if let Some(before) = log.due.replace(next) {
-                self.timers.remove(&(before, at));
+                self.timers.take_back(before, at);
             }
-            self.timers.insert((next, at));
+            self.timers.set(next, at);
         }
     }
 
     /// Whether the time of anything is up.
     pub(in crate::detect) fn are_due(&self, watermark: Timestamp) -> bool {
-        self.timers.first().is_some_and(|(due, _)| *due <= watermark) || watermark.day_utc() > self.day
+        self.timers.are_due(watermark) || watermark.day_utc() > self.day
     }
 
     /// What is still missing although its time is up, who is silent, and whose clock is off. `of_tenant` gives the constants
@@ -192,8 +203,7 @@ impl Logs {
         mut of_tenant: impl FnMut(&str, Timestamp) -> Option<IntegrityProfile>,
     ) -> Vec<LogBreach> {
         let mut told = Vec::new();
-        while self.timers.first().is_some_and(|(due, _)| *due <= watermark) {
-            let Some((_, at)) = self.timers.pop_first() else { break };
+        while let Some((_, at)) = self.timers.pop_due(watermark) {
             let log = &mut self.all[at as usize];
             log.due = None;
             let (over, open): (Vec<Gap>, Vec<Gap>) = log.gaps.drain(..).partition(|gap| gap.due <= watermark);
@@ -316,7 +326,7 @@ impl Logs {
         let print = |&at: &u32| place(&[&logs[at as usize].tenant, &logs[at as usize].producer]);
         self.index.insert_unique(print(&at), at, print);
         if let Some(due) = logs[at as usize].due {
-            self.timers.insert((due, at));
+            self.timers.set(due, at);
         }
     }
 }

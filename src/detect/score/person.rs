@@ -44,10 +44,11 @@ pub(in crate::detect) fn suspected(baseline: &Baseline, session: &Session) -> bo
 /// The pace of a session with the usual seconds between two acts, where people have such a pace and the bot has not.
 fn of_people(baseline: &Baseline, session: &Session) -> Option<(Pace, f64)> {
     let usual = baseline.rhythm.usual_seconds()?;
-    let of_them = |pace: &Pace| SECONDS.contains(&pace.seconds()) && pace.uneven >= UNEVEN_MIN;
-    // Most sessions are ruled out by how long they took.
-    let pace = if session.is_slow(*SECONDS.start()) { session.pace().filter(of_them)? } else { return None };
-    (pace.seconds() >= SLOWER_MIN * usual).then_some((pace, usual))
+    let slow = SECONDS.start().max(SLOWER_MIN * usual);
+    // Most sessions are ruled out by how long their gaps are.
+    let pace = if session.may_be_slow(slow) { session.pace()? } else { return None };
+    let of_them = SECONDS.contains(&pace.seconds()) && pace.uneven >= UNEVEN_MIN && pace.seconds() >= slow;
+    of_them.then_some((pace, usual))
 }
 
 /// What speaks for a person, where anything does and no announced change explains it.

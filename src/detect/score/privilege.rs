@@ -10,6 +10,7 @@ pub(super) fn score(baseline: &Baseline, session: &Session, numbers: &[Option<u1
     let (prior, profile) = (context.profile.novelty_prior(), &context.profile.privilege);
     let mut worst = Score::USUAL;
     let mut last: Option<(&Text, u64, f64, bool)> = None;
+    let mut last_new: Option<(&Text, bool)> = None;
     for (at, (role, endpoint)) in session.roles.iter().enumerate() {
         // Most sessions use one role on several endpoints.
         let (_, print, nats, known) = last.filter(|(name, ..)| *name == role).unwrap_or_else(|| {
@@ -21,7 +22,9 @@ pub(super) fn score(baseline: &Baseline, session: &Session, numbers: &[Option<u1
             continue;
         }
         if !known {
-            let admin = profile.is_admin(role);
+            let (_, admin) =
+                last_new.filter(|(name, _)| *name == role).unwrap_or_else(|| (role, profile.is_admin(role)));
+            last_new = Some((role, admin));
             let extra = if admin { profile.admin_role_nats } else { 0.0 };
             worst = worst.max(Score::new(nats + extra, Why::NewRole { role: at, admin }));
             continue;

@@ -10,7 +10,7 @@ use super::{Context, Scope, Score, Why};
 use crate::detect::baseline::{Baseline, MEASURES, totals};
 use crate::detect::feature::Session;
 use crate::stats::combine::harmonic;
-use crate::stats::log_histogram::{LogHistogram, Side};
+use crate::stats::log_histogram::{Bin, LogHistogram, Side};
 
 /// What the session moved in whole.
 pub(super) fn session(baseline: &Baseline, session: &Session, context: &Context<'_>) -> Score {
@@ -124,11 +124,11 @@ const CALL_DAY_NATS: f64 = 1.5;
 const CALLS_MIN: f64 = 5.0;
 
 /// P-value of what one call of an endpoint moved; `None` while too little is known of it.
-pub(in crate::detect) fn p_call(baseline: &Baseline, number: u16, moved: f64, spread_floor: f64) -> Option<f64> {
+pub(in crate::detect) fn p_call(baseline: &Baseline, number: u16, moved: Bin, spread_floor: f64) -> Option<f64> {
     let history = &baseline.graph.endpoint(number)?.moved;
     // Calls of one day are much alike: a day is worth so many nats, however many calls it had.
     let least = (-CALL_DAY_NATS * f64::from(baseline.days)).exp();
-    (history.total() >= CALLS_MIN).then(|| history.p_side(moved, Side::High, spread_floor).max(least))
+    (history.total() >= CALLS_MIN).then(|| history.p_of(moved, Side::High, spread_floor).max(least))
 }
 
 /// A quantity that this bot never has and has not now.

@@ -224,24 +224,30 @@ impl Scorer {
         }
     }
 
+    /// Whether one of the next events is among those whose scoring is measured.
+    fn is_measured(&self, next: u64) -> bool {
+        self.events % MEASURED_ONE_IN + next >= MEASURED_ONE_IN
+    }
+
     fn batch(&mut self, events: &[(Event, Timestamp)], batch: Events) -> Scored {
         let mut scored = Scored { ack: batch.ack, rejected: batch.rejected, ..Scored::default() };
         for soon in events.chunks(AHEAD) {
-            if soon.len() > 1 {
-                self.engine.look_ahead(soon.iter().map(|(event, _)| event));
-            }
-            for (event, stamp) in soon {
+            let began = self.is_measured(soon.len() as u64).then(clock::monotonic);
+            let foreseen = self.engine.look_ahead(soon.iter().map(|(event, _)| event));
+            // Of what is done for all of them, each has its part.
+            let part = began.map_or(Duration::ZERO, |began| (clock::monotonic() - began) / soon.len().max(1) as u32);
+            for (foreseen, (_, stamp)) in foreseen.into_iter().zip(soon) {
+                let started = self.is_measured(1).then(clock::monotonic);
                 self.events += 1;
-                let started = self.events.is_multiple_of(MEASURED_ONE_IN).then(clock::monotonic);
                 if !self.desk.is_idle() {
                     self.desk.due(&mut self.engine, &mut self.output);
                 }
-                self.engine.observe_ref(event, &mut self.output);
+                self.engine.observe_foreseen(foreseen, &mut self.output);
                 if !(self.output.alerts.is_empty() && self.output.rejected.is_empty()) {
                     self.collect(&mut scored, batch.live.then_some(*stamp));
                 }
                 if let Some(started) = started {
-                    self.metrics.scoring.observe((clock::monotonic() - started).as_secs_f64());
+                    self.metrics.scoring.observe((clock::monotonic() - started + part).as_secs_f64());
                 }
             }
         }

@@ -14,7 +14,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["time"], &[]),
     // What happened, who the bots are, and statistics that know nothing of either but a text and a local time.
     layer(&["event"], &["time"]),
-    layer(&["stats"], &["event::Text", "time::Local"]),
+    layer(&["stats"], &["event::Text", "event::same", "time::Local"]),
     layer(&["registry"], &["time"]),
     // How values lie in a snapshot, whatever they are.
     layer(&["shape"], &[]),
@@ -28,6 +28,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["detect::settings"], &["alert::Suppression", "detect::calendar", "detect::rulebook", "time"]),
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
+    layer(&["detect::timers"], &["time::Timestamp"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
     layer(&["detect::part"], &["alert::BookPiece"]),
     layer(&["detect::shared"], &[]),
@@ -50,6 +51,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::profile",
             "event::Text",
             "event::normalize::family",
+            "event::same",
             "stats",
             "time",
         ],
@@ -58,7 +60,7 @@ pub(super) const LAYERS: &[Layer] = &[
     // Whoever administers bots, and what is usual for them.
     layer(&["detect::operator"], &["detect::profile", "event::Text", "stats", "time::Local"]),
     // What a bot may do and what it did, for longer than the baseline remembers.
-    layer(&["detect::entitlement"], &["alert", "detect::profile", "event::Text", "stats", "time"]),
+    layer(&["detect::entitlement"], &["alert", "detect::profile", "event::Text", "event::same", "stats", "time"]),
     // What a rule found, and the rules on money, which remember: their memory is a part of the bot's.
     layer(&["detect::policy::breach"], &["alert", "event::Text", "time::Timestamp"]),
     layer(
@@ -74,6 +76,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::operator",
             "detect::policy::breach",
             "detect::profile",
+            "detect::timers",
             "event",
             "registry",
             "stats",
@@ -174,6 +177,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::shared",
             "detect::stats",
             "detect::tags",
+            "detect::timers",
             "event",
             "registry",
             "stats",
@@ -206,7 +210,7 @@ pub(super) const LAYERS: &[Layer] = &[
         &["detect::facts"],
         &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
-    layer(&["detect::ahead"], &["detect::bot", "detect::engine", "event::Event", "stats::place"]),
+    layer(&["detect::ahead"], &["detect::bot", "detect::engine", "event::Event", "stats"]),
     layer(&["detect::revert"], &["alert::Dimension", "detect::engine"]),
     layer(&["detect::census"], &["detect::engine", "time::Span"]),
     layer(
