@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::bot::BotState;
 use super::engine::Engine;
+use super::foreseen::Foreseen;
 use crate::event::Event;
 use crate::stats::{fingerprint, fingerprints, place};
 
@@ -19,23 +20,6 @@ use crate::stats::{fingerprint, fingerprints, place};
 pub const AHEAD: usize = 16;
 /// Ids that are worked through side by side. More: the processor has no more hands.
 const LANES: usize = 4;
-
-/// An event with what was seen of it beforehand.
-#[derive(Clone, Copy, Debug)]
-pub struct Foreseen<'e> {
-    pub(super) event: &'e Event,
-    /// The bot that it is likely to be of: whether it is, its name would tell, which is still far away then.
-    pub(super) bot: Option<u32>,
-    /// Fingerprint of its id.
-    pub(super) id: u64,
-}
-
-impl<'e> Foreseen<'e> {
-    /// An event of which nothing was seen beforehand.
-    pub(super) fn unseen(event: &'e Event) -> Self {
-        Self { event, bot: None, id: fingerprint(&[&event.id]) }
-    }
-}
 
 impl Engine {
     /// Fetches what the next events need, the first [`AHEAD`] of them. It has no effect but that

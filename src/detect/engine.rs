@@ -6,7 +6,6 @@
 
 use hashbrown::HashTable;
 
-use super::ahead::Foreseen;
 use super::baseline::Baseline;
 use super::bot::BotState;
 use super::bots::Bots;
@@ -15,6 +14,7 @@ use super::entitlement::{Granters, Vocabulary};
 use super::feature::{Session, Sighting};
 use super::feedback::Decisions;
 use super::fleet::Fleet;
+use super::foreseen::Foreseen;
 use super::frontier::{Frontier, Passage};
 use super::hidden::{self, Hits, Tuned};
 use super::operator::Operators;
@@ -300,11 +300,7 @@ impl Engine {
     /// Puts an event into its session and judges the session so far, if the event is worth it.
     fn follow(&mut self, at: u32, event: &Event, broke: bool, output: &mut Output) {
         // Mostly it is one of the last two, and to see that takes less than a fingerprint.
-        let is_its = |id: &Option<Text>| match (id, &event.session) {
-            (Some(id), Some(of)) => same(id, of),
-            (id, of) => id.is_none() && of.is_none(),
-        };
-        let open = self.bots[at as usize].latest().find(|session| is_its(&session.id));
+        let open = self.bots[at as usize].latest().find(|session| session.is_of(event));
         let key = match (open, &event.session) {
             (Some(session), _) => session.key,
             (None, Some(id)) => fingerprint(&[id]).clamp(1, SILENCE - 1),

@@ -244,6 +244,14 @@ impl Session {
         attach
     }
 
+    /// Whether an event carries its id.
+    pub(in crate::detect) fn is_of(&self, event: &Event) -> bool {
+        match (&self.id, &event.session) {
+            (Some(id), Some(of)) => same(id, of),
+            (id, of) => id.is_none() && of.is_none(),
+        }
+    }
+
     /// The network of all its addresses, if it is one.
     pub(in crate::detect) fn only_network(&self) -> Option<&Text> {
         // Where something was cut, it may have been another network.

@@ -29,6 +29,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(&["detect::tags"], &["alert"]),
     layer(&["detect::frontier"], &["event", "time"]),
     layer(&["detect::timers"], &["time::Timestamp"]),
+    layer(&["detect::foreseen"], &["event::Event", "stats::fingerprint"]),
     // Modes are a part of what is normal for a bot, cohorts of what bots have in common.
     layer(&["detect::part"], &["alert::BookPiece"]),
     layer(&["detect::shared"], &[]),
@@ -165,6 +166,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "detect::feature",
             "detect::firsts",
             "detect::fleet",
+            "detect::foreseen",
             "detect::frontier",
             "detect::normal",
             "detect::operator",
@@ -210,7 +212,7 @@ pub(super) const LAYERS: &[Layer] = &[
         &["detect::facts"],
         &["alert", "detect::bot", "detect::engine", "detect::entitlement", "event::Text", "registry", "time"],
     ),
-    layer(&["detect::ahead"], &["detect::bot", "detect::engine", "event::Event", "stats"]),
+    layer(&["detect::ahead"], &["detect::bot", "detect::engine", "detect::foreseen", "event::Event", "stats"]),
     layer(&["detect::revert"], &["alert::Dimension", "detect::engine"]),
     layer(&["detect::census"], &["detect::engine", "time::Span"]),
     layer(
