@@ -391,6 +391,8 @@ fn insert(list: &mut SmallVec<[Text; 1]>, value: &Text, max: usize, limited: &mu
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::detect::profile::Profile;
     use crate::event::Outcome;
@@ -439,5 +441,28 @@ mod tests {
         assert_eq!(open.deadline(timeout), open.newest + timeout);
         let ended = session(&[event("06:00:00", r#""type":"run","run":{"phase":"end"}"#)]);
         assert_eq!(ended.deadline(timeout), ended.newest + GRACE);
+    }
+
+    proptest! {
+        /// What is ruled out at once is not slow by its pace either.
+        #[test]
+        fn whatever_is_slow_may_be_slow(
+            gaps in proptest::collection::vec(0_i64..900, 1..70), late in proptest::collection::vec(0_usize..70, 0..4),
+        ) {
+            let start = event("06:00:00", r#""type":"call""#);
+            let mut at = start.ts;
+            let mut events: Vec<Event> = gaps.iter().map(|gap| {
+                at = at + Span::from_micros(gap * 10_000);
+                Event { ts: at, ..start.clone() }
+            }).collect();
+            for nth in late.into_iter().filter(|nth| nth + 1 < gaps.len()) {
+                events.swap(nth, nth + 1);
+            }
+            let session = session(&events);
+            if let Some(pace) = session.pace() {
+                prop_assert!(session.may_be_slow(pace.seconds()));
+                prop_assert!(!session.may_be_slow(2.0 * pace.seconds() + 0.1));
+            }
+        }
     }
 }
