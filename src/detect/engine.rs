@@ -106,7 +106,7 @@ pub struct Engine {
     pub(super) frontier: Frontier,
     pub(super) bots: Bots,
     pub(super) index: HashTable<u32>,
-    /// Of bots by number, and of what the key says.
+    /// By the number of a bot and what is due: a session by its key, [`TIDY`] or [`SILENCE`].
     pub(super) timers: Timers<(u32, u64)>,
     pub(super) fleet: Shared<Fleet>,
     pub(super) fleet_day: i64,

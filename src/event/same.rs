@@ -2,6 +2,8 @@
 
 /// Bytes that are compared at a time.
 const WORD: usize = 8;
+/// Bytes up to which names are compared by words; nearly all are shorter.
+const SHORT: usize = 4 * WORD;
 
 /// Whether two texts are the same. It says what `==` says, which calls a function for any length; here texts of eight to
 /// 32 bytes are compared by words, the last of which may reach into the one before.
@@ -15,7 +17,7 @@ pub fn same(one: &str, other: &str) -> bool {
     let (Some(last), Some(other_last)) = (one.last_chunk::<WORD>(), other.last_chunk::<WORD>()) else {
         return one == other;
     };
-    if one.len() > 4 * WORD {
+    if one.len() > SHORT {
         return one == other;
     }
     // Names of one kind differ in their ends.
