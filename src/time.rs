@@ -365,7 +365,7 @@ impl Local {
 }
 
 /// Working days at the end of a month, and at its start, that belong to its turn: what closes the books runs then.
-const TURN_DAYS: (i32, i32) = (2, 3);
+const TURN_DAYS: (usize, usize) = (2, 3);
 
 /// The date of a day since 1970.
 #[must_use]
@@ -382,8 +382,9 @@ pub fn is_turn_of_month(day: i32) -> bool {
     let date = epoch.saturating_add(jiff::SignedDuration::from_hours(24 * i64::from(day)));
     let first = day - i32::from(date.day()) + 1;
     let last = first + i32::from(date.days_in_month()) - 1;
-    let working = |from: i32, to: i32| (from..=to).filter(|day| (day + 3).rem_euclid(7) < 5).count() as i32;
-    working(day + 1, last) < TURN_DAYS.0 || working(first, day - 1) < TURN_DAYS.1
+    let working = |from: i32, to: i32| (from..=to).filter(|day| (day + 3).rem_euclid(7) < 5);
+    let fewer = |from, to, most: usize| working(from, to).take(most).count() < most;
+    fewer(day + 1, last, TURN_DAYS.0) || fewer(first, day - 1, TURN_DAYS.1)
 }
 
 impl fmt::Display for Local {

@@ -179,8 +179,8 @@ impl Engine {
         self.decisions.observed += 1;
         match self.frontier.admit(event.ts, self.settings.jump_max) {
             Passage::Pass(refused) => {
-                for held in refused {
-                    self.refuse(&held, RejectReason::Future, output);
+                for held in &refused {
+                    self.refuse(held, RejectReason::Future, output);
                 }
                 self.take(foreseen, output);
             }

@@ -78,9 +78,9 @@ impl Engine {
     pub fn snapshot(&self) -> Vec<u8> {
         let mut bytes = self.head();
         append(&mut bytes, &self.bots);
-        self.before_book().into_iter().for_each(|section| section.write(&mut bytes));
-        append(&mut bytes, &self.book);
-        self.behind_book().into_iter().for_each(|section| section.write(&mut bytes));
+        let names = (&self.names, &self.granters, &self.operators);
+        append(&mut bytes, &(&*self.fleet, self.fleet_day, &*self.logs, &*self.ledgers, names));
+        append(&mut bytes, &(&self.book, self.budget, &self.hidden, &*self.decisions, &self.stats));
         bytes
     }
 
@@ -110,7 +110,7 @@ impl Engine {
 
     /// What stands behind the bots, before the open alerts. What grows with the fleet is held as it is; the rest is written
     /// down at once.
-    fn before_book(&self) -> Vec<Section> {
+    fn before_book(&mut self) -> Vec<Section> {
         let fleet = FleetPart::ALL.map(|part| {
             let fleet = self.fleet.hold();
             Section::new(move |bytes| fleet.write(part, bytes))
@@ -126,7 +126,7 @@ impl Engine {
     }
 
     /// What stands behind the open alerts.
-    fn behind_book(&self) -> [Section; 3] {
+    fn behind_book(&mut self) -> [Section; 3] {
         let decisions = self.decisions.hold();
         let decisions = Section::new(move |bytes| append(bytes, &*decisions));
         [written(&(self.budget, &self.hidden)), decisions, written(&self.stats)]

@@ -55,22 +55,30 @@ impl Calibrators {
         if score <= 0.0 {
             return 1.0;
         }
-        let mut weights = [0.0; BUCKETS];
-        self.buckets.read(number * BUCKETS, &mut weights);
-        let total: f64 = weights.iter().sum();
-        let above: f64 = weights[bucket(score, BUCKET_NATS, BUCKETS)..].iter().sum();
+        let (from, mut total, mut above) = (bucket(score, BUCKET_NATS, BUCKETS), 0.0, 0.0);
+        for (bucket, weight) in self.buckets.window(number * BUCKETS, BUCKETS) {
+            total += weight;
+            above += if bucket >= from { weight } else { 0.0 };
+        }
         // Most scores lie below the record, which needs no tail.
-        let tail = if above >= 1.0 { 1.0 } else { beyond(score, &weights, BUCKET_NATS, total, scale) };
+        let tail = if above >= 1.0 {
+            1.0
+        } else {
+            let held: SmallVec<[(usize, f64); BUCKETS]> = self.buckets.window(number * BUCKETS, BUCKETS).collect();
+            beyond(score, &held, BUCKET_NATS, total, scale)
+        };
         ((above + tail) / (total + 1.0)).clamp(f64::MIN_POSITIVE, 1.0)
     }
 
     /// Share of days whose highest score was below `score`; `None` without a history.
     #[must_use]
     pub fn share_below(&self, number: usize, score: f64) -> Option<f64> {
-        let mut weights = [0.0; BUCKETS];
-        self.buckets.read(number * BUCKETS, &mut weights);
-        let total: f64 = weights.iter().sum();
-        (total > 0.0).then(|| weights[..bucket(score, BUCKET_NATS, BUCKETS)].iter().sum::<f64>() / total)
+        let (from, mut total, mut below) = (bucket(score, BUCKET_NATS, BUCKETS), 0.0, 0.0);
+        for (bucket, weight) in self.buckets.window(number * BUCKETS, BUCKETS) {
+            total += weight;
+            below += if bucket < from { weight } else { 0.0 };
+        }
+        (total > 0.0).then(|| below / total)
     }
 
     /// Counts a day's highest score with a weight of 0 to 1.
@@ -120,9 +128,11 @@ impl Pool {
     /// Share of bot-days that are at least so odd by their own bot's history: `-ln` of [`Calibrators::p_own`].
     #[must_use]
     pub fn p_value(&self, oddness: f64) -> f64 {
-        let weights: SmallVec<[f64; POOL_BUCKETS]> = self.buckets.iter().map(|&w| f64::from(w)).collect();
-        let above: f64 = weights.iter().skip(bucket(oddness, POOL_NATS, POOL_BUCKETS)).sum();
-        let tail = beyond(oddness, &weights, POOL_NATS, self.total(), 1.0);
+        let held: SmallVec<[(usize, f64); POOL_BUCKETS]> =
+            self.buckets.iter().map(|&weight| f64::from(weight)).enumerate().filter(|held| held.1 > 0.0).collect();
+        let from = bucket(oddness, POOL_NATS, POOL_BUCKETS);
+        let above: f64 = held.iter().filter(|held| held.0 >= from).map(|held| held.1).sum();
+        let tail = beyond(oddness, &held, POOL_NATS, self.total(), 1.0);
         let prior = POOL_PRIOR_DAYS * (-oddness).exp();
         ((above + tail + prior) / (self.total() + 1.0 + POOL_PRIOR_DAYS)).min(1.0)
     }
@@ -142,17 +152,17 @@ impl Pool {
     }
 }
 
-/// The tail beyond the record: 1 up to it, then falling exponentially.
-fn beyond(score: f64, weights: &[f64], width: f64, total: f64, scale: f64) -> f64 {
-    let record = level_above_which(weights, RECORD_WEIGHT.min(total * RECORD_SHARE), width);
+/// The tail beyond the record: 1 up to it, then falling exponentially. Of the buckets, those that hold something, in order.
+fn beyond(score: f64, held: &[(usize, f64)], width: f64, total: f64, scale: f64) -> f64 {
+    let record = level_above_which(held, RECORD_WEIGHT.min(total * RECORD_SHARE), width);
     if score <= record {
         return 1.0;
     }
-    let level = level_above_which(weights, TAIL_SHARE * total, width);
+    let level = level_above_which(held, TAIL_SHARE * total, width);
     let scale = scale + YOUNG_SCALE / (1.0 + total);
     let (mut weight, mut excess) = (PRIOR_WEIGHT, PRIOR_WEIGHT * scale);
-    for (index, w) in weights.iter().enumerate() {
-        let middle = (index as f64 + 0.5) * width;
+    for &(bucket, w) in held {
+        let middle = (bucket as f64 + 0.5) * width;
         if middle > level {
             weight += w;
             excess += w * (middle - level);
@@ -162,15 +172,13 @@ fn beyond(score: f64, weights: &[f64], width: f64, total: f64, scale: f64) -> f6
 }
 
 /// The lowest level with less than `goal` above it: the upper edge of a bucket.
-fn level_above_which(weights: &[f64], goal: f64, width: f64) -> f64 {
-    let mut sum = 0.0;
-    for (index, w) in weights.iter().enumerate().rev() {
-        sum += w;
-        if sum >= goal.max(f64::MIN_POSITIVE) {
-            return (index + 1) as f64 * width;
-        }
-    }
-    0.0
+fn level_above_which(held: &[(usize, f64)], goal: f64, width: f64) -> f64 {
+    let (goal, mut sum) = (goal.max(f64::MIN_POSITIVE), 0.0);
+    let reached = held.iter().rev().find(|(_, weight)| {
+        sum += weight;
+        sum >= goal
+    });
+    reached.map_or(0.0, |(bucket, _)| (bucket + 1) as f64 * width)
 }
 
 fn bucket(score: f64, width: f64, count: usize) -> usize {

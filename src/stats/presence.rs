@@ -194,7 +194,10 @@ impl Stretch {
         if new_day {
             self.alike &= alike(day);
             self.first = [0; 24];
-            for back in (1..DAYS).filter(|back| presence.holds(day - back)) {
+            self.to = hour + 1;
+            // Days only ever go from what it compares with, so that what the others held does not matter.
+            self.days = self.compared(presence);
+            for back in backs(self.days).filter(|back| presence.holds(day - back)) {
                 let bits = presence.bits(day - back) >> within << within;
                 if let Some(days) = self.first.get_mut(bits.trailing_zeros() as usize) {
                     *days |= 1 << back;
@@ -204,9 +207,6 @@ impl Stretch {
         let seen = self.seen | self.first[within as usize];
         let news = new_day || seen != self.seen;
         (self.seen, self.to) = (seen, hour + 1);
-        if new_day {
-            self.days = self.compared(presence);
-        }
         self.known = self.known.filter(|_| !news);
     }
 
@@ -274,7 +274,8 @@ fn halves(days: u32) -> u32 {
 
 /// The numbers of the bits that are set.
 fn backs(days: u32) -> impl Iterator<Item = i32> {
-    (1..DAYS).filter(move |back| days >> back & 1 == 1)
+    let rest = std::iter::successors(Some(days), |rest| Some(rest & rest.wrapping_sub(1)));
+    rest.take_while(|rest| *rest != 0).map(|rest| rest.trailing_zeros() as i32)
 }
 
 /// Days back that are of the same sort as a day.

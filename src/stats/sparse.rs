@@ -89,18 +89,16 @@ impl Sparse {
         self.weights.capacity() * size_of::<Half>()
     }
 
-    /// The weights of as many bins as there is room for, from one on.
-    pub fn read(&self, from: usize, weights: &mut [f64]) {
-        weights.fill(0.0);
-        let (place, end) = (self.place(from), from + weights.len());
-        let held = (from / WORD_BITS..WORDS.min(end.div_ceil(WORD_BITS))).flat_map(|word| {
-            let (first, last) = (from.max(word * WORD_BITS), end.min((word + 1) * WORD_BITS));
-            let within = u64::MAX >> (WORD_BITS - (last - first)) << (first % WORD_BITS);
-            ones_of(self.bits[word] & within).map(move |bit| word * WORD_BITS + bit)
-        });
-        for (bin, weight) in held.zip(self.weights.iter().skip(place)) {
-            weights[bin - from] = f64::from(weight.get());
-        }
+    /// Those of `count` bins from one on that hold something, by their place among these, with their weights; at most 64
+    /// bins.
+    pub fn window(&self, from: usize, count: usize) -> impl Iterator<Item = (usize, f64)> {
+        let (word, bit) = (from / WORD_BITS, from % WORD_BITS);
+        let low = self.bits.get(word).map_or(0, |word| word >> bit);
+        // In two steps, since a word cannot be shifted by all of its bits.
+        let high = self.bits.get(word + 1).map_or(0, |word| word << (WORD_BITS - 1 - bit) << 1);
+        let within = (low | high) & u64::MAX.checked_shr((WORD_BITS - count.min(WORD_BITS)) as u32).unwrap_or(0);
+        let weights = self.weights.get(self.place(from)..).unwrap_or_default();
+        ones_of(within).zip(weights).map(|(bin, weight)| (bin, f64::from(weight.get())))
     }
 
     fn holds(&self, bin: usize) -> bool {
@@ -162,11 +160,13 @@ mod tests {
                 }
             }
             let held: Vec<(usize, f32)> = full.iter().map(|weight| weight.get()).enumerate().filter(|(_, w)| *w > 0.0).collect();
-            prop_assert_eq!(sparse.iter().collect::<Vec<_>>(), held);
+            prop_assert_eq!(&sparse.iter().collect::<Vec<_>>(), &held);
             prop_assert!((0..BINS_MAX).all(|bin| sparse.get(bin).to_bits() == full[bin].get().to_bits()));
-            let mut read = [0.0; BINS_MAX - 24];
-            sparse.read(24, &mut read);
-            prop_assert!(read.iter().zip(&full[24..]).all(|(read, full)| (*read as f32).to_bits() == full.get().to_bits()));
+            for (from, count) in [(0, 24), (24, 24), (48, 24), (10, 64), (64, 64), (63, 2), (200, 1), (5, 0), (BINS_MAX - 8, 24), (BINS_MAX, 9)] {
+                let asked = held.iter().filter(|(bin, _)| (from..from + count).contains(bin));
+                let asked: Vec<(usize, f64)> = asked.map(|&(bin, weight)| (bin - from, f64::from(weight))).collect();
+                prop_assert_eq!(sparse.window(from, count).collect::<Vec<_>>(), asked, "{} from {}", count, from);
+            }
         }
     }
 }

@@ -81,8 +81,12 @@ impl WeekDensity {
         let mut mass = [0.0; 4];
         for (hours, day) in shape.hours.chunks_exact(24).zip(shape.days) {
             for ((weight, of_hour), smooth) in hours.iter().zip(&shape.of_hour).zip(&shape.smooth) {
-                for (part, mass) in mass.iter_mut().enumerate() {
-                    let density = shape.mix(*weight, of_hour[part], day, smooth[part]);
+                let densities: [f64; 4] = if *weight == 0.0 {
+                    smooth.map(|smooth| day * smooth + shape.floor)
+                } else {
+                    std::array::from_fn(|part| shape.mix(*weight, of_hour[part], day, smooth[part]))
+                };
+                for (mass, density) in mass.iter_mut().zip(densities) {
                     *mass += if density <= here { density } else { 0.0 };
                 }
             }
@@ -109,9 +113,8 @@ impl WeekDensity {
     /// Share of starts on a weekday, 0 being Monday.
     #[must_use]
     pub fn weekday_share(&self, weekday: u8) -> f64 {
-        let mut hours = [0.0; 24];
-        self.bins.read(usize::from(weekday) % 7 * 24, &mut hours);
-        hours.iter().filter(|weight| **weight > 0.0).fold(0.0, |share, weight| share + weight / self.total())
+        let hours = self.bins.window(usize::from(weekday) % 7 * 24, 24);
+        hours.fold(0.0, |share, (_, weight)| share + weight / self.total())
     }
 
     /// Number of hours of the week that hold nearly all starts.
