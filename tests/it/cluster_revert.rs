@@ -1,6 +1,6 @@
 //! A bot of a cluster put back to the beginning of a day: members work or are stopped, and nothing is lost or told twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Child, Command, Output as Ended, Stdio};
 use std::time::Duration;
@@ -233,23 +233,24 @@ async fn a_bot_is_put_back_while_members_work_and_every_alert_is_told_once() {
     assert!(done, "before the end of the stream");
 }
 
-/// Waits until every partition is with the member that ranks first for it, so that none is given to another any more.
+/// Waits until the members have as many partitions each, so that none is given to another any more.
 async fn balanced(context: &Context) {
     let store = context.get_key_value("HUMDRUM_CLUSTER").await.expect("exists");
     let keys: Vec<_> = store.keys().await.expect("answers").collect().await;
     let keys = keys.into_iter().map(|key: Result<String, _>| key.expect("a key"));
     let members: Vec<String> = keys.filter_map(|key| key.strip_prefix("member.").map(ToOwned::to_owned)).collect();
-    for partition in 0..PARTITIONS {
-        let rank = |member: &&String| {
-            blake3::hash(&[&partition.to_le_bytes(), member.as_bytes()].concat()).as_bytes().to_owned()
-        };
-        let first = members.iter().min_by_key(rank).expect("a member");
-        until(&format!("partition {partition} to be with {first}"), || async {
+    until("members to have as many partitions each", || async {
+        let mut shares: BTreeMap<&str, u32> = members.iter().map(|member| (member.as_str(), 0)).collect();
+        for partition in 0..PARTITIONS {
             let lease = lease(context, partition).await;
-            lease.member == *first && !lease.released
-        })
-        .await;
-    }
+            match shares.get_mut(lease.member.as_str()).filter(|_| !lease.released) {
+                Some(share) => *share += 1,
+                None => return false,
+            }
+        }
+        shares.values().max() <= shares.values().min().map(|least| least + 1).as_ref()
+    })
+    .await;
 }
 
 /// In which epoch a snapshot was written.

@@ -175,8 +175,8 @@ impl Guest {
         let figures = prometheus::Registry::new();
         let (cluster, metrics) = (ClusterMetrics::new(&figures)?, PostMetrics::new(&figures)?);
         let (bots, health) = (Registry::default(), HealthState::new(None));
+        let (view, over) = (View::new(still_max, layout.partitions), CancellationToken::new());
         let post = Arc::new(Post { config, bots, client, layout, ledger, objects, letters, health, metrics });
-        let (view, over) = (View::new(still_max), CancellationToken::new());
         tokio::spawn(view.clone().follow(post.ledger.clone(), over.clone()));
         let (member, stop) = (format!("guest-{:08x}", OsRng.next_u32()), over.child_token());
         let newest = AtomicU64::default();

@@ -102,7 +102,7 @@ impl Member {
         let context = jetstream::new(self.client.clone());
         let Some((ledger, objects)) = self.reach(&context, &layout, &stop).await? else { return Ok(()) };
         let member = name(&settings);
-        let view = View::new(settings.takeover_after);
+        let view = View::new(settings.takeover_after, layout.partitions);
         let Self { mut config, bots, client, health, metrics, cluster, faults } = self;
         // What a cluster needs is made by one who may, and not by whoever comes first.
         (config.events.create_stream, config.alerts.create_stream) = (false, false);

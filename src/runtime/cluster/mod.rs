@@ -17,6 +17,7 @@
 //! alone through. Silence is put on record in the stream itself, so that a replay meets it at the same place, and the
 //! state after a takeover is that of a run that nothing happened to.
 
+mod balance;
 pub mod check;
 pub mod guest;
 pub mod layout;

@@ -1,4 +1,5 @@
-//! What a member knows of the others: entries of the ledger as they change, each with when it last did by our own clock.
+//! What a member knows of the others: entries of the ledger as they change, each with when it last did by our own clock, and
+//! who should own what by that.
 //!
 //! Nobody's clock is compared with another's. An entry that its owner renews and that has stood still for long enough
 //! is given up, however long ago the server says that it was written. While the ledger cannot be written nobody can renew
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::balance::{plan, rank, rank_of};
 use crate::alert::Alert;
 use crate::runtime::clock;
 use crate::runtime::store::ledger::{Guest, Lease, Ledger};
@@ -34,6 +36,7 @@ struct Shared {
     changed: Notify,
     /// Time after which an entry that stands still is given up.
     still_max: Duration,
+    partitions: u16,
 }
 
 #[derive(Debug, Default)]
@@ -46,12 +49,48 @@ struct Entries {
     /// Whether the ledger cannot be written, and since when it can again.
     blind: bool,
     sighted: Option<Instant>,
+    /// Counts changes of owners.
+    handed: u64,
+    plan: Plan,
+}
+
+/// Who should own what, as long as these members live and nothing changes hands.
+#[derive(Debug, Default)]
+struct Plan {
+    handed: u64,
+    live: Vec<String>,
+    /// By partition, the number of a member that lives.
+    first: Vec<Option<usize>>,
 }
 
 impl Entries {
+    /// The members that live, by name, with the number of the one that should own a partition.
+    fn planned(&mut self, partition: u16, (partitions, alive_max): (u16, Duration)) -> (&[String], Option<usize>) {
+        let live = |(_, at): &(&String, &Instant)| self.blind || self.still(**at) < alive_max;
+        let live = || self.members.iter().filter(live).map(|(name, _)| name);
+        if self.plan.handed != self.handed || !live().eq(&self.plan.live) || self.plan.first.is_empty() {
+            let owned = self.leases.iter().filter(|(_, seen)| !seen.lease.released);
+            let owners = owned.map(|(&partition, seen)| (partition, seen.lease.member.clone())).collect();
+            let live: Vec<String> = live().cloned().collect();
+            self.plan = Plan { handed: self.handed, first: plan(partitions, &live, &owners), live };
+        }
+        (&self.plan.live, self.plan.first.get(usize::from(partition)).copied().flatten())
+    }
+
     /// How long an entry has stood still.
     fn still(&self, at: Instant) -> Duration {
         clock::monotonic() - self.sighted.map_or(at, |since| at.max(since))
+    }
+
+    fn lease(&mut self, partition: u16, seen: Seen) {
+        let known = self.leases.get(&partition);
+        // What was seen before says nothing new.
+        if known.is_some_and(|known| known.revision >= seen.revision) {
+            return;
+        }
+        let owner = |seen: &Seen| (!seen.lease.released).then(|| seen.lease.member.clone());
+        self.handed += u64::from(known.and_then(owner) != owner(&seen));
+        self.leases.insert(partition, seen);
     }
 
     fn want(&mut self, partition: u16, guest: Guest, revision: u64, at: Instant) {
@@ -86,8 +125,8 @@ pub(super) struct Seen {
 }
 
 impl View {
-    pub(super) fn new(still_max: Duration) -> Self {
-        Self(Arc::new(Shared { entries: Mutex::default(), changed: Notify::new(), still_max }))
+    pub(super) fn new(still_max: Duration, partitions: u16) -> Self {
+        Self(Arc::new(Shared { entries: Mutex::default(), changed: Notify::new(), still_max, partitions }))
     }
 
     /// Follows the ledger until the stop.
@@ -146,10 +185,7 @@ impl View {
         } else if let Some(partition) = key.strip_prefix("lease.").and_then(|number| number.parse().ok())
             && let Ok(lease) = serde_json::from_slice(value)
         {
-            let known = entries.leases.get(&partition).is_some_and(|seen| seen.revision >= revision);
-            if !known {
-                entries.leases.insert(partition, Seen { lease, revision, at });
-            }
+            entries.lease(partition, Seen { lease, revision, at });
         }
         drop(entries);
         self.0.changed.notify_waiters();
@@ -191,14 +227,14 @@ impl View {
         }
     }
 
-    /// A guest that wants a partition, then members that live, by rank for it: the first should own it.
+    /// A guest that wants a partition, the member that should own it, and the others that live, by rank for it.
     pub(super) fn ranked(&self, partition: u16) -> Vec<String> {
         let guest = self.guest(partition);
-        let entries = self.entries();
+        let mut entries = self.entries();
         // A sign of life is as seldom as a lease's renewal is often.
-        let live = |(_, at): &(&String, &Instant)| entries.blind || entries.still(**at) < self.0.still_max * 2;
-        let mut members: Vec<String> = entries.members.iter().filter(live).map(|(name, _)| name.clone()).collect();
-        members.sort_by_cached_key(|member| rank(member, partition));
+        let (live, first) = entries.planned(partition, (self.0.partitions, self.0.still_max * 2));
+        let mut members: Vec<String> = live.to_vec();
+        members.sort_by_cached_key(|member| (first.map(|first| &live[first]) != Some(member), rank(member, partition)));
         guest.into_iter().chain(members).collect()
     }
 
@@ -233,18 +269,6 @@ impl View {
     }
 }
 
-/// The least comes first. Each partition has an order of its own, so that those of a member that goes are spread over
-/// all that stay.
-fn rank(member: &str, partition: u16) -> [u8; 32] {
-    rank_of(member, &partition.to_le_bytes())
-}
-
-fn rank_of(member: &str, what: &[u8]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(what).update(member.as_bytes());
-    *hasher.finalize().as_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,7 +279,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_stands_still_is_free_by_our_own_clock() {
-        let view = View::new(Duration::from_secs(2));
+        let view = View::new(Duration::from_secs(2), 64);
         assert!(view.is_free(view.lease(3).as_ref()));
         view.take("lease.3", &lease("a", false), 7, true);
         assert!(!view.is_free(view.lease(3).as_ref()));
@@ -273,7 +297,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_nobody_can_write_nothing_stands_still() {
-        let view = View::new(Duration::from_secs(2));
+        let view = View::new(Duration::from_secs(2), 64);
         view.take("lease.3", &lease("a", false), 7, true);
         view.take("member.a", b"{}", 1, true);
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -292,7 +316,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_a_member_that_is_gone_has_left_is_for_one_that_lives() {
-        let view = View::new(Duration::from_secs(1));
+        let view = View::new(Duration::from_secs(1), 64);
         let open = serde_json::to_vec(&[crate::alert::fixtures::about_bot("g", crate::alert::Severity::High)]);
         view.take("own.dead", &open.expect("JSON"), 1, true);
         for member in ["a", "b", "dead", "silent"] {
@@ -315,7 +339,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_wants_a_partition_for_a_moment_ranks_first_for_it_and_for_no_other() {
-        let view = View::new(Duration::from_secs(1));
+        let view = View::new(Duration::from_secs(1), 64);
         for member in ["a", "b"] {
             view.take(&format!("member.{member}"), b"{}", 1, true);
         }
@@ -359,19 +383,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_member_that_goes_leaves_the_others_where_they_are() {
-        let view = View::new(Duration::from_secs(1));
+        let view = View::new(Duration::from_secs(1), 64);
         for member in ["a", "b", "c"] {
             view.take(&format!("member.{member}"), b"{}", 1, true);
         }
         let first = |view: &View| (0..64).map(|partition| view.ranked(partition)[0].clone()).collect::<Vec<_>>();
         let before = first(&view);
-        for member in ["a", "b", "c"] {
-            let share = before.iter().filter(|first| *first == member).count();
-            assert!((10..=34).contains(&share), "{member} has {share} of 64");
+        let shares = |first: &[String]| {
+            let mut shares = ["a", "b", "c"].map(|member| first.iter().filter(|first| *first == member).count());
+            shares.sort_unstable();
+            shares
+        };
+        assert_eq!(shares(&before), [21, 21, 22]);
+        for (partition, owner) in before.iter().enumerate() {
+            view.take(&format!("lease.{partition}"), &lease(owner, false), 1, true);
         }
+        assert_eq!(first(&view), before);
         view.take("member.b", b"", 2, false);
         let after = first(&view);
         assert!(before.iter().zip(&after).all(|(before, after)| before == "b" || before == after));
+        assert_eq!(shares(&after), [0, 32, 32], "what it had is spread");
+        // What it gives back in order is nobody's, and goes to the same.
+        for (partition, _) in before.iter().enumerate().filter(|(_, owner)| *owner == "b") {
+            view.take(&format!("lease.{partition}"), &lease("b", true), 2, true);
+        }
+        assert_eq!(first(&view), after);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(view.ranked(0).is_empty(), "nobody says that they live");
     }
