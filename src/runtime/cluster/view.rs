@@ -5,7 +5,7 @@
 //! is given up, however long ago the server says that it was written. While the ledger cannot be written nobody can renew
 //! anything: that time counts for nobody, so that an election in NATS hands no partition over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ struct Entries {
     /// Whether the ledger cannot be written, and since when it can again.
     blind: bool,
     sighted: Option<Instant>,
+    /// Members that a lease was taken from, until they show a sign of life.
+    lost: BTreeSet<String>,
     /// Counts changes of owners.
     handed: u64,
     plan: Plan,
@@ -65,8 +67,16 @@ struct Plan {
 
 impl Entries {
     /// The members that live, by name, with the number of the one that should own a partition.
-    fn planned(&mut self, partition: u16, (partitions, alive_max): (u16, Duration)) -> (&[String], Option<usize>) {
-        let live = |(_, at): &(&String, &Instant)| self.blind || self.still(**at) < alive_max;
+    fn planned(&mut self, partition: u16, (partitions, still_max): (u16, Duration)) -> (&[String], Option<usize>) {
+        let owned = self.leases.values().filter(|seen| !seen.lease.released && !self.blind);
+        let still: Vec<&str> =
+            owned.filter(|seen| self.still(seen.at) >= still_max).map(|seen| seen.lease.member.as_str()).collect();
+        let live = |(name, at): &(&String, &Instant)| {
+            // Signs of life are half as many as renewals, and may be late. Where a lease is not renewed they must be in time:
+            // whoever works on without it, or could not give it back, goes on to show them.
+            let within = if still.contains(&name.as_str()) { still_max * 3 / 4 } else { still_max * 2 };
+            (self.blind || self.still(**at) < within) && !self.lost.contains(*name)
+        };
         let live = || self.members.iter().filter(live).map(|(name, _)| name);
         if self.plan.handed != self.handed || !live().eq(&self.plan.live) || self.plan.first.is_empty() {
             let owned = self.leases.iter().filter(|(_, seen)| !seen.lease.released);
@@ -89,7 +99,13 @@ impl Entries {
             return;
         }
         let owner = |seen: &Seen| (!seen.lease.released).then(|| seen.lease.member.clone());
-        self.handed += u64::from(known.and_then(owner) != owner(&seen));
+        let before = known.and_then(owner);
+        if before != owner(&seen) {
+            self.handed += 1;
+            // Whoever gives back in order has said so before another one takes it.
+            let taken = |before: &String| *before != seen.lease.member && self.members.contains_key(before);
+            self.lost.extend(before.filter(taken));
+        }
         self.leases.insert(partition, seen);
     }
 
@@ -167,6 +183,7 @@ impl View {
     fn take(&self, key: &str, value: &[u8], revision: u64, put: bool) {
         let (mut entries, at) = (self.entries(), clock::monotonic());
         if let Some(member) = key.strip_prefix("member.") {
+            entries.lost.remove(member);
             if put {
                 entries.members.insert(member.to_owned(), at);
             } else {
@@ -231,8 +248,7 @@ impl View {
     pub(super) fn ranked(&self, partition: u16) -> Vec<String> {
         let guest = self.guest(partition);
         let mut entries = self.entries();
-        // A sign of life is as seldom as a lease's renewal is often.
-        let (live, first) = entries.planned(partition, (self.0.partitions, self.0.still_max * 2));
+        let (live, first) = entries.planned(partition, (self.0.partitions, self.0.still_max));
         let mut members: Vec<String> = live.to_vec();
         members.sort_by_cached_key(|member| (first.map(|first| &live[first]) != Some(member), rank(member, partition)));
         guest.into_iter().chain(members).collect()
@@ -379,6 +395,54 @@ mod tests {
             view.take("guest.2", &guest("i"), revision, true);
         }
         assert_eq!(view.guest(2).as_deref(), Some("i"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_one_that_was_killed_had_goes_to_those_that_have_too_few_and_nothing_else_moves() {
+        let view = View::new(Duration::from_secs(1), 64);
+        for member in ["a", "b", "c"] {
+            view.take(&format!("member.{member}"), b"{}", 1, true);
+        }
+        let first = |view: &View| (0..64).map(|partition| view.ranked(partition)[0].clone()).collect::<Vec<_>>();
+        let before = first(&view);
+        let renew = |owners: &[String], revision: u64| {
+            for (partition, owner) in owners.iter().enumerate().filter(|(_, owner)| revision == 1 || *owner != "b") {
+                view.take(&format!("lease.{partition}"), &lease(owner, false), revision, true);
+            }
+        };
+        renew(&before, 1);
+        tokio::time::advance(Duration::from_millis(900)).await;
+        renew(&before, 2);
+        assert_eq!(first(&view), before);
+        tokio::time::advance(Duration::from_millis(100)).await;
+        let after = first(&view);
+        let share = |of: &str| after.iter().filter(|first| *first == of).count();
+        assert_eq!(["a", "b", "c"].map(share), [32, 0, 32], "its signs of life are not waited for");
+        assert!(before.iter().zip(&after).all(|(before, after)| before == "b" || before == after));
+        // They take what it had, while it may still count as alive.
+        renew(&after, 3);
+        assert_eq!(first(&view), after);
+        view.take("member.b", b"{}", 4, true);
+        assert!(first(&view).contains(&"b".to_owned()), "it was not dead after all");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_could_not_give_a_lease_back_and_lives_can_have_it_again() {
+        let view = View::new(Duration::from_secs(1), 2);
+        view.take("member.a", b"{}", 1, true);
+        for partition in 0..2 {
+            view.take(&format!("lease.{partition}"), &lease("a", false), 2, true);
+        }
+        tokio::time::advance(Duration::from_millis(600)).await;
+        view.take("member.a", b"{}", 3, true);
+        view.take("lease.1", &lease("a", false), 4, true);
+        tokio::time::advance(Duration::from_millis(400)).await;
+        assert!(view.is_free(view.lease(0).as_ref()));
+        assert_eq!([0, 1].map(|partition| view.ranked(partition)), [["a"], ["a"]]);
+        tokio::time::advance(Duration::from_millis(350)).await;
+        assert!(view.ranked(0).is_empty(), "no sign of it any more");
+        view.take("member.a", b"{}", 5, true);
+        assert_eq!(view.ranked(0), ["a"]);
     }
 
     #[tokio::test(start_paused = true)]
