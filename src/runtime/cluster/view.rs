@@ -68,14 +68,16 @@ struct Plan {
 impl Entries {
     /// The members that live, by name, with the number of the one that should own a partition.
     fn planned(&mut self, partition: u16, (partitions, still_max): (u16, Duration)) -> (&[String], Option<usize>) {
+        // Each partition asks whenever anything changes: the clock is looked at once, and not for each lease.
+        let now = clock::monotonic();
         let owned = self.leases.values().filter(|seen| !seen.lease.released && !self.blind);
-        let still: Vec<&str> =
-            owned.filter(|seen| self.still(seen.at) >= still_max).map(|seen| seen.lease.member.as_str()).collect();
+        let still = owned.filter(|seen| self.still_at(seen.at, now) >= still_max);
+        let still: Vec<&str> = still.map(|seen| seen.lease.member.as_str()).collect();
         let live = |(name, at): &(&String, &Instant)| {
             // Signs of life are half as many as renewals, and may be late. Where a lease is not renewed they must be in time:
             // whoever works on without it, or could not give it back, goes on to show them.
             let within = if still.contains(&name.as_str()) { still_max * 3 / 4 } else { still_max * 2 };
-            (self.blind || self.still(**at) < within) && !self.lost.contains(*name)
+            (self.blind || self.still_at(**at, now) < within) && !self.lost.contains(*name)
         };
         let live = || self.members.iter().filter(live).map(|(name, _)| name);
         if self.plan.handed != self.handed || !live().eq(&self.plan.live) || self.plan.first.is_empty() {
@@ -89,9 +91,14 @@ impl Entries {
 
     /// How long an entry has stood still.
     fn still(&self, at: Instant) -> Duration {
-        clock::monotonic() - self.sighted.map_or(at, |since| at.max(since))
+        self.still_at(at, clock::monotonic())
     }
 
+    fn still_at(&self, at: Instant, now: Instant) -> Duration {
+        now - self.sighted.map_or(at, |since| at.max(since))
+    }
+
+    /// Notes a lease as it is seen, and who lost it.
     fn lease(&mut self, partition: u16, seen: Seen) {
         let known = self.leases.get(&partition);
         // What was seen before says nothing new.
